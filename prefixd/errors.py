@@ -1,0 +1,26 @@
+"""Errors that cross floors.
+
+    PrefixdError
+      StartupError        the daemon cannot start; one clear line, exit code 2
+      ConfigError         files are wrong; carries every problem found (raised by prefixd.config)
+      StoreUnavailable    the database cannot be reached or refuses; callers answer 503 and keep rules
+
+Expected outcomes (a refusal, "not yet") are return values, not exceptions. What a package raises
+only inside its own walls lives there: `bgp/wire/errors.py` is the largest of those families.
+"""
+
+
+class PrefixdError(Exception):
+    """Base of all errors that a face may turn into words for people."""
+
+
+class StartupError(PrefixdError):
+    """The daemon cannot start. The text says what, where, and what to do."""
+
+
+class StoreUnavailable(PrefixdError):
+    """The database is away, full or locked. Nothing was half-written."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,1 @@
+"""Builders, clocks and probes that several tests share."""
