@@ -3,7 +3,7 @@
     PrefixdError
       StartupError        the daemon cannot start; one clear line, exit code 2
       ConfigError         files are wrong; carries every problem found (raised by prefixd.config)
-      StoreUnavailable    the database cannot be reached or refuses; callers answer 503 and keep rules
+      StoreUnavailable    the database is away or refuses; callers answer 503, rules stay
 
 Expected outcomes (a refusal, "not yet") are return values, not exceptions. What a package raises
 only inside its own walls lives there: `bgp/wire/errors.py` is the largest of those families.

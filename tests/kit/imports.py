@@ -32,7 +32,7 @@ def read_modules(package: Path) -> dict[str, ast.Module]:
 
 
 def imports_of(modules: dict[str, ast.Module]) -> Iterator[Import]:
-    """Every import, also those inside functions; `from a import b` names a.b where it is a module."""
+    """Every import, also inside functions; `from a import b` names a.b where that is a module."""
     for name, tree in modules.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
