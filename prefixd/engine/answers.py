@@ -1,0 +1,189 @@
+"""What the engine tells a face: results as values, refusals included.
+
+A refusal, a missing row or "not yet" is a normal answer with its reasons. Only two things are
+exceptions: `StoreUnavailable` (nothing was written, come back later) and `Busy` (a bounded queue
+is full). Faces turn both into 503 with a pause.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prefixd.domain.mitigation import Mitigation
+from prefixd.domain.prefix import Prefix
+from prefixd.domain.rule import Action, PortRange
+from prefixd.errors import PrefixdError
+
+
+class Busy(PrefixdError):
+    """A bounded queue of the engine is full, or the daemon is stopping. Nothing was stored."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Outcome(StrEnum):
+    """What became of one signal. Stored with it, so history can say what was decided."""
+
+    MITIGATED = "mitigated"
+    """A new mitigation came of it."""
+    EXTENDED = "extended"
+    """A live mitigation of the same scope now lives longer."""
+    ESCALATED = "escalated"
+    """A live mitigation took the next step of its playbook."""
+    REFRESHED = "refreshed"
+    """A known episode reported again; its evidence and its mitigation were renewed."""
+    WAITING = "waiting"
+    """Stored; the sources do not agree yet."""
+    HELD = "held"
+    """The sources agree, and a guardrail, quota or missing playbook says no."""
+    IGNORED = "ignored"
+    """Stored and shown, never acted on: unowned victim, outgoing, stale."""
+    CLEARED = "cleared"
+    """An all-clear was taken; the mitigation it ended is named."""
+    CLEARING = "clearing"
+    """The last all-clear was taken; the hold before withdrawal runs."""
+    NO_EFFECT = "no_effect"
+    """An all-clear that matches nothing firing."""
+    DUPLICATE = "duplicate"
+    """The same message once more; the first answer stands."""
+    QUEUED = "queued"
+    """Stored; it is decided when those before it are."""
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestAnswer:
+    """One per signal, in the order they were handed in."""
+
+    signal_id: str
+    external_id: str
+    outcome: Outcome
+    reason: str = ""
+    """One plain sentence."""
+    codes: tuple[str, ...] = ()
+    """Stable words for the reasons: refusal codes, `unowned`, `no_playbook`, ..."""
+    group_id: str | None = None
+    mitigation_id: str | None = None
+    episode: int = 1
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManualRequest:
+    """What an operator asks for by hand: a rule in the words of the domain."""
+
+    victim: Prefix
+    protocol: int | None
+    action: Action
+    ttl_s: int
+    reason: str
+    dst_ports: tuple[PortRange, ...] = ()
+    pops: tuple[str, ...] = ()
+    """Empty means the engine's own POP. Others are reached through the shared database."""
+    pinned: bool = False
+    """Ends by its time or by hand, never by a detector's all-clear. Manual rows always do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    code: str
+    text: str
+    limit: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    mitigation: Mitigation
+    notes: tuple[str, ...] = ()
+    """What was adjusted, in words, for instance a clamped TTL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """The scope was live already; it now has the later expiry."""
+
+    mitigation: Mitigation
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    reasons: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotLive:
+    """The mitigation has ended already."""
+
+    mitigation: Mitigation
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    mitigation: Mitigation
+
+
+CreateAnswer = Created | Extended | Refused
+WithdrawAnswer = Withdrawn | NotFound | NotLive
+ExtendAnswer = Extended | NotFound | NotLive | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAnswer:
+    """One line of a bulk answer; `problem` is None when it was done."""
+
+    mitigation_id: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadAnswer:
+    """What a reload changed, part by part; empty when the files say what was already live."""
+
+    changed: tuple[str, ...]
+    restarts: tuple[str, ...] = ()
+    """Changes that wait for a process restart, with the key that asks for it."""
+    loaded_at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileAnswer:
+    at_us: int
+    desired: int
+    missing: int = 0
+    surplus: int = 0
+    changed: int = 0
+    corrupt: int = 0
+    """Rows that could not be read. What they announced stays announced."""
+    guarded: bool = False
+    """The run wanted to remove suspiciously much and removed nothing."""
+
+    @property
+    def clean(self) -> bool:
+        return not (self.missing or self.surplus or self.changed or self.corrupt or self.guarded)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The engine's own condition; costs nothing to ask."""
+
+    ready: bool
+    """The store was loaded and the first reconcile ran."""
+    store_ok: bool
+    store_problem: str | None
+    stopping: bool
+    pop: str
+    dry_run: bool
+    live: int
+    queue_depth: int
+    last_reconcile: ReconcileAnswer | None
+    started_at_us: int
+    config_loaded_at_us: int
+    counters: Mapping[str, int] = field(default_factory=dict)
