@@ -11,7 +11,7 @@
     +-------------------------------+
 
 What stands after the length is the *body*. A rule built here has exactly one body, and a body from
-`canonical` is the identity of a rule everywhere: key of every table, withdrawal, log. Decoding is
+`flowspec_canonical` is the identity of a rule everywhere: key of every table, withdrawal, log. Decoding is
 liberal where the RFC tells a receiver to ignore (reserved bits, wide values, dirty padding) and
 then forgets the spelling, so a stranger's rule and ours compare equal; anything else wrong with a
 rule condemns that rule alone, because its length already told where the next one starts.
@@ -30,7 +30,6 @@ from prefixd.bgp.wire.flowspec_match import (
     AND,
     BITMASK_BITS,
     BITMASK_KINDS,
-    EVERY_PACKET_HAS,
     MAXIMUM,
     NUMERIC_BITS,
     PREFIX_KINDS,
@@ -41,10 +40,7 @@ from prefixd.bgp.wire.flowspec_match import (
     NumericMatch,
     PrefixMatch,
     allowed_in,
-    canonical_bitmask,
     field_bits,
-    numeric_items,
-    numeric_ranges,
 )
 from prefixd.bgp.wire.iana import ErrorCode, Family, Safi, UpdateSubcode
 from prefixd.bgp.wire.prefix import AFI_IPV6, address_bits, mask_octets
@@ -314,35 +310,3 @@ def _malformed(detail: str, offset: int, what: str) -> WireError:
         code=ErrorCode.UPDATE_MESSAGE,
         subcode=UpdateSubcode.INVALID_NETWORK_FIELD,
     )
-
-
-# One meaning, one spelling
-
-
-def canonical(rule: FlowSpecRule) -> FlowSpecRule:
-    """The same packets in the one spelling we use; WireError when no packet could match.
-
-    Numbers become sorted disjoint ranges, a component that every packet satisfies goes (unless it
-    is the last one), bit tests are sorted. A prefix of length 0 stays: routers validate a rule without
-    a destination differently (RFC 8955 6). Applying it twice changes nothing.
-    """
-    kept: list[Component] = []
-    always: Component | None = None
-    for component in rule.components:
-        if isinstance(component, PrefixMatch):
-            kept.append(component)
-        elif isinstance(component, BitmaskMatch):
-            kept.append(BitmaskMatch(component.kind, canonical_bitmask(component.items)))
-        else:
-            maximum = MAXIMUM[component.kind]
-            ranges = numeric_ranges(component.items, maximum)
-            if not ranges:
-                raise _refused("no value satisfies it", component.kind.name)
-            match = NumericMatch(component.kind, numeric_items(ranges, maximum))
-            if ranges == ((0, maximum),) and component.kind in EVERY_PACKET_HAS:
-                always = always or match
-            else:
-                kept.append(match)
-    if not kept and always is not None:
-        kept.append(always)
-    return FlowSpecRule(rule.family, tuple(kept), rd=rule.rd)
