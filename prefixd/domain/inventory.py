@@ -1,0 +1,220 @@
+"""Who owns an address: customers, their services and assets, found by longest match.
+
+Built once per load. Every asset and customer prefix becomes an interval on the number line of its
+address family; nested intervals are cut into flat segments, each naming the narrowest owner, and a
+look-up is one bisection. Owners keep a link to the next wider owner, so that a victim which is a
+whole network finds the narrowest owner that covers all of it.
+
+An address listed twice would have two owners and the answer would depend on the order of a file:
+such an inventory is refused when it is built, with the place of each mistake.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from prefixd.domain.override import NO_OVERRIDE, CorrelationOverride
+from prefixd.domain.prefix import V4, V6, Address, Prefix
+from prefixd.domain.problem import Problem
+from prefixd.domain.rule import MAX_PORT
+from prefixd.domain.vector import TCP, UDP
+
+
+class PolicyProfile(StrEnum):
+    """How hard we may act for a customer; what each means is `prefixd.policy.profile`."""
+
+    STRICT = "strict"
+    NORMAL = "normal"
+    RELAXED = "relaxed"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    address: Address
+    role: str | None = None
+    interface: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    service_id: str
+    name: str
+    assets: tuple[Asset, ...] = ()
+    allowed_udp: tuple[int, ...] = ()
+    allowed_tcp: tuple[int, ...] = ()
+
+    def allowed_ports(self, protocol: int | None) -> tuple[int, ...]:
+        if protocol == UDP:
+            return self.allowed_udp
+        if protocol == TCP:
+            return self.allowed_tcp
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    customer_id: str
+    name: str
+    prefixes: tuple[Prefix, ...] = ()
+    profile: PolicyProfile = PolicyProfile.NORMAL
+    services: tuple[Service, ...] = ()
+    correlation: CorrelationOverride = NO_OVERRIDE
+    max_active: int | None = None  # None: the general quota applies
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The answer of a look-up. `service` and `asset` are set only for a listed asset."""
+
+    customer: Customer
+    prefix: Prefix
+    service: Service | None = None
+    asset: Asset | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    owner: Owner
+    wider: "_Node | None"
+
+
+_EDGE: Final = -1  # before the first address of either family
+_Cut: TypeAlias = Callable[[int, _Node | None], None]
+
+
+class Inventory:
+    """Immutable. `build_inventory` makes one; an empty inventory owns nothing."""
+
+    __slots__ = ("_by_id", "_nodes", "_starts", "customers", "prefix_count")
+
+    def __init__(self, customers: tuple[Customer, ...], owners: Mapping[Prefix, Owner]) -> None:
+        self.customers = customers
+        self.prefix_count = len(owners)
+        self._by_id: Mapping[str, Customer] = MappingProxyType(
+            {customer.customer_id: customer for customer in customers}
+        )
+        self._starts: dict[int, list[int]] = {V4: [_EDGE], V6: [_EDGE]}
+        self._nodes: dict[int, list[_Node | None]] = {V4: [None], V6: [None]}
+        for version in (V4, V6):
+            self._flatten(version, [owners[p] for p in sorted(owners) if p.version == version])
+
+    def customer(self, customer_id: str) -> Customer | None:
+        return self._by_id.get(customer_id)
+
+    def find(self, victim: Prefix) -> Owner | None:
+        """The narrowest owner that covers the whole victim, or None."""
+        version, value, length = victim
+        node = self._nodes[version][bisect_right(self._starts[version], value) - 1]
+        while node is not None and node.owner.prefix.length > length:
+            node = node.wider
+        return None if node is None else node.owner
+
+    def _flatten(self, version: int, owners: list[Owner]) -> None:
+        """Sweep prefixes in address order, widest first; the stack holds those still open."""
+        starts, nodes = self._starts[version], self._nodes[version]
+
+        def cut(at: int, node: _Node | None) -> None:
+            if starts[-1] == at:
+                nodes[-1] = node
+            else:
+                starts.append(at)
+                nodes.append(node)
+
+        stack: list[_Node] = []
+        for owner in owners:
+            self._close(stack, owner.prefix.value, cut)
+            node = _Node(owner, stack[-1] if stack else None)
+            stack.append(node)
+            cut(owner.prefix.value, node)
+        self._close(stack, None, cut)
+
+    @staticmethod
+    def _close(stack: list[_Node], upto: int | None, cut: _Cut) -> None:
+        """End every open prefix that lies wholly before `upto` (None: all of them)."""
+        while stack and (upto is None or stack[-1].owner.prefix.last_value < upto):
+            ended = stack.pop()
+            cut(ended.owner.prefix.last_value + 1, stack[-1] if stack else None)
+
+
+EMPTY_INVENTORY: Final = Inventory((), {})
+
+
+def build_inventory(customers: Iterable[Customer]) -> Inventory | tuple[Problem, ...]:
+    """The index, or every reason why these customers do not make one."""
+    customers = tuple(customers)
+    problems: list[Problem] = []
+    owners: dict[Prefix, Owner] = {}
+    customer_ids: set[str] = set()
+    for index, customer in enumerate(customers):
+        where = f"customers[{index}]"
+        if not customer.customer_id:
+            problems.append(Problem(f"{where}.customer_id", "is empty"))
+        elif customer.customer_id in customer_ids:
+            problems.append(
+                Problem(f"{where}.customer_id", f"{customer.customer_id!r} is listed twice")
+            )
+        customer_ids.add(customer.customer_id)
+        problems += (found.inside(where) for found in _list_prefixes(customer, owners))
+        problems += (found.inside(where) for found in _list_services(customer, owners))
+    return tuple(problems) if problems else Inventory(customers, owners)
+
+
+def _list_prefixes(customer: Customer, owners: dict[Prefix, Owner]) -> list[Problem]:
+    problems: list[Problem] = []
+    for index, prefix in enumerate(customer.prefixes):
+        taken = owners.get(prefix)
+        if taken is None:
+            owners[prefix] = Owner(customer=customer, prefix=prefix)
+        else:
+            problems.append(_twice(f"prefixes[{index}]", str(prefix), taken))
+    return problems
+
+
+def _list_services(customer: Customer, owners: dict[Prefix, Owner]) -> list[Problem]:
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for number, service in enumerate(customer.services):
+        where = f"services[{number}]"
+        if service.service_id in seen:
+            problems.append(
+                Problem(f"{where}.service_id", f"{service.service_id!r} is listed twice")
+            )
+        seen.add(service.service_id)
+        for protocol, ports in (("udp", service.allowed_udp), ("tcp", service.allowed_tcp)):
+            problems += (
+                Problem(f"{where}.allowed_ports.{protocol}[{index}]", f"{port} is not a port")
+                for index, port in enumerate(ports)
+                if not 0 < port <= MAX_PORT
+            )
+        problems += (found.inside(where) for found in _list_assets(customer, service, owners))
+    return problems
+
+
+def _list_assets(
+    customer: Customer, service: Service, owners: dict[Prefix, Owner]
+) -> list[Problem]:
+    problems: list[Problem] = []
+    for index, asset in enumerate(service.assets):
+        where = f"assets[{index}].ip"
+        host = asset.address.host()
+        taken = owners.get(host)
+        if taken is not None and (taken.asset is not None or taken.customer is not customer):
+            problems.append(_twice(where, str(asset.address), taken))
+        elif not any(prefix.contains(asset.address) for prefix in customer.prefixes):
+            problems.append(
+                Problem(where, f"{asset.address} is in no prefix of {customer.customer_id!r}")
+            )
+        else:
+            # A customer may list a host both as a prefix and as an asset: the asset knows more.
+            owners[host] = Owner(customer=customer, prefix=host, service=service, asset=asset)
+    return problems
+
+
+def _twice(where: str, text: str, taken: Owner) -> Problem:
+    holder = taken.customer.customer_id
+    what = f"service {taken.service.service_id!r} of " if taken.service is not None else ""
+    return Problem(where, f"{text} already belongs to {what}customer {holder!r}")

@@ -1,0 +1,23 @@
+"""A complaint about something given to us: where it is and what is wrong with it.
+
+Builders and adapters return problems instead of raising, so that a file with five mistakes is
+answered with five lines and not with the first one.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`field` is a path such as `customers[3].prefixes[0]`; `reason` is a plain sentence."""
+
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+    def inside(self, outer: str) -> "Problem":
+        """The same problem seen from the enclosing object."""
+        joint = "" if not self.field or self.field.startswith("[") else "."
+        return Problem(f"{outer}{joint}{self.field}", self.reason)
