@@ -1,0 +1,102 @@
+"""What is kept about a decision once it was made: the rows engine and store both speak.
+
+A `SignalRecord` is a signal with its fate: history must be able to say what was decided, and a
+repeat must be told from a first report. One record stands for one episode of one (source,
+external id, kind): repeats refresh it in place. A `DecisionRecord` is the explanation as written
+on the day, never recomputed when thresholds change later.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from prefixd.domain.signal import Signal
+
+
+class Outcome(StrEnum):
+    """What became of one signal. Stored with it."""
+
+    MITIGATED = "mitigated"  # a new mitigation came of it
+    EXTENDED = "extended"  # a live mitigation of the same scope now lives longer
+    ESCALATED = "escalated"  # a live mitigation took a later step of its playbook
+    REFRESHED = "refreshed"  # a known episode reported again; evidence and mitigation renewed
+    WAITING = "waiting"  # the sources do not agree yet
+    HELD = "held"  # they agree, and a guardrail, quota or missing playbook says no
+    IGNORED = "ignored"  # stored and shown, never acted on: unowned, outgoing, stale
+    CLEARED = "cleared"  # an all-clear was noted, or ended the mitigation it names
+    CLEARING = "clearing"  # the last all-clear was noted; the hold before withdrawal runs
+    NO_EFFECT = "no_effect"  # an all-clear that matches nothing firing
+    DUPLICATE = "duplicate"  # the same message once more; the first answer stands
+    QUEUED = "queued"  # stored; decided when those before it are, or after a restart
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRecord:
+    """`signal` is as first reported, with the rates and confidence of the latest refresh.
+
+    `episode_key` is the external id, or the text made from source, victim and vector when the
+    sender gave none. (source, episode_key, signal.kind, signal.episode) is unique.
+    """
+
+    signal: Signal
+    episode_key: str
+    pop: str
+    outcome: Outcome
+    last_seen_us: int
+    reason: str = ""
+    codes: tuple[str, ...] = ()
+    group_id: str | None = None
+    mitigation_id: str | None = None
+    customer_id: str | None = None
+    refresh_count: int = 0
+    last_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """`body` is the whole explanation as canonical JSON text; the rest is for finding it."""
+
+    decision_id: str
+    at_us: int
+    pop: str
+    trigger: str  # signal, corroborator, timer, operator, reload
+    outcome: str
+    text: str
+    body: str
+    group_id: str | None = None
+    signal_id: str | None = None
+    mitigation_id: str | None = None
+    config_version: str = ""
+    playbook: str | None = None
+
+
+class QuotaLimits(NamedTuple):
+    """How many live mitigations there may be; None asks for no limit."""
+
+    customer: int | None = None
+    pop: int | None = None
+    everywhere: int | None = None
+
+
+class ChangeKind(StrEnum):
+    MITIGATION = "mitigation"
+    SAFELIST = "safelist"
+    GROUP = "group"
+    ACCOUNT = "account"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Somebody committed something: `pop` is whose row it is, `origin` the instance that wrote."""
+
+    kind: ChangeKind
+    pop: str
+    id: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The line to the database was away: changes may have been missed, read everything again."""
