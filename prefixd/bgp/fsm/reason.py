@@ -1,0 +1,47 @@
+"""Why a connection ended, in a form that both the retry schedule and a person can read."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prefixd.bgp.wire.iana import CeaseSubcode, ErrorCode
+from prefixd.bgp.wire.notification import Notification
+
+
+class DownKind(StrEnum):
+    WE_NOTIFIED = "we_notified"
+    """We sent the NOTIFICATION carried here."""
+    PEER_NOTIFIED = "peer_notified"
+    WE_CLOSED = "we_closed"
+    """On purpose and without NOTIFICATION, so that a graceful restart helper keeps our rules."""
+    PEER_CLOSED = "peer_closed"
+    STALLED = "stalled"
+    """The send hold timer expired: the peer does not read (RFC 9687)."""
+    TRANSPORT = "transport"
+    """Reset, timeout, unreachable: the network's word, not the peer's."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownReason:
+    kind: DownKind
+    notification: Notification | None = None
+    detail: str = ""
+
+    @property
+    def ours(self) -> bool:
+        return self.kind in (DownKind.WE_NOTIFIED, DownKind.WE_CLOSED, DownKind.STALLED)
+
+    def __str__(self) -> str:
+        words = [self.kind.value.replace("_", " ")]
+        if self.notification is not None:
+            words.append(str(self.notification))
+        if self.detail:
+            words.append(self.detail)
+        return ": ".join(words)
+
+
+def is_cease(notification: Notification | None, *subcodes: CeaseSubcode) -> bool:
+    return (
+        notification is not None
+        and notification.code == ErrorCode.CEASE
+        and (not subcodes or notification.subcode in subcodes)
+    )

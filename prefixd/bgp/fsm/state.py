@@ -1,0 +1,31 @@
+"""The states of a neighbour and of one TCP connection to it.
+
+RFC 4271 8 draws one machine per neighbour and then asks for several of them during a collision.
+Here the two halves are apart: `State` belongs to one connection, from the moment TCP is up until
+it is closed; `PeerState` belongs to the neighbour, owns dialling, waiting and retrying, and shows
+the best of its connections while there is one.
+"""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """One TCP connection."""
+
+    IDLE = "idle"
+    OPEN_SENT = "open_sent"
+    OPEN_CONFIRM = "open_confirm"
+    ESTABLISHED = "established"
+    CLOSED = "closed"
+
+
+class PeerState(StrEnum):
+    """One neighbour, in the words of RFC 4271 8.2.2 plus `disabled`."""
+
+    DISABLED = "disabled"
+    IDLE = "idle"
+    CONNECT = "connect"
+    ACTIVE = "active"
+    OPEN_SENT = "open_sent"
+    OPEN_CONFIRM = "open_confirm"
+    ESTABLISHED = "established"

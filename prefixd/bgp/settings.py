@@ -1,0 +1,434 @@
+"""What an operator decides about BGP: one frozen value per neighbour, one for the speaker.
+
+Defaults and units stand here and nowhere else. Nothing in this file parses text or reads a file:
+the configuration builds these values, the peers and the speaker use them. Everything an operator
+may leave out has the default that is safe for a router carrying customer traffic: nothing is
+exported until `export` is given, nothing is imported until `accept` is given (RFC 8212, applied to
+iBGP as well), extended messages stay off, and the initial hold time does not let an unauthenticated
+stranger keep a slot for four minutes.
+
+`problems()` names contradictions that types cannot exclude; the configuration prints all of them
+at once.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Final
+
+from prefixd.bgp.wire.iana import Family
+
+IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+
+BGP_PORT: Final = 179
+DISCARD_V4: Final = IPv4Address("192.0.2.1")
+DISCARD_V6: Final = IPv6Address("100::1")
+MD5_KEY_OCTETS: Final = 80
+MAX_RESTART_TIME_S: Final = 4095
+MAX_STALE_TIME_S: Final = (1 << 24) - 1
+
+
+class Direction(StrEnum):
+    """Who opens the TCP connection. `both` can collide, and resolves it (RFC 4271 6.8)."""
+
+    BOTH = "both"
+    ACTIVE = "active"
+    PASSIVE = "passive"
+
+
+class RestartPolicy(StrEnum):
+    """What routers do with our rules while we are gone."""
+
+    FAIL_OPEN = "fail_open"
+    BRIDGE = "bridge"
+    HOLD = "hold"
+
+
+class StopMode(StrEnum):
+    """How a session ends when we are the ones to end it on purpose."""
+
+    KEEP = "keep"
+    WITHDRAW = "withdraw"
+    HARD = "hard"
+
+
+class ExcessPolicy(StrEnum):
+    """What happens when a peer announces more than `max_received`."""
+
+    DISCARD = "discard_excess"
+    RESET = "reset"
+
+
+class FenceMode(StrEnum):
+    """Whether a ROUTE-REFRESH answer is used as proof that earlier UPDATEs were parsed."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+class ImportMode(StrEnum):
+    DENY = "deny"
+    MONITOR = "monitor"
+    ACCEPT = "accept"
+
+
+class BisectMode(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+class FallbackMode(StrEnum):
+    """Whether to retry with fewer families after NOTIFICATION 2/7."""
+
+    OFF = "off"
+    AUTO = "auto"
+
+
+class RoleName(StrEnum):
+    """BGP roles of RFC 9234, as this side plays them."""
+
+    PROVIDER = "provider"
+    ROUTE_SERVER = "rs"
+    ROUTE_SERVER_CLIENT = "rs-client"
+    CUSTOMER = "customer"
+    PEER = "peer"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Key material that never prints."""
+
+    value: bytes = field(repr=False)
+
+
+class AoAlgorithm(StrEnum):
+    HMAC_SHA1 = "hmac(sha1)"
+    AES_128_CMAC = "cmac(aes128)"
+    HMAC_SHA256 = "hmac(sha256)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AoKey:
+    """One master key tuple of TCP-AO (RFC 5925 3.1)."""
+
+    send_id: int
+    receive_id: int
+    secret: Secret
+    algorithm: AoAlgorithm = AoAlgorithm.HMAC_SHA1
+    mac_octets: int = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartSettings:
+    """Graceful restart, as originator of rules and as helper for others."""
+
+    policy: RestartPolicy = RestartPolicy.BRIDGE
+    restart_time_s: int = 120
+    llgr_stale_time_s: int = 3600
+    """Offered only with `hold`."""
+    hold_reason: str = ""
+    """Why rules may outlive us for so long; required with `hold`."""
+    stale_routes_max_s: int = 360
+    """As helper: how long after the peer is back its stale routes may wait for End-of-RIB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerSettings:
+    connect_timeout_s: float = 10.0
+    connect_retry_s: float = 5.0
+    """First step of every retry schedule; jitter of a quarter either way is added."""
+    initial_hold_time_s: float = 30.0
+    """How long a connection may wait for the peer's OPEN (RFC 4271 suggests 240)."""
+    hold_time_s: int = 90
+    min_hold_time_s: int = 3
+    keepalive_s: float | None = None
+    """None: a third of the negotiated hold time."""
+    send_hold_time_s: float | None = None
+    """None: twice the negotiated hold time, at least 30 (RFC 9687)."""
+    stable_s: float = 300.0
+    """Established for this long forgets earlier failures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtbhSettings:
+    """Remote-triggered blackholing (RFC 5635, RFC 7999)."""
+
+    next_hop_v4: IPv4Address = DISCARD_V4
+    next_hop_v6: IPv6Address = DISCARD_V6
+    communities: tuple[int, ...] = (0xFFFF029A, 0xFFFFFF01)
+    """BLACKHOLE and NO_EXPORT."""
+    large_communities: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSettings:
+    """What this peer may be told. A peer without this value is told nothing (RFC 8212)."""
+
+    destinations: tuple[IPNetwork, ...] = ()
+    """Rules must lie inside one of these; empty: no restriction."""
+    sources: tuple[IPNetwork, ...] = ()
+    min_length_v4: int = 0
+    max_length_v4: int = 32
+    min_length_v6: int = 0
+    max_length_v6: int = 128
+    actions: frozenset[str] = frozenset()
+    """Kinds of action allowed, by their domain word; empty: all the profile can do."""
+    owners: frozenset[str] = frozenset()
+    communities: tuple[int, ...] = ()
+    large_communities: tuple[tuple[int, int, int], ...] = ()
+    local_pref: int = 100
+    med: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSettings:
+    """Never more rules than the box can take. None: the profile's number."""
+
+    rules_v4: int | None = None
+    rules_v6: int | None = None
+    rules_total: int | None = None
+    reserved_for_manual: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacingSettings:
+    batch_ms: int = 20
+    batch_keys: int = 200
+    quiet_ms: int = 50
+    """An outbox that was empty this long sends its first rule at once."""
+    rules_per_second: int | None = None
+    """None: the profile's number; 0: unpaced."""
+    fence: FenceMode = FenceMode.AUTO
+    fence_interval_s: float = 2.0
+    fence_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoisonSettings:
+    window_s: float = 10.0
+    bisect: BisectMode = BisectMode.ON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSettings:
+    """What we believe of what this peer says. The default believes nothing."""
+
+    mode: ImportMode = ImportMode.DENY
+    destinations: tuple[IPNetwork, ...] = ()
+    actions: frozenset[str] = frozenset()
+    required_communities: tuple[int, ...] = ()
+    max_received_flowspec: int = 1000
+    max_received_unicast: int = 10_000
+    warn_share: float = 0.8
+    on_excess: ExcessPolicy = ExcessPolicy.DISCARD
+    enforce_first_as: bool = False
+    max_items_per_rule: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerSettings:
+    """One neighbour."""
+
+    name: str
+    address: IPAddress
+    peer_asns: frozenset[int]
+    """Usually one; a dynamic range may allow several."""
+    families: tuple[Family, ...]
+    required_families: tuple[Family, ...] = ()
+    """Without these the session is refused with 2/7; the rest are wished for."""
+    local_asn: int | None = None
+    """None: the speaker's."""
+    enabled: bool = True
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    profile: str = "generic"
+    direction: Direction = Direction.BOTH
+    port: int = BGP_PORT
+    local_address: IPAddress | None = None
+    bind_device: str = ""
+    """A VRF device; needs CAP_NET_RAW."""
+    ttl_security_hops: int | None = None
+    """GTSM (RFC 5082): 1 for a directly connected neighbour."""
+    multihop: int | None = None
+    """eBGP over several hops: the TTL to send. Exclusive with `ttl_security_hops`."""
+    md5: Secret | None = None
+    tcp_ao: tuple[AoKey, ...] = ()
+    """The first is used to send; the others are accepted during a roll-over."""
+    timers: TimerSettings = TimerSettings()
+    restart: RestartSettings = RestartSettings()
+    stop_mode: StopMode | None = None
+    """On SIGTERM. None: `keep` under bridge and hold, `withdraw` under fail_open."""
+    extended_message: bool = False
+    enhanced_refresh: bool = True
+    role: RoleName | None = None
+    role_strict: bool = False
+    announce_hostname: bool = True
+    short_shutdown_text: bool = False
+    """Cut shutdown text at 128 octets, for peers that only know RFC 8203."""
+    family_fallback: FallbackMode = FallbackMode.OFF
+    export: ExportSettings | None = None
+    rtbh: RtbhSettings = RtbhSettings()
+    budget: BudgetSettings = BudgetSettings()
+    pacing: PacingSettings = PacingSettings()
+    poison: PoisonSettings = PoisonSettings()
+    accept: ImportSettings = ImportSettings()
+    packet_log_messages: int = 64
+    record_dir: str = ""
+    """Where to keep a replayable journal of every connection; empty: none is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicRange:
+    """Neighbours that may appear from a prefix without being named one by one."""
+
+    name: str
+    prefix: IPNetwork
+    template: PeerSettings
+    """Its `name` and `address` are replaced by those of whoever calls."""
+    max_peers: int = 16
+    linger_s: float = 3600.0
+    """How long a vanished neighbour's counters are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    address: IPAddress
+    port: int = BGP_PORT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionSettings:
+    """Limits on strangers at the door, applied before a neighbour object exists."""
+
+    connections_per_source_per_minute: int = 5
+    pending_handshakes: int = 100
+    tracked_sources: int = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerSettings:
+    local_asn: int
+    router_id: IPv4Address
+    """The BGP identifier: 32 bits that look like an address (RFC 6286)."""
+    listen: tuple[ListenAddress, ...] = (
+        ListenAddress(IPv6Address("::")),
+        ListenAddress(IPv4Address("0.0.0.0")),  # noqa: S104  routers call us, from anywhere
+    )
+    peers: tuple[PeerSettings, ...] = ()
+    dynamic: tuple[DynamicRange, ...] = ()
+    admission: AdmissionSettings = AdmissionSettings()
+    hostname: str = ""
+    domain: str = ""
+    live: bool = True
+    """False: keep rules in memory and open no socket."""
+    restart_marker: str = ""
+    """File that tells the next start how this one ended; empty: a restart is never announced."""
+    operator: str = "operator"
+    """Who is named in shutdown messages when nobody else is."""
+    self_check_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    where: str
+    text: str
+
+
+def local_asn(speaker: SpeakerSettings, peer: PeerSettings) -> int:
+    return peer.local_asn if peer.local_asn is not None else speaker.local_asn
+
+
+def is_internal(speaker: SpeakerSettings, peer: PeerSettings) -> bool:
+    return peer.peer_asns == {local_asn(speaker, peer)}
+
+
+def default_stop_mode(peer: PeerSettings) -> StopMode:
+    if peer.stop_mode is not None:
+        return peer.stop_mode
+    if peer.restart.policy is RestartPolicy.FAIL_OPEN:
+        return StopMode.WITHDRAW
+    return StopMode.KEEP
+
+
+def problems(speaker: SpeakerSettings) -> list[SettingProblem]:
+    """Every contradiction, in the order an operator reads the file."""
+    found: list[SettingProblem] = []
+    names: set[str] = set()
+    addresses: set[tuple[IPAddress, int | None]] = set()
+    for peer in speaker.peers:
+        where = f"neighbor {peer.name}"
+        if peer.name in names:
+            found.append(SettingProblem(where, "another neighbor has the same name"))
+        names.add(peer.name)
+        identity = (peer.address, None)
+        if identity in addresses:
+            found.append(SettingProblem(where, f"another neighbor has address {peer.address}"))
+        addresses.add(identity)
+        found.extend(SettingProblem(where, text) for text in _peer_problems(speaker, peer))
+    for dynamic in speaker.dynamic:
+        where = f"dynamic range {dynamic.name}"
+        found.extend(
+            SettingProblem(where, text) for text in _peer_problems(speaker, dynamic.template)
+        )
+        if dynamic.template.direction is Direction.ACTIVE:
+            found.append(SettingProblem(where, "a dynamic neighbor cannot be dialled"))
+    return found
+
+
+def _peer_problems(speaker: SpeakerSettings, peer: PeerSettings) -> Iterator[str]:
+    yield from _transport_problems(peer)
+    yield from _timer_problems(peer.timers)
+    yield from _restart_problems(peer.restart)
+    if not peer.families:
+        yield "no address family is named"
+    missing = [family for family in peer.required_families if family not in peer.families]
+    if missing:
+        yield "a required family is not among the families"
+    if not peer.peer_asns or any(not 0 < asn < 1 << 32 for asn in peer.peer_asns):
+        yield "the peer's AS number must lie between 1 and 4294967295"
+    if not 0 < local_asn(speaker, peer) < 1 << 32:
+        yield "our AS number must lie between 1 and 4294967295"
+    if peer.role is not None and is_internal(speaker, peer):
+        yield "roles (RFC 9234) exist between different AS only"
+
+
+def _transport_problems(peer: PeerSettings) -> Iterator[str]:
+    if peer.ttl_security_hops is not None:
+        if peer.multihop is not None:
+            yield "ttl_security and multihop exclude each other"
+        if not 1 <= peer.ttl_security_hops <= 254:
+            yield "ttl_security must lie between 1 and 254 hops"
+    if peer.multihop is not None and not 1 <= peer.multihop <= 255:
+        yield "multihop must lie between 1 and 255"
+    if peer.md5 is not None:
+        if peer.tcp_ao:
+            yield "TCP MD5 and TCP-AO exclude each other"
+        if not 1 <= len(peer.md5.value) <= MD5_KEY_OCTETS:
+            yield f"an MD5 key has 1 to {MD5_KEY_OCTETS} octets"
+    if peer.local_address is not None and peer.local_address.version != peer.address.version:
+        yield "local_address is of another address family than the neighbor"
+    if not 0 < peer.port < 1 << 16:
+        yield "the port must lie between 1 and 65535"
+
+
+def _timer_problems(timers: TimerSettings) -> Iterator[str]:
+    if timers.hold_time_s in (1, 2) or not 0 <= timers.hold_time_s < 1 << 16:
+        yield "the hold time is 0 or lies between 3 and 65535 seconds (RFC 4271 4.2)"
+    elif 0 < timers.hold_time_s < timers.min_hold_time_s:
+        yield "the hold time is below the minimum we ask of the peer"
+    if timers.send_hold_time_s is not None and timers.send_hold_time_s < 30:
+        yield "a send hold time below 30 seconds resets healthy sessions"
+    if timers.connect_timeout_s <= 0 or timers.connect_retry_s <= 0:
+        yield "connect times must be positive"
+
+
+def _restart_problems(restart: RestartSettings) -> Iterator[str]:
+    if not 0 <= restart.restart_time_s <= MAX_RESTART_TIME_S:
+        yield f"the restart time has twelve bits: at most {MAX_RESTART_TIME_S} seconds"
+    if not 0 <= restart.llgr_stale_time_s <= MAX_STALE_TIME_S:
+        yield f"the stale time has 24 bits: at most {MAX_STALE_TIME_S} seconds"
+    if restart.policy is RestartPolicy.HOLD and not restart.hold_reason.strip():
+        yield "restart policy hold keeps rules on routers for long without us: give hold_reason"
