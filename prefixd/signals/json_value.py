@@ -1,0 +1,106 @@
+"""JSON as Python holds it, without `Any`: the only shapes an adapter may look at.
+
+A payload is decoded at the door (size and bytes are the door's business). From here on it is a
+`JsonValue`, and every access goes through a function that says what it does when the shape is not
+the one hoped for: nothing here raises on a stranger's data.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+JsonScalar: TypeAlias = bool | int | float | str | None
+JsonValue: TypeAlias = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+RAW_MAX_BYTES = 64 * 1024
+SECRET_WORDS = ("secret", "password", "passwd", "token", "authorization", "api_key", "apikey")
+
+
+def is_object(value: JsonValue) -> bool:
+    return isinstance(value, dict)
+
+
+def member(value: JsonValue, name: str) -> JsonValue:
+    """The member of an object; null when absent or when there is no object."""
+    return value.get(name) if isinstance(value, Mapping) else None
+
+
+def members(value: JsonValue) -> Mapping[str, JsonValue]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def elements(value: JsonValue) -> Sequence[JsonValue]:
+    """The elements of an array; none for anything else. Text is not an array here."""
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+def text(value: JsonValue) -> str:
+    """Text as it stands, trimmed; empty for anything that is not text."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def scalar_text(value: JsonValue) -> str | None:
+    """A scalar as JSON text without quotes (`true`, `2`, `UDP`): the key form of all maps.
+
+    Whole floats lose their fraction, since senders disagree about writing `2` or `2.0`.
+    """
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return "null"
+        case int():
+            return str(value)
+        case float():
+            return str(int(value)) if value.is_integer() else repr(value)
+        case _:
+            return None
+
+
+def depth_exceeds(value: JsonValue, limit: int) -> bool:
+    """Whether containers nest deeper than `limit`; walks level by level, never recursing."""
+    level: list[JsonValue] = [value]
+    for _ in range(limit + 1):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: JsonValue) -> Sequence[JsonValue]:
+    if isinstance(node, Mapping):
+        return list(node.values())
+    return elements(node)
+
+
+def canonical(value: JsonValue) -> str:
+    """One text per value: sorted names, no spaces. The form that is hashed."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def raw_text(value: JsonValue) -> str:
+    """The sender's element for the record: secrets removed, cut to size with a plain note."""
+    body = canonical(_without_secrets(value))
+    encoded = body.encode("utf-8", "replace")
+    if len(encoded) <= RAW_MAX_BYTES:
+        return body
+    head = encoded[: RAW_MAX_BYTES - 64].decode("utf-8", "ignore")
+    return canonical({"truncated": True, "bytes": len(encoded), "head": head[: RAW_MAX_BYTES // 2]})
+
+
+def _without_secrets(value: JsonValue) -> JsonValue:
+    if isinstance(value, Mapping):
+        return {
+            name: "[removed]" if _is_secret(name) else _without_secrets(child)
+            for name, child in value.items()
+        }
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_without_secrets(child) for child in value]
+    return value
+
+
+def _is_secret(name: str) -> bool:
+    folded = name.casefold().replace("-", "_")
+    return any(word in folded for word in SECRET_WORDS)
