@@ -7,7 +7,7 @@ wrong but the rest can be used, with the reaction RFC 7606 asks for.
 
     Reaction          what the receiver does
     IGNORE            counts it
-    DISCARD           forgets one attribute, uses the rest           (RFC 7606 2, "attribute discard")
+    DISCARD           drops one attribute, uses the rest             (RFC 7606 2)
     WITHDRAW          treats the routes concerned as withdrawn       (RFC 7606 2)
     DISABLE_FAMILY    forgets all routes of one family of this peer  (RFC 7606 2, RFC 4760 7)
     RESET             sends the NOTIFICATION and closes              (always a raised WireError)
@@ -70,6 +70,7 @@ class WireError(Exception):
         code: int = ErrorCode.UPDATE_MESSAGE,
         subcode: int = UpdateSubcode.MALFORMED_ATTRIBUTE_LIST,
         data: bytes = b"",
+        answerable: bool = True,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -78,6 +79,8 @@ class WireError(Exception):
         self.code = int(code)
         self.subcode = int(subcode)
         self.data = data
+        self.answerable = answerable
+        """False for a broken NOTIFICATION: those are never answered (RFC 4271 6.4)."""
 
     def __str__(self) -> str:
         where = f" in {self.field}" if self.field else ""
@@ -101,6 +104,8 @@ class Fault:
     code: int = ErrorCode.UPDATE_MESSAGE
     subcode: int = UpdateSubcode.MALFORMED_ATTRIBUTE_LIST
     data: bytes = b""
+    nlri: bytes | None = None
+    """Set when the reaction concerns this one NLRI and not the whole UPDATE."""
 
     def __str__(self) -> str:
         return f"{self.reaction}: {self.detail} in {self.field} at offset {self.offset}"

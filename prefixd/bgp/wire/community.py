@@ -1,0 +1,114 @@
+"""Communities: lists of tags of one fixed size each.
+
+    COMMUNITIES                4 octets   RFC 1997    one number, shown as high:low
+    EXTENDED COMMUNITIES       8 octets   RFC 4360    kept as octets
+    IPv6 EXTENDED COMMUNITIES 20 octets   RFC 5701    kept as octets
+    LARGE_COMMUNITIES         12 octets   RFC 8092    three numbers
+
+Extended communities stay octets here because most of them are somebody else's and must pass
+through unchanged; `ext_community.py` gives a meaning to those that have one for us. An empty list
+is malformed in each of the four (RFC 7606 7.8 and 7.14, RFC 8092 6).
+"""
+
+from dataclasses import dataclass
+from struct import iter_unpack, pack
+from typing import Final
+
+from prefixd.bgp.wire.context import WireContext
+from prefixd.bgp.wire.reader import Reader
+
+BLACKHOLE: Final = 0xFFFF029A
+NO_EXPORT: Final = 0xFFFFFF01
+NO_ADVERTISE: Final = 0xFFFFFF02
+NO_EXPORT_SUBCONFED: Final = 0xFFFFFF03
+GRACEFUL_SHUTDOWN: Final = 0xFFFF0000
+LLGR_STALE: Final = 0xFFFF0006
+NO_LLGR: Final = 0xFFFF0007
+
+WELL_KNOWN: Final[dict[int, str]] = {
+    BLACKHOLE: "BLACKHOLE",
+    NO_EXPORT: "NO_EXPORT",
+    NO_ADVERTISE: "NO_ADVERTISE",
+    NO_EXPORT_SUBCONFED: "NO_EXPORT_SUBCONFED",
+    GRACEFUL_SHUTDOWN: "GRACEFUL_SHUTDOWN",
+    LLGR_STALE: "LLGR_STALE",
+    NO_LLGR: "NO_LLGR",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Communities:
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedCommunities:
+    """Each value is its 8 octets."""
+
+    values: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ipv6ExtendedCommunities:
+    """Each value is its 20 octets."""
+
+    values: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LargeCommunities:
+    """(global administrator, local data 1, local data 2) triples."""
+
+    values: tuple[tuple[int, int, int], ...]
+
+
+def format_community(value: int) -> str:
+    return WELL_KNOWN.get(value) or f"{value >> 16}:{value & 0xFFFF}"
+
+
+def _check_size(reader: Reader, size: int) -> None:
+    length = len(reader)
+    if length == 0 or length % size:
+        raise reader.error(f"{length} octets are not a list of {size}", "communities")
+
+
+def _octets(reader: Reader, size: int) -> bytes:
+    _check_size(reader, size)
+    return reader.rest()
+
+
+def _each(reader: Reader, size: int) -> tuple[bytes, ...]:
+    _check_size(reader, size)
+    return tuple(reader.take(size, "community") for _ in range(len(reader) // size))
+
+
+def decode_communities(reader: Reader, _: WireContext) -> Communities:
+    return Communities(tuple(value for (value,) in iter_unpack("!I", _octets(reader, 4))))
+
+
+def encode_communities(attribute: Communities, _: WireContext) -> bytes:
+    return pack(f"!{len(attribute.values)}I", *attribute.values)
+
+
+def decode_extended_communities(reader: Reader, _: WireContext) -> ExtendedCommunities:
+    return ExtendedCommunities(_each(reader, 8))
+
+
+def encode_extended_communities(attribute: ExtendedCommunities, _: WireContext) -> bytes:
+    return b"".join(attribute.values)
+
+
+def decode_ipv6_extended_communities(reader: Reader, _: WireContext) -> Ipv6ExtendedCommunities:
+    return Ipv6ExtendedCommunities(_each(reader, 20))
+
+
+def encode_ipv6_extended_communities(attribute: Ipv6ExtendedCommunities, _: WireContext) -> bytes:
+    return b"".join(attribute.values)
+
+
+def decode_large_communities(reader: Reader, _: WireContext) -> LargeCommunities:
+    return LargeCommunities(tuple(iter_unpack("!III", _octets(reader, 12))))
+
+
+def encode_large_communities(attribute: LargeCommunities, _: WireContext) -> bytes:
+    return b"".join(pack("!III", *value) for value in attribute.values)

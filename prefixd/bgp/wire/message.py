@@ -1,0 +1,77 @@
+"""The five messages as one union, and the way in and out of octets.
+
+`decode_message` takes one whole message, as `header.cut_message` gives it. Whatever the octets,
+the result is a message or a `WireError` with the NOTIFICATION to answer.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from prefixd.bgp.wire.context import WireContext
+from prefixd.bgp.wire.errors import WireError
+from prefixd.bgp.wire.header import HEADER_LENGTH, frame, message_length
+from prefixd.bgp.wire.iana import ErrorCode, HeaderSubcode, MessageType, OpenSubcode
+from prefixd.bgp.wire.notification import Notification, decode_notification, encode_notification
+from prefixd.bgp.wire.open import Open, decode_open, encode_open
+from prefixd.bgp.wire.reader import Reader
+from prefixd.bgp.wire.refresh import RouteRefresh, decode_refresh, encode_refresh
+from prefixd.bgp.wire.update import Update, decode_update, encode_update
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """RFC 4271 4.4: a header and nothing else."""
+
+
+Message = Open | Update | Notification | Keepalive | RouteRefresh
+"""What a peer can say."""
+
+
+def decode_message(octets: bytes, context: WireContext) -> Message:
+    length = message_length(octets, 0, context)
+    if length != len(octets):
+        raise WireError(
+            f"{len(octets)} octets for a message of {length}",
+            offset=len(octets),
+            field="length",
+            code=ErrorCode.MESSAGE_HEADER,
+            subcode=HeaderSubcode.BAD_MESSAGE_LENGTH,
+            data=octets[16:18],
+        )
+    kind = MessageType(octets[18])
+    match kind:
+        case MessageType.OPEN:
+            return decode_open(
+                Reader(
+                    octets,
+                    HEADER_LENGTH,
+                    code=ErrorCode.OPEN_MESSAGE,
+                    subcode=OpenSubcode.UNSPECIFIC,
+                )
+            )
+        case MessageType.UPDATE:
+            return decode_update(Reader(octets, HEADER_LENGTH), context)
+        case MessageType.NOTIFICATION:
+            return decode_notification(Reader(octets, HEADER_LENGTH))
+        case MessageType.KEEPALIVE:
+            return Keepalive()
+        case MessageType.ROUTE_REFRESH:
+            return decode_refresh(Reader(octets, HEADER_LENGTH), octets)
+        case _:
+            assert_never(kind)
+
+
+def encode_message(message: Message, context: WireContext) -> bytes:
+    match message:
+        case Open():
+            return frame(MessageType.OPEN, encode_open(message), context)
+        case Update():
+            return frame(MessageType.UPDATE, encode_update(message, context), context)
+        case Notification():
+            return frame(MessageType.NOTIFICATION, encode_notification(message), context)
+        case Keepalive():
+            return frame(MessageType.KEEPALIVE, b"", context)
+        case RouteRefresh():
+            return frame(MessageType.ROUTE_REFRESH, encode_refresh(message), context)
+        case _:
+            assert_never(message)
