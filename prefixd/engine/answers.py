@@ -7,11 +7,11 @@ is full). Faces turn both into 503 with a pause.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.rule import Action, PortRange
+from prefixd.domain.record import Outcome
+from prefixd.domain.rule import Action, Ports
 from prefixd.errors import PrefixdError
 
 
@@ -21,36 +21,6 @@ class Busy(PrefixdError):
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-
-
-class Outcome(StrEnum):
-    """What became of one signal. Stored with it, so history can say what was decided."""
-
-    MITIGATED = "mitigated"
-    """A new mitigation came of it."""
-    EXTENDED = "extended"
-    """A live mitigation of the same scope now lives longer."""
-    ESCALATED = "escalated"
-    """A live mitigation took the next step of its playbook."""
-    REFRESHED = "refreshed"
-    """A known episode reported again; its evidence and its mitigation were renewed."""
-    WAITING = "waiting"
-    """Stored; the sources do not agree yet."""
-    HELD = "held"
-    """The sources agree, and a guardrail, quota or missing playbook says no."""
-    IGNORED = "ignored"
-    """Stored and shown, never acted on: unowned victim, outgoing, stale."""
-    CLEARED = "cleared"
-    """An all-clear was taken; the mitigation it ended is named."""
-    CLEARING = "clearing"
-    """The last all-clear was taken; the hold before withdrawal runs."""
-    NO_EFFECT = "no_effect"
-    """An all-clear that matches nothing firing."""
-    DUPLICATE = "duplicate"
-    """The same message once more; the first answer stands."""
-    QUEUED = "queued"
-    """Stored; it is decided when those before it are."""
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +49,7 @@ class ManualRequest:
     action: Action
     ttl_s: int
     reason: str
-    dst_ports: tuple[PortRange, ...] = ()
+    dst_ports: Ports = ()
     pops: tuple[str, ...] = ()
     """Empty means the engine's own POP. Others are reached through the shared database."""
     pinned: bool = False

@@ -20,39 +20,43 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from prefixd.domain.audit import AuditEntry, AuditRow
-from prefixd.domain.change import Change
-from prefixd.domain.decision_record import DecisionRecord
 from prefixd.domain.group import Group
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import News
 from prefixd.domain.page import (
     AuditFilter,
+    Bucket,
     EventFilter,
     GroupFilter,
+    Live,
     MitigationFilter,
     Page,
     PageRequest,
+    PopCount,
+    Totals,
 )
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.rule import Drift, Intent, Rule
-from prefixd.domain.safelist import SafelistEntry
-from prefixd.domain.signal import Corroboration
-from prefixd.domain.signal_record import SignalRecord
-from prefixd.domain.stats import Bucket, PopCount, Totals
+from prefixd.domain.record import Change, DecisionRecord, Lost, QuotaLimits, SignalRecord
+from prefixd.domain.rule import Intent, Rule
+from prefixd.domain.safelist import EntrySource, SafelistEntry
+from prefixd.domain.signal import CorroboratorSignal
 
 
 class SignalWrites(Protocol):
     def insert(self, record: SignalRecord) -> None:
-        """Conflict when (source, external_id, kind, episode) exists."""
+        """Conflict("episode") when (source, episode_key, kind, episode) exists."""
         ...
 
     def update(self, record: SignalRecord) -> None:
-        """Outcome, last_seen, refresh count and the refreshed numbers, by signal_id."""
+        """Fate, last_seen_us, refresh count and the refreshed numbers, by signal_id."""
         ...
 
 
 class GroupWrites(Protocol):
-    def save(self, group: Group) -> None: ...
+    def insert(self, group: Group) -> None: ...
+    def update(self, group: Group) -> None:
+        """By group_id; Conflict("version") unless the stored version is one less."""
+        ...
 
 
 class DecisionWrites(Protocol):
@@ -60,30 +64,30 @@ class DecisionWrites(Protocol):
 
 
 class MitigationWrites(Protocol):
-    def insert(self, mitigation: Mitigation) -> None:
-        """Conflict when its scope is live in its POP."""
+    def insert(self, mitigation: Mitigation, limits: QuotaLimits = ...) -> None:
+        """Conflict("scope") when its scope is live in its POP; Conflict("quota", which) when a
+        limit is reached, counted in the same transaction over all instances."""
         ...
 
-    def update(self, mitigation: Mitigation, *, seen_version: int) -> None:
-        """Conflict unless the stored row still has `seen_version`."""
+    def update(self, mitigation: Mitigation) -> None:
+        """By id; Conflict("version") unless the stored version is one less. Leaving the live
+        statuses gives its places in the quotas back."""
         ...
 
 
 class SafelistWrites(Protocol):
     def put(self, entry: SafelistEntry) -> None: ...
-    def remove(self, prefix: Prefix) -> None: ...
+    def remove(self, prefix: Prefix, source: EntrySource) -> None: ...
 
 
 class AuditWrites(Protocol):
     def append(self, entry: AuditEntry) -> None:
-        """The store numbers the entry and chains its hash when it commits."""
+        """Numbered and chained when it commits."""
         ...
 
 
-class CorroborationWrites(Protocol):
-    def insert(
-        self, signal_id: str, value: Corroboration, attached: tuple[str, ...]
-    ) -> None: ...
+class CorroboratorWrites(Protocol):
+    def insert(self, signal: CorroboratorSignal, attached: Sequence[str]) -> None: ...
 
 
 class Transaction(Protocol):
@@ -100,48 +104,38 @@ class Transaction(Protocol):
     @property
     def audit(self) -> AuditWrites: ...
     @property
-    def corroborations(self) -> CorroborationWrites: ...
-
-    def tell(self, change: Change) -> None:
-        """Other instances on the same database hear of it when, and only when, it commits."""
-        ...
-
-
-class Unreadable(Protocol):
-    """A row the store could not turn into a value: which one, and why."""
-
-    @property
-    def row_id(self) -> str: ...
-    @property
-    def reason(self) -> str: ...
+    def corroborators(self) -> CorroboratorWrites: ...
 
 
 class SignalReads(Protocol):
-    async def latest(self, source: str, external_id: str, kind: str) -> SignalRecord | None: ...
+    async def get(self, signal_id: str) -> SignalRecord | None: ...
+    async def latest(self, source: str, episode_key: str, kind: str) -> SignalRecord | None: ...
     async def unfinished(self, pop: str) -> Sequence[SignalRecord]:
-        """Stored and never decided: outcome `queued`."""
+        """Stored and never decided (outcome `queued`), oldest first."""
         ...
 
     async def recent(self, pop: str, since_us: int, limit: int) -> Sequence[SignalRecord]:
-        """Episodes last seen since then, newest first."""
+        """Last seen since then, newest first."""
         ...
 
     async def page(self, wanted: EventFilter, page: PageRequest) -> Page[SignalRecord]: ...
 
 
 class GroupReads(Protocol):
-    async def live(self, pop: str) -> tuple[Sequence[Group], Sequence[Unreadable]]: ...
+    async def live(self, pop: str) -> Live[Group]: ...
     async def get(self, group_id: str) -> Group | None: ...
     async def page(self, wanted: GroupFilter, page: PageRequest) -> Page[Group]: ...
 
 
 class DecisionReads(Protocol):
     async def get(self, decision_id: str) -> DecisionRecord | None: ...
-    async def of_group(self, group_id: str, limit: int) -> Sequence[DecisionRecord]: ...
+    async def of_group(self, group_id: str, limit: int = ...) -> Sequence[DecisionRecord]:
+        """Newest first."""
+        ...
 
 
 class MitigationReads(Protocol):
-    async def live(self, pop: str | None) -> tuple[Sequence[Mitigation], Sequence[Unreadable]]:
+    async def live(self, pop: str | None) -> Live[Mitigation]:
         """Live rows of a POP, or of all. A row that cannot be read never hides the others."""
         ...
 
@@ -150,15 +144,19 @@ class MitigationReads(Protocol):
 
 
 class SafelistReads(Protocol):
-    async def all(self) -> Sequence[SafelistEntry]: ...
+    async def all(self) -> Sequence[SafelistEntry]:
+        """Every entry. Raises rather than leaving one out: a hole here lets a rule through."""
+        ...
 
 
 class AuditReads(Protocol):
     async def page(self, wanted: AuditFilter, page: PageRequest) -> Page[AuditRow]: ...
 
 
-class CorroborationReads(Protocol):
-    async def cached(self, now_us: int) -> Sequence[tuple[str, Corroboration]]: ...
+class CorroboratorReads(Protocol):
+    async def cached(self, now_us: int) -> Sequence[CorroboratorSignal]:
+        """Not yet expired, oldest first."""
+        ...
 
 
 class StatsReads(Protocol):
@@ -183,15 +181,14 @@ class Store(Protocol):
     @property
     def audit(self) -> AuditReads: ...
     @property
-    def corroborations(self) -> CorroborationReads: ...
+    def corroborators(self) -> CorroboratorReads: ...
     @property
     def stats(self) -> StatsReads: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 
-    def changes(self) -> AsyncIterator[Change]:
-        """What other instances commit, as it happens; a `Change` of kind LOST first whenever
-        something may have been missed. Never yields on an embedded database."""
+    def changes(self) -> AsyncIterator[Change | Lost]:
+        """What anyone commits here, as it happens; `Lost` whenever something may be missing."""
         ...
 
     async def ping(self) -> None:
@@ -199,8 +196,22 @@ class Store(Protocol):
         ...
 
 
+class Drift(Protocol):
+    """How the RIB differed from what it should hold, as mitigation ids."""
+
+    @property
+    def missing(self) -> Sequence[str]: ...
+    @property
+    def surplus(self) -> Sequence[str]: ...
+    @property
+    def changed(self) -> Sequence[str]: ...
+
+
 class Announcer(Protocol):
-    def announce(self, intents: Iterable[Intent]) -> None: ...
+    def announce(self, intents: Iterable[Intent]) -> None:
+        """Add or change; a rule that cannot be expressed is kept, withheld and shown as such."""
+        ...
+
     def withdraw(self, mitigation_ids: Iterable[str]) -> None:
         """Unknown ids are fine: what shall be gone is gone."""
         ...
@@ -212,8 +223,6 @@ class Announcer(Protocol):
     def preview(self, rule: Rule) -> Sequence[str]:
         """What each peer would be told, one line a peer; sends nothing."""
         ...
-
-    def status(self) -> object: ...
 
 
 class Notifier(Protocol):
