@@ -20,7 +20,7 @@ from enum import StrEnum
 from prefixd.domain.ids import GroupId, IncidentId, MitigationId, SignalId
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.signal import Direction, Polarity
-from prefixd.domain.vector import Vector, VectorFamily
+from prefixd.domain.vector import Vector
 
 
 class GroupState(StrEnum):
@@ -41,7 +41,7 @@ class CloseReason(StrEnum):
     MERGED = "merged"
 
 
-class HeldReason(StrEnum):
+class HoldReason(StrEnum):
     GUARDRAIL = "guardrail"
     SAFELIST = "safelist"
     QUOTA = "quota"
@@ -52,64 +52,41 @@ class HeldReason(StrEnum):
     DRY_RUN = "dry_run"
 
 
-class SourceRole(StrEnum):
+class EvidenceRole(StrEnum):
     PRIMARY = "primary"
     CORROBORATING = "corroborating"
 
 
-class FiringState(StrEnum):
+class EvidenceState(StrEnum):
     FIRING = "firing"
     CLEARED = "cleared"
     STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
-    """The latest word of one source about this group."""
+class Evidence:
+    """The standing of one alert of one source in a group: refreshed in place by each report."""
 
-    source: str
-    role: SourceRole
-    state: FiringState
     signal_id: SignalId
-    external_id: str | None
+    source: str
+    external_id: str
     episode: int
-    confidence: float | None  # of its latest firing signal; None when it gave none
-    confidence_origin: str
+    role: EvidenceRole
+    state: EvidenceState
+    vector: Vector
+    confidence: float | None  # None: the source gave none
     weight: float  # as configured when the signal arrived
     first_seen_us: int
-    last_seen_us: int
-    count: int = 1
+    last_seen_us: int  # of the latest report; drives decay and staleness
+    refresh_count: int = 0
     bps: int | None = None
     pps: int | None = None
     dst_ports: tuple[int, ...] = ()
     src_ports: tuple[int, ...] = ()
-    vector: Vector = Vector.UNKNOWN
-    direction: Direction = Direction.INCOMING
     polarity: Polarity = Polarity.FOR
-    counts_as_source: bool = True  # False: informs, too unspecific to be a vote
-    force: bool = False
-    stale_signal: bool = False  # arrived too old to act on
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """One signal's word as it was given; only the reference's mean counts every one of them."""
-
-    source: str
-    confidence: float | None
-    weight: float
-    received_at_us: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimensions:
-    """Where the victim belongs; corroborators attach by these. All sorted, without duplicates."""
-
-    customer_ids: tuple[str, ...] = ()
-    service_ids: tuple[str, ...] = ()
-    interfaces: tuple[str, ...] = ()
-    pops: tuple[str, ...] = ()
-    routers: tuple[str, ...] = ()
+    direction: Direction = Direction.INCOMING
+    counts: bool = True  # False: informs, but is too unspecific to be a vote
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,43 +94,40 @@ class Group:
     group_id: GroupId
     pop: str
     victim: Prefix
+    key: str  # the vector's word, or its family's when groups are made by family
     vector: Vector
     state: GroupState
     created_at_us: int
     last_primary_at_us: int
     expires_at_us: int
-    sources: tuple[SourceState, ...] = ()  # sorted by source name
-    votes: tuple[Vote, ...] = ()  # kept only when the reference's mean is configured
-    dimensions: Dimensions = Dimensions()
-    playbook: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+    met_at_us: int | None = None  # agreement once reached is not taken back
     confidence: float = 0.0
     source_count: int = 0
-    met: bool = False  # sticky: agreement once reached is not taken back
-    met_at_us: int | None = None
-    held_reason: HeldReason | None = None
-    clear_at_us: int | None = None  # when the hold of `clearing` ends
+    primary_count: int = 0
+    playbook: str | None = None
+    hold_reason: HoldReason | None = None
+    clearing_since_us: int | None = None
     close_reason: CloseReason | None = None
     closed_at_us: int | None = None
+    customer_id: str | None = None
+    service_id: str | None = None
+    pops: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    routers: tuple[str, ...] = ()
+    mitigation_ids: tuple[MitigationId, ...] = ()
+    trigger_signal_id: SignalId | None = None  # the first signal that led to a mitigation
     incident_id: IncidentId | None = None
     config_version: int = 0
     version: int = 1
 
     @property
+    def met(self) -> bool:
+        return self.met_at_us is not None
+
+    @property
     def is_live(self) -> bool:
         return self.state is not GroupState.CLOSED
-
-
-@dataclass(frozen=True, slots=True)
-class GroupKey:
-    """What makes two signals belong together: `kind` is a vector, or a family if so configured."""
-
-    victim: Prefix
-    kind: Vector | VectorFamily
-
-
-class EpisodeState(StrEnum):
-    FIRING = "firing"
-    CLEARED = "cleared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +137,7 @@ class Episode:
     source: str
     external_id: str
     number: int
-    state: EpisodeState
+    state: EvidenceState
     first_seen_us: int
     last_seen_us: int
     refresh_count: int = 0

@@ -16,7 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from prefixd.domain.override import NO_OVERRIDE, CorrelationOverride
+from prefixd.domain.agreement import Agreement
 from prefixd.domain.prefix import V4, V6, Address, Prefix
 from prefixd.domain.problem import Problem
 from prefixd.domain.rule import MAX_PORT
@@ -61,7 +61,7 @@ class Customer:
     prefixes: tuple[Prefix, ...] = ()
     profile: PolicyProfile = PolicyProfile.NORMAL
     services: tuple[Service, ...] = ()
-    correlation: CorrelationOverride = NO_OVERRIDE
+    correlation: Agreement | None = None
     max_active: int | None = None  # None: the general quota applies
     tags: tuple[str, ...] = ()
 

@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from prefixd.domain.actor import Actor
-from prefixd.domain.group import CloseReason, Group, HeldReason, Incident
+from prefixd.domain.group import CloseReason, Group, HoldReason, Incident
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Rule
 from prefixd.domain.safelist import SafelistEntry
-from prefixd.domain.signal import CorroboratorSignal, Signal
+from prefixd.domain.signal import Corroboration, Signal
 from prefixd.domain.vector import Vector
 
 
@@ -42,7 +42,7 @@ class SignalReceived:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorroboratorReceived:
     at_us: int
-    signal: CorroboratorSignal
+    signal: Corroboration
     attached: int
 
 
@@ -69,7 +69,7 @@ class AgreementReached:
 class GroupHeld:
     at_us: int
     group: Group
-    reason: HeldReason
+    reason: HoldReason
     text: str
 
 

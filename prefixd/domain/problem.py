@@ -4,15 +4,20 @@ Builders and adapters return problems instead of raising, so that a file with fi
 answered with five lines and not with the first one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`field` is a path such as `customers[3].prefixes[0]`; `reason` is a plain sentence."""
+    """`field` is a path such as `customers[3].prefixes[0]`; `reason` is a plain sentence.
+
+    `code` is a stable word for programs. `index` is the element of a list payload it is about.
+    """
 
     field: str
     reason: str
+    code: str = "bad_field"
+    index: int | None = None
 
     def __str__(self) -> str:
         return f"{self.field}: {self.reason}" if self.field else self.reason
@@ -20,4 +25,4 @@ class Problem:
     def inside(self, outer: str) -> "Problem":
         """The same problem seen from the enclosing object."""
         joint = "" if not self.field or self.field.startswith("[") else "."
-        return Problem(f"{outer}{joint}{self.field}", self.reason)
+        return replace(self, field=f"{outer}{joint}{self.field}")

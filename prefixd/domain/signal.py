@@ -1,32 +1,32 @@
 """One report from one source, in our words, whatever tool it came from.
 
-Adapters (`prefixd.signals`) turn payloads into these values or into a `Problem`; nothing below
-them ever sees a vendor's field name. A `Signal` is about a victim. A `CorroboratorSignal` is about
-a place in the network (a customer, a service, an interface) and can only strengthen what a
-`Signal` opened.
+Adapters (`prefixd.signals`) turn payloads into these values, into a `Problem`, or into `Ignored`
+when they understood the payload and it deliberately is not a signal; nothing below them ever sees
+a vendor's field name. A `Signal` is about a victim. A `Corroboration` is about a place in the
+network (a customer, a service, an interface) and can only strengthen what a `Signal` opened.
+
+Signals carry no id and no episode number: those are given when they are stored.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prefixd.domain.ids import SignalId
-from prefixd.domain.prefix import Prefix
+from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.problem import Problem
 from prefixd.domain.vector import Vector
 
 __all__ = [
-    "CorroboratorSignal",
+    "Corroboration",
     "Direction",
-    "Flag",
-    "Kind",
-    "Places",
+    "Ignored",
     "Polarity",
     "Problem",
     "Signal",
+    "SignalKind",
 ]
 
 
-class Kind(StrEnum):
+class SignalKind(StrEnum):
     FIRING = "firing"  # "ban" on the native API
     CLEARED = "cleared"  # "unban"
 
@@ -34,16 +34,6 @@ class Kind(StrEnum):
 class Direction(StrEnum):
     INCOMING = "incoming"
     OUTGOING = "outgoing"
-    UNKNOWN = "unknown"
-
-
-class Flag(StrEnum):
-    """What the edge noticed and a later reader should know."""
-
-    CLOCK_SKEW = "clock_skew"  # observed in our future: the time of arrival is used instead
-    STALE = "stale"  # too old to act on; stored and shown only
-    RATE_DROPPED = "rate_dropped"  # a negative or absurd rate was left out
-    RAW_TRUNCATED = "raw_truncated"
 
 
 class Polarity(StrEnum):
@@ -53,11 +43,10 @@ class Polarity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    signal_id: SignalId
     source: str
     adapter: str
-    external_id: str | None
-    kind: Kind
+    external_id: str  # never empty: "auto:" and a hash of what it is about when none was given
+    kind: SignalKind
     victim: Prefix
     vector: Vector
     observed_at_us: int
@@ -70,40 +59,46 @@ class Signal:
     dst_ports: tuple[int, ...] = ()  # sorted, without duplicates and without 0
     src_ports: tuple[int, ...] = ()
     protocols: tuple[int, ...] = ()
-    episode: int = 1
-    force: bool = False  # an operator's word: enough by itself
-    flags: frozenset[Flag] = frozenset()
-    raw: str | None = None  # the body as JSON text, size-capped, secrets removed
-
-    @property
-    def is_stale(self) -> bool:
-        return Flag.STALE in self.flags
+    force: bool = False  # an operator's word, enough by itself; the face checked the role
+    stale: bool = False  # too old to act on; stored and shown only
+    warnings: tuple[str, ...] = ()  # "clock_skew", "bps: negative, dropped"
+    raw: str = ""  # the sender's element as JSON text, size-capped, secrets removed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where in the network a corroborator saw something; at least one is set."""
+class Corroboration:
+    """Support (or doubt) from a source that watches places rather than victims."""
 
+    source: str
+    adapter: str
+    external_id: str
+    kind: SignalKind
+    vector: Vector | None
+    observed_at_us: int
+    received_at_us: int
+    expires_at_us: int
+    polarity: Polarity = Polarity.FOR
+    confidence: float | None = None
+    confidence_origin: str = "none"
     customer_id: str | None = None
     service_id: str | None = None
     interface: str | None = None
     pop: str | None = None
     router: str | None = None
-    victim: Prefix | None = None  # a host or a covering network
     protocol: int | None = None
+    victim_ip: Address | None = None
+    victim_prefix: Prefix | None = None
+    dst_ports: tuple[int, ...] = ()
+    src_ports: tuple[int, ...] = ()
+    spoofable: bool = False  # the observation could have been forged by anyone
+    explain: str = ""
+    warnings: tuple[str, ...] = ()
+    raw: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorroboratorSignal:
-    signal_id: SignalId
-    source: str
-    external_id: str | None
-    kind: Kind
-    vector: Vector | None
-    places: Places
-    confidence: float | None
-    weight: float
-    received_at_us: int
-    expires_at_us: int
-    polarity: Polarity = Polarity.FOR
-    raw: str | None = None
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Understood, and not a signal: a condition that did not hold, a vendor's test button."""
+
+    reason: str
+    index: int | None = None

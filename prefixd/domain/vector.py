@@ -52,6 +52,10 @@ class Vector(StrEnum):
     TCP_FLOOD = "tcp_flood"
     TOTAL_TRAFFIC = "total_traffic"
 
+    @property
+    def family(self) -> VectorFamily:
+        return TRAFFIC[self].family
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
