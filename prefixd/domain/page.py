@@ -104,7 +104,7 @@ class PopCount(NamedTuple):
 
 class Bucket(NamedTuple):
     start_us: int
-    count: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ class Engine:
         raise AssertionError
 
     async def extend(self, mitigation_id: str, ttl_s: int, actor: Actor) -> ExtendAnswer:
-        """Lives at least `ttl_s` from now, within the limits; safelist and guardrails look again."""
+        """Lives at least `ttl_s` from now, within the limits; guardrails look again."""
         raise AssertionError
 
     async def acknowledge(self, mitigation_ids: Sequence[str], actor: Actor) -> list[ItemAnswer]:
