@@ -11,7 +11,7 @@
     +-------------------------------+
 
 What stands after the length is the *body*. A rule built here has exactly one body, and a body from
-`flowspec_canonical` is the identity of a rule everywhere: key of every table, withdrawal, log. Decoding is
+`flowspec_canonical` is the identity of a rule everywhere: table key, withdrawal, log. Decoding is
 liberal where the RFC tells a receiver to ignore (reserved bits, wide values, dirty padding) and
 then forgets the spelling, so a stranger's rule and ours compare equal; anything else wrong with a
 rule condemns that rule alone, because its length already told where the next one starts.
