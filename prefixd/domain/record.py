@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from prefixd.domain.signal import Signal
+from prefixd.domain.ids import DecisionId, GroupId, MitigationId, SignalId
+from prefixd.domain.signal import Corroboration, Signal
 
 
 class Outcome(StrEnum):
@@ -35,39 +36,50 @@ class Outcome(StrEnum):
 class SignalRecord:
     """`signal` is as first reported, with the rates and confidence of the latest refresh.
 
-    `episode_key` is the external id, or the text made from source, victim and vector when the
-    sender gave none. (source, episode_key, signal.kind, signal.episode) is unique.
+    (signal.source, signal.external_id, signal.kind, episode) is unique.
     """
 
+    signal_id: SignalId
     signal: Signal
-    episode_key: str
+    episode: int
     pop: str
     outcome: Outcome
     last_seen_us: int
     reason: str = ""
     codes: tuple[str, ...] = ()
-    group_id: str | None = None
-    mitigation_id: str | None = None
+    group_id: GroupId | None = None
+    mitigation_id: MitigationId | None = None
     customer_id: str | None = None
     refresh_count: int = 0
     last_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorroborationRecord:
+    """Evidence without a victim, and the groups it joined. Kept until it expires."""
+
+    signal_id: SignalId
+    corroboration: Corroboration
+    pop: str
+    weight: float
+    attached: tuple[GroupId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
     """`body` is the whole explanation as canonical JSON text; the rest is for finding it."""
 
-    decision_id: str
+    decision_id: DecisionId
     at_us: int
     pop: str
     trigger: str  # signal, corroborator, timer, operator, reload
     outcome: str
     text: str
     body: str
-    group_id: str | None = None
-    signal_id: str | None = None
-    mitigation_id: str | None = None
-    config_version: str = ""
+    group_id: GroupId | None = None
+    signal_id: SignalId | None = None
+    mitigation_id: MitigationId | None = None
+    config_version: int = 0
     playbook: str | None = None
 
 

@@ -20,7 +20,7 @@ from prefixd.clock import Clock
 from prefixd.domain.actor import Actor
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.safelist import SafelistEntry
-from prefixd.domain.signal import CorroboratorSignal, Signal
+from prefixd.domain.signal import Corroboration, Signal
 from prefixd.engine.answers import (
     CreateAnswer,
     ExtendAnswer,
@@ -76,7 +76,7 @@ class Engine:
         are answers with outcome `error`."""
         raise AssertionError
 
-    async def corroborate(self, signal: CorroboratorSignal, actor: Actor) -> IngestAnswer:
+    async def corroborate(self, corroboration: Corroboration, actor: Actor) -> IngestAnswer:
         """Evidence without a victim: attached to matching groups at once, else kept waiting."""
         raise AssertionError
 

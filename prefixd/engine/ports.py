@@ -36,15 +36,21 @@ from prefixd.domain.page import (
     Totals,
 )
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.record import Change, DecisionRecord, Lost, QuotaLimits, SignalRecord
+from prefixd.domain.record import (
+    Change,
+    CorroborationRecord,
+    DecisionRecord,
+    Lost,
+    QuotaLimits,
+    SignalRecord,
+)
 from prefixd.domain.rule import Intent, Rule
 from prefixd.domain.safelist import EntrySource, SafelistEntry
-from prefixd.domain.signal import CorroboratorSignal
 
 
 class SignalWrites(Protocol):
     def insert(self, record: SignalRecord) -> None:
-        """Conflict("episode") when (source, episode_key, kind, episode) exists."""
+        """Conflict("episode") when (source, external_id, kind, episode) exists."""
         ...
 
     def update(self, record: SignalRecord) -> None:
@@ -86,8 +92,10 @@ class AuditWrites(Protocol):
         ...
 
 
-class CorroboratorWrites(Protocol):
-    def insert(self, signal: CorroboratorSignal, attached: Sequence[str]) -> None: ...
+class CorroborationWrites(Protocol):
+    def put(self, record: CorroborationRecord) -> None:
+        """Insert, or replace the one of the same source and external id."""
+        ...
 
 
 class Transaction(Protocol):
@@ -104,12 +112,12 @@ class Transaction(Protocol):
     @property
     def audit(self) -> AuditWrites: ...
     @property
-    def corroborators(self) -> CorroboratorWrites: ...
+    def corroborations(self) -> CorroborationWrites: ...
 
 
 class SignalReads(Protocol):
     async def get(self, signal_id: str) -> SignalRecord | None: ...
-    async def latest(self, source: str, episode_key: str, kind: str) -> SignalRecord | None: ...
+    async def latest(self, source: str, external_id: str, kind: str) -> SignalRecord | None: ...
     async def unfinished(self, pop: str) -> Sequence[SignalRecord]:
         """Stored and never decided (outcome `queued`), oldest first."""
         ...
@@ -153,8 +161,8 @@ class AuditReads(Protocol):
     async def page(self, wanted: AuditFilter, page: PageRequest) -> Page[AuditRow]: ...
 
 
-class CorroboratorReads(Protocol):
-    async def cached(self, now_us: int) -> Sequence[CorroboratorSignal]:
+class CorroborationReads(Protocol):
+    async def cached(self, pop: str, now_us: int) -> Sequence[CorroborationRecord]:
         """Not yet expired, oldest first."""
         ...
 
@@ -181,7 +189,7 @@ class Store(Protocol):
     @property
     def audit(self) -> AuditReads: ...
     @property
-    def corroborators(self) -> CorroboratorReads: ...
+    def corroborations(self) -> CorroborationReads: ...
     @property
     def stats(self) -> StatsReads: ...
 
