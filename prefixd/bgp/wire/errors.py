@@ -40,12 +40,11 @@ class Reason(StrEnum):
 
     ATTRIBUTE_DUPLICATE = "attribute_duplicate"
     ATTRIBUTE_FLAGS = "attribute_flags"
-    ATTRIBUTE_LENGTH = "attribute_length"
+    ATTRIBUTE_MALFORMED = "attribute_malformed"
     ATTRIBUTE_MISSING = "attribute_missing"
     ATTRIBUTE_NOT_EXPECTED = "attribute_not_expected"
     ATTRIBUTE_OVERRUN = "attribute_overrun"
     ATTRIBUTE_UNKNOWN = "attribute_unknown"
-    ATTRIBUTE_VALUE = "attribute_value"
     CAPABILITY_LENGTH = "capability_length"
     CAPABILITY_REPEATED = "capability_repeated"
     FAMILY_NOT_NEGOTIATED = "family_not_negotiated"
