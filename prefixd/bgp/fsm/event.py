@@ -68,9 +68,12 @@ class NotificationReceived:
 
 @dataclass(frozen=True, slots=True)
 class MessageRefused:
-    """Bytes no message could be made of (events 21 and 28)."""
+    """Bytes no message could be made of (events 21 and 28).
 
-    notification: Notification
+    No NOTIFICATION where answering is forbidden: a broken NOTIFICATION is never answered.
+    """
+
+    notification: Notification | None
     detail: str = ""
 
 
