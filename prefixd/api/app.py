@@ -1,0 +1,45 @@
+"""The web application: every route in one table, one guard around all of them."""
+
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from prefixd.api import health
+from prefixd.api.cors import Cors
+from prefixd.api.endpoint import Endpoint
+from prefixd.api.guard import Guard
+from prefixd.api.openapi import document_route
+from prefixd.api.route import Route
+from prefixd.api.services import Services
+from prefixd.api.settings import HttpSettings
+from prefixd.auth.throttle import RateLimiter
+
+ROUTES: tuple[Route, ...] = (*health.ROUTES,)
+
+
+def build_app(
+    services: Services,
+    settings: HttpSettings,
+    *,
+    routes: Sequence[Route] = ROUTES,
+    strict: bool = False,
+    address_of: Callable[[web.Request], str] | None = None,
+) -> web.Application:
+    guard = Guard(
+        metrics=services.metrics,
+        new_id=services.new_id,
+        address_of=address_of or client_address,
+        cors=Cors(settings.cors_origin),
+        secure=settings.tls is not None,
+    )
+    app = web.Application(middlewares=[guard.middleware], client_max_size=settings.max_body_bytes)
+    limiter = RateLimiter(settings.rate_limit.events_per_second, settings.rate_limit.burst)
+    for route in (*routes, document_route(routes)):
+        endpoint = Endpoint(route, services, limiter, strict=strict)
+        app.router.add_route(route.method, route.path, endpoint.answer)
+    return app
+
+
+def client_address(request: web.Request) -> str:
+    """The peer's address as the socket says; a unix socket's peers are all `local`."""
+    return request.remote or "local"

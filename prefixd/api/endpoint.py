@@ -1,0 +1,202 @@
+"""From a request to a handler and back: one pass, in one order.
+
+    rate limit -> who is it -> may it -> body and query -> handler -> encode
+
+Refusals happen before the body is read: a stranger's megabyte is never parsed. Statuses that a
+route does not document are a fault of ours; `strict` (tests) makes them fail loudly.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import web
+
+from prefixd.api.problem import (
+    CODES,
+    ApiError,
+    conflict,
+    rate_limited,
+    unavailable,
+    wrong_json,
+    wrong_shape,
+)
+from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.services import Services
+from prefixd.auth.throttle import RateLimiter
+from prefixd.domain.actor import Actor, ActorKind
+from prefixd.engine.answers import Busy
+from prefixd.errors import Conflict, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+BODY_TIMEOUT_S = 15.0
+NOBODY = Actor(kind=ActorKind.OPERATOR, name="nobody", permissions=frozenset())
+REQUEST_ID = web.RequestKey("request_id", str)
+ADDRESS = web.RequestKey("address", str)
+ACTOR = web.RequestKey("actor", Actor)
+
+NO_QUERY = NoQuery()
+_encoder = msgspec.json.Encoder()
+
+
+class Endpoint:
+    """One route, ready to answer: its decoder is built once."""
+
+    def __init__(
+        self, route: Route, services: Services, limiter: RateLimiter, *, strict: bool = False
+    ) -> None:
+        self.route = route
+        self._services = services
+        self._limiter = limiter if route.limited else None
+        self._strict = strict
+        self._statuses = documented_statuses(route)
+        self._decoder = (
+            None if route.body is None or route.body is bytes else msgspec.json.Decoder(route.body)
+        )
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        try:
+            reply = await self._run(request)
+        except ApiError as error:
+            self._check(error.status)
+            raise
+        if isinstance(reply, web.StreamResponse):
+            return reply
+        self._check(reply.status)
+        return _encoded(reply, request)
+
+    async def _run(self, request: web.Request) -> Reply | web.StreamResponse:
+        route = self.route
+        actor = await self._actor(request)
+        call: Call[object, msgspec.Struct] = Call(
+            services=self._services,
+            actor=actor,
+            body=await self._body(request) if route.body is not None else None,
+            query=_query(request, route),
+            path=request.match_info,
+            request=request,
+            request_id=request[REQUEST_ID],
+            address=request[ADDRESS],
+        )
+        try:
+            return await route.handle(call)
+        except (StoreUnavailable, Busy) as error:
+            raise unavailable(error) from error
+        except Conflict as error:
+            raise conflict(error) from error
+
+    async def _actor(self, request: web.Request) -> Actor:
+        """Strangers share their address's budget, callers have their own."""
+        route, address = self.route, request[ADDRESS]
+        if route.permission is None and not route.signed_in:
+            self._take(f"address:{address}")
+            return NOBODY
+        try:
+            actor = await self._services.authenticator.actor_of(request, address)
+        except StoreUnavailable as error:
+            raise unavailable(error) from error
+        self._take(f"address:{address}" if actor is None else f"actor:{actor.kind}:{actor.name}")
+        if actor is None:
+            raise ApiError(401, "unauthorized", "unauthorized: sign in or send a valid token")
+        if route.permission is not None and not actor.may(route.permission):
+            message = f"forbidden: {actor.name} lacks the permission {route.permission!s}"
+            raise ApiError(403, "forbidden", message)
+        request[ACTOR] = actor
+        return actor
+
+    def _take(self, key: str) -> None:
+        if self._limiter is None:
+            return
+        wait_s = self._limiter.take(key, self._services.clock.monotonic())
+        if wait_s > 0:
+            self._services.metrics.rate_limited.labels(key.partition(":")[0]).inc()
+            raise rate_limited(wait_s)
+
+    async def _body(self, request: web.Request) -> object:
+        raw = await read_body(request)
+        if self._decoder is None:
+            return raw
+        if not raw and not self.route.body_required:
+            return None
+        content_type = request.content_type
+        if content_type != "application/json" and not content_type.endswith("+json"):
+            raise ApiError(
+                415, "bad_media_type", f"send application/json, not {content_type or 'nothing'}"
+            )
+        try:
+            return self._decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            raise wrong_shape(error) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise wrong_json(msgspec.DecodeError(str(error))) from error
+        except RecursionError as error:
+            raise ApiError(400, "bad_json", "the body is nested too deeply") from error
+
+    def _check(self, status: int) -> None:
+        if self._strict and status not in self._statuses:
+            raise AssertionError(
+                f"{self.route.method} {self.route.path} answered {status}, "
+                f"which its documentation does not name ({sorted(self._statuses)})"
+            )
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The whole body within the size and the time allowed."""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError as error:
+        message = f"the body did not arrive within {BODY_TIMEOUT_S:.0f} s"
+        raise ApiError(408, "timeout", message) from error
+    except web.HTTPRequestEntityTooLarge as error:
+        message = f"the body is larger than {request.client_max_size} bytes"
+        raise ApiError(413, "too_large", message) from error
+
+
+def documented_statuses(route: Route) -> frozenset[int]:
+    """Every status a route can answer: what it says plus what its features bring along."""
+    return frozenset({*route.replies, *(CODES[code][0] for code in documented_codes(route))})
+
+
+def documented_codes(route: Route) -> tuple[str, ...]:
+    codes = ["internal"]
+    if route.permission is not None or route.signed_in:
+        codes += ["unauthorized", "unavailable"]
+    if route.permission is not None:
+        codes += ["forbidden"]
+    if route.body is not None:
+        codes += ["too_large", "timeout"]
+        if route.body is not bytes:
+            codes += ["bad_json", "bad_media_type", "bad_field"]
+    if route.query is not NoQuery:
+        codes += ["bad_query"]
+    if route.limited:
+        codes += ["rate_limited"]
+    return tuple(dict.fromkeys([*codes, *route.errors]))
+
+
+def _query(request: web.Request, route: Route) -> msgspec.Struct:
+    if route.query is NoQuery:
+        return NO_QUERY
+    given: Mapping[str, str] = request.query
+    try:
+        return msgspec.convert(dict(given), route.query, strict=False)
+    except msgspec.ValidationError as error:
+        shape = wrong_shape(error)
+        raise ApiError(400, "bad_query", shape.message, field=shape.field) from error
+
+
+def _encoded(reply: Reply, request: web.Request) -> web.Response:
+    headers = dict(reply.headers)
+    if reply.etag is not None:
+        headers["ETag"] = reply.etag
+        if request.headers.get("If-None-Match") == reply.etag:
+            return web.Response(status=304, headers=headers)
+    if reply.value is None:
+        return web.Response(status=reply.status, headers=headers)
+    body = reply.value if isinstance(reply.value, bytes) else _encoder.encode(reply.value)
+    return web.Response(
+        body=body, status=reply.status, headers=headers, content_type=reply.content_type
+    )

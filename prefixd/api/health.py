@@ -1,0 +1,140 @@
+"""Is it alive, is it ready, how is it in detail; and the metrics text.
+
+Liveness says only that the process answers. Readiness is for whoever sends traffic or restarts
+things: 503 with every reason while rules are not loaded, the database is away or the daemon stops.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from prefixd.api.problem import ApiError
+from prefixd.api.route import Call, NoQuery, Reply, Route
+
+
+class Liveness(msgspec.Struct):
+    status: str
+    version: str
+    auth_mode: str
+
+
+class Readiness(msgspec.Struct):
+    status: str
+    reasons: list[str]
+
+
+class Component(msgspec.Struct, omit_defaults=True):
+    status: str
+    error: str | None = None
+
+
+class Detail(msgspec.Struct):
+    """`gobgp` keeps the word that existing clients read; it is our own speaker now."""
+
+    status: str
+    version: str
+    pop: str
+    uptime_seconds: int
+    bgp_sessions: Mapping[str, str]
+    active_mitigations: int
+    database: str
+    gobgp: Component
+    auth_mode: str
+    ready: bool
+    reasons: list[str]
+    dry_run: bool
+    queue_depth: int
+    last_reconcile: Mapping[str, object] | None
+
+
+async def live(call: Call[None, NoQuery]) -> Reply:
+    services = call.services
+    return Reply(
+        Liveness(status="ok", version=services.version, auth_mode=services.authenticator.mode)
+    )
+
+
+async def ready(call: Call[None, NoQuery]) -> Reply:
+    reasons = not_ready_reasons(call)
+    if reasons:
+        raise ApiError(503, "not_ready", "; ".join(reasons), retry_after_s=1, errors=reasons)
+    return Reply(Readiness(status="ready", reasons=[]))
+
+
+async def detail(call: Call[None, NoQuery]) -> Reply:
+    services, health = call.services, call.services.engine.health()
+    sessions = services.speaker.session_words()
+    reasons = not_ready_reasons(call)
+    down = [peer for peer, word in sessions.items() if word != "established"]
+    reasons += [f"the BGP session with {peer} is {sessions[peer]}" for peer in down]
+    last = health.last_reconcile
+    value = Detail(
+        status="healthy" if not reasons else "degraded",
+        version=services.version,
+        pop=services.pop,
+        uptime_seconds=max(0, (services.clock.now_us() - health.started_at_us) // 1_000_000),
+        bgp_sessions=sessions,
+        active_mitigations=health.live,
+        database="connected" if health.store_ok else f"error: {health.store_problem or 'away'}",
+        gobgp=Component(
+            status="connected" if not down else "degraded",
+            error=f"{len(down)} of {len(sessions)} sessions are down" if down else None,
+        ),
+        auth_mode=services.authenticator.mode,
+        ready=health.ready and health.store_ok and not health.stopping,
+        reasons=reasons,
+        dry_run=health.dry_run,
+        queue_depth=health.queue_depth,
+        last_reconcile=None
+        if last is None
+        else {
+            "at_us": last.at_us,
+            "desired": last.desired,
+            "missing": last.missing,
+            "surplus": last.surplus,
+            "changed": last.changed,
+            "corrupt": last.corrupt,
+        },
+    )
+    return Reply(value)
+
+
+def not_ready_reasons(call: Call[None, NoQuery]) -> list[str]:
+    health = call.services.engine.health()
+    reasons: list[str] = []
+    if health.stopping:
+        reasons.append("the daemon is stopping")
+    if not health.ready:
+        reasons.append("the rules are not loaded yet")
+    if not health.store_ok:
+        reasons.append("the database does not answer; rules stay on the routers")
+    return reasons
+
+
+async def metrics(call: Call[None, NoQuery]) -> Reply:
+    return Reply(
+        call.services.metrics.render(),
+        content_type="text/plain",
+        headers={"X-Prometheus-Format": "0.0.4"},
+    )
+
+
+ROUTES = (
+    Route(
+        method="GET", path="/v1/health", handle=live, summary="The process answers", tag="health",
+        permission=None, limited=False, replies={200: Liveness},
+    ),
+    Route(
+        method="GET", path="/v1/health/ready", handle=ready,
+        summary="Ready to take events, or 503 with the reasons", tag="health",
+        permission=None, limited=False, replies={200: Readiness}, errors=("not_ready",),
+    ),
+    Route(
+        method="GET", path="/v1/health/detail", handle=detail, summary="Every component",
+        tag="health", limited=False, replies={200: Detail},
+    ),
+    Route(
+        method="GET", path="/metrics", handle=metrics, summary="Prometheus text", tag="health",
+        permission=None, limited=False, replies={200: str}, content_type="text/plain",
+    ),
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""Lists in pages: query parameters in, a stable cursor out.
+
+A cursor is the (time, id) of the last row seen, so rows that share a microsecond are neither lost
+nor repeated when new ones arrive above. It names the list it came from: a cursor of another list,
+or one cut off when it was copied, is a 400 and never silently page one.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from prefixd.api.problem import ApiError
+from prefixd.clock import from_us, to_us
+from prefixd.domain.page import PAGE_DEFAULT, PAGE_MAX, Cursor, Page, PageRequest
+
+Item = TypeVar("Item")
+_LOST_PLUS = re.compile(r" (\d\d:\d\d)$")
+
+
+class PageQuery(msgspec.Struct, kw_only=True):
+    """The query parameters every list knows."""
+
+    limit: int = PAGE_DEFAULT
+    cursor: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+
+def page_request(query: PageQuery, name: str) -> PageRequest:
+    if query.limit < 1:
+        raise ApiError(400, "bad_query", "limit must be at least 1", field="limit")
+    return PageRequest(
+        limit=min(query.limit, PAGE_MAX),
+        cursor=None if query.cursor is None else decode_cursor(query.cursor, name),
+        start_us=_moment(query.start, "start"),
+        end_us=_moment(query.end, "end"),
+    )
+
+
+def page_members(
+    page: Page[Item], name: str, render: Callable[[Item], object]
+) -> dict[str, object]:
+    """The envelope of every list; `name` is the word its array has always had."""
+    return {
+        name: [render(item) for item in page.items],
+        "count": len(page.items),
+        "next_cursor": None if page.next is None else encode_cursor(page.next, name),
+        "has_more": page.next is not None,
+    }
+
+
+def encode_cursor(cursor: Cursor, name: str) -> str:
+    text = f"{name}|{cursor.time_us}|{cursor.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(text: str, name: str) -> Cursor:
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        plain = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        found, time_us, row_id = plain.split("|", 2)
+        if found != name or not row_id:
+            raise ValueError(found)
+        return Cursor(int(time_us), row_id)
+    except (ValueError, binascii.Error) as error:
+        message = f"this is not a cursor of the list of {name}; leave it out to start at the top"
+        raise ApiError(400, "bad_cursor", message, field="cursor") from error
+
+
+def parse_time(text: str, field: str) -> int:
+    """RFC 3339 with a zone, as microseconds."""
+    try:
+        # A "+" that nobody percent-encoded arrives as a space.
+        moment = datetime.fromisoformat(_LOST_PLUS.sub(r"+\1", text))
+    except ValueError as error:
+        raise _bad_time(field) from error
+    if moment.tzinfo is None:
+        raise _bad_time(field)
+    try:
+        return to_us(moment.astimezone(UTC))
+    except OverflowError as error:
+        raise _bad_time(field) from error
+
+
+def format_time(value_us: int) -> str:
+    return from_us(value_us).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _moment(text: str | None, field: str) -> int | None:
+    return None if text is None else parse_time(text, field)
+
+
+def _bad_time(field: str) -> ApiError:
+    message = f"{field} must be a time such as 2026-01-10T08:00:00Z"
+    return ApiError(400, "bad_query", message, field=field)

@@ -1,0 +1,141 @@
+"""Everything that goes wrong, as a status and one JSON shape. The only file that knows which.
+
+    {"error": sentence, "code": word, "field": path or null, "request_id": id,
+     "retry_after_seconds": n or absent, "errors": [...] or absent}
+
+`code` is stable and documented (docs/api.md lists them, a test compares); `error` is for people and
+may change. Texts of our own faults never leave the process: the client gets the request id, the log
+has the rest.
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from prefixd.engine.answers import Busy, Refusal
+from prefixd.errors import Conflict, StoreUnavailable
+
+
+class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
+    error: str
+    code: str
+    field: str | None
+    request_id: str
+    retry_after_seconds: int | None = None
+    errors: list[str] | None = None
+
+
+class ApiError(Exception):
+    """A request that gets no success: what to answer, and nothing the client must not see."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after_s: int | None = None,
+        errors: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
+        self.retry_after_s = retry_after_s
+        self.errors = errors
+
+    def body(self, request_id: str) -> ErrorBody:
+        return ErrorBody(
+            error=self.message,
+            code=self.code,
+            field=self.field,
+            request_id=request_id,
+            retry_after_seconds=self.retry_after_s,
+            errors=None if self.errors is None else list(self.errors),
+        )
+
+
+# code -> (status, when it is sent). docs/api.md prints this table.
+CODES: dict[str, tuple[int, str]] = {
+    "bad_json": (400, "the body is not JSON; the text names the byte"),
+    "bad_request": (400, "a value breaks a rule; `field` names it"),
+    "bad_query": (400, "a query parameter has the wrong form"),
+    "bad_cursor": (400, "the cursor was not made by this list"),
+    "bad_config": (400, "a configuration part is wrong; `errors` lists every problem"),
+    "not_live": (400, "the mitigation has ended already"),
+    "unauthorized": (401, "no or wrong credentials"),
+    "bad_signature": (401, "the webhook signature is missing, wrong or too old"),
+    "forbidden": (403, "the caller may not do this"),
+    "bad_origin": (403, "a browser on another site sent this"),
+    "not_found": (404, "no such thing, or no such path"),
+    "method_not_allowed": (405, "the path exists, the method does not"),
+    "timeout": (408, "the body did not arrive in time"),
+    "duplicate": (409, "an identical event is finished already"),
+    "conflict": (409, "somebody changed it meanwhile, or it exists already"),
+    "engine_disabled": (409, "correlation is switched off"),
+    "stale_version": (412, "If-Match names an older version"),
+    "too_large": (413, "the body or the number of items is over the limit"),
+    "bad_media_type": (415, "the body must be application/json"),
+    "bad_field": (422, "a field is missing or has the wrong type; `field` names it"),
+    "guardrail": (422, "a guardrail refused; `errors` gives each limit and value"),
+    "rate_limited": (429, "too many requests from this client"),
+    "throttled": (429, "too many failed logins"),
+    "internal": (500, "our fault; the log has the request id"),
+    "unavailable": (503, "the database is away or a queue is full; nothing was stored"),
+    "not_ready": (503, "the daemon has not loaded its rules yet, or is stopping"),
+    "adapter_misconfigured": (503, "the adapter's secret is not set"),
+}
+
+
+def bad_request(message: str, field: str | None = None) -> ApiError:
+    return ApiError(400, "bad_request", message, field=field)
+
+
+def not_found(what: str) -> ApiError:
+    return ApiError(404, "not_found", f"{what} not found")
+
+
+def refused(reasons: Sequence[Refusal]) -> ApiError:
+    """422 with every guardrail that said no, each with its limit and value."""
+    texts = [f"{reason.code}: {reason.text}" for reason in reasons]
+    first = reasons[0].text if reasons else "refused"
+    return ApiError(422, "guardrail", f"guardrail violation: {first}", errors=texts)
+
+
+def unavailable(error: StoreUnavailable | Busy) -> ApiError:
+    return ApiError(503, "unavailable", str(error), retry_after_s=max(1, error.retry_after_s))
+
+
+def conflict(error: Conflict) -> ApiError:
+    return ApiError(409, "conflict", f"the {error.what} was changed or exists already")
+
+
+def rate_limited(wait_s: float, code: str = "rate_limited") -> ApiError:
+    seconds = max(1, -int(-wait_s // 1))
+    return ApiError(
+        429, code, f"too many requests; try again in {seconds} s", retry_after_s=seconds
+    )
+
+
+_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+_MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
+
+
+def wrong_shape(error: msgspec.ValidationError) -> ApiError:
+    """Well-formed JSON of the wrong shape: 422 and the path of the first wrong field."""
+    text = str(error)
+    found = _AT.search(text)
+    path = found.group("path").removeprefix("$").removeprefix(".") if found else ""
+    message = _AT.sub("", text)
+    missing = _MISSING.search(message)
+    if missing:
+        path = f"{path}.{missing.group('name')}" if path else missing.group("name")
+    where = f"{path}: " if path else ""
+    return ApiError(422, "bad_field", f"{where}{message}".replace("`", "'"), field=path or None)
+
+
+def wrong_json(error: msgspec.DecodeError) -> ApiError:
+    return ApiError(400, "bad_json", f"the body is not JSON: {error}")

@@ -1,0 +1,78 @@
+"""What a route is: one row that the router, the permission check and the OpenAPI document share.
+
+A handler gets a `Call` (who, what, with which services) and returns a `Reply`. It parses nothing
+and checks no permission itself: the row says which body, query and permission it wants, and
+`endpoint.py` has done all of it before the handler runs.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from prefixd.api.services import Services
+from prefixd.domain.actor import Actor, Permission
+
+Body = TypeVar("Body")
+Query = TypeVar("Query")
+
+
+class NoQuery(msgspec.Struct):
+    """A route without query parameters."""
+
+
+@dataclass(slots=True)
+class Call(Generic[Body, Query]):
+    """One authenticated, decoded request on its way into a handler."""
+
+    services: Services
+    actor: Actor
+    body: Body
+    query: Query
+    path: Mapping[str, str]
+    request: web.Request
+    request_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`value` is encoded as JSON unless it is bytes already; None is an empty body."""
+
+    value: object | None = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    etag: str | None = None
+
+
+# A handler's body and query types are checked where it is written; the table holds all of them.
+Handler = Callable[[Call[Any, Any]], Awaitable[Reply | web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    method: str
+    path: str
+    handle: Handler
+    summary: str
+    tag: str
+    permission: Permission | None = Permission.READ
+    """None: public. Every other route needs a caller with this permission."""
+    signed_in: bool = False
+    """Any identified caller will do, whatever it may (its own session, its own preferences)."""
+    body: Any = None
+    """A msgspec type, or `bytes` for bodies that the handler must see as they were sent."""
+    body_required: bool = True
+    query: type[msgspec.Struct] = NoQuery
+    replies: Mapping[int, Any] = field(default_factory=lambda: {200: None})
+    """Success statuses and the type of each body; None is an empty body."""
+    errors: tuple[str, ...] = ()
+    """Codes of `problem.CODES` this route can answer beyond those every such route can."""
+    limited: bool = True
+    """Whether the rate limit applies; health and metrics must answer under load."""
+    content_type: str = "application/json"
+    description: str = ""
+    websocket: bool = False
