@@ -1,0 +1,91 @@
+"""What is wrong with a configuration, in a form an operator can act on.
+
+A complaint is collected while a tree is read and knows its path in the tree; a problem is the same
+thing after the file was consulted for line and column. Values are shown as the file spells them,
+so that `${TOKEN}` stays `${TOKEN}`, and a value under a secret key is never shown at all.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prefixd.errors import PrefixdError
+
+TreePath = tuple[str | int, ...]
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """Found in a tree: `path` leads to the value, or to the key itself with `at_key`."""
+
+    path: TreePath
+    message: str
+    value: str | None = None
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+    at_key: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One line of `prefixd check`: what, where, and what to do about it.
+
+    `line` and `column` count from 1; 0 means the file as a whole.
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+    path: str = ""
+    message: str
+    value: str | None = None
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        where = self.file
+        if self.line:
+            where += f":{self.line}:{self.column}"
+        what = f"{self.path}: {self.message}" if self.path else self.message
+        if self.value is not None:
+            what += f" (got {self.value})"
+        if self.hint is not None:
+            what += f"; {self.hint}"
+        return f"{where}: {what}"
+
+
+class ConfigError(PrefixdError):
+    """The files do not make a configuration. Carries every problem found, warnings included."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+        self.problems = problems
+        noun = "problem" if len(errors) == 1 else "problems"
+        lines = "\n".join(f"  {problem}" for problem in errors)
+        super().__init__(f"{len(errors)} {noun} in the configuration:\n{lines}")
+
+
+def path_text(path: TreePath) -> str:
+    """`("bgp", "neighbors", 0, "name")` as `bgp.neighbors[0].name`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if text else step
+    return text
+
+
+def parse_path(text: str) -> TreePath:
+    """The inverse of `path_text`, for problems that other packages report as text."""
+    steps: list[str | int] = []
+    for part in text.replace("[", ".[").split("."):
+        if part.startswith("[") and part.endswith("]") and part[1:-1].isdigit():
+            steps.append(int(part[1:-1]))
+        elif part:
+            steps.append(part)
+    return tuple(steps)

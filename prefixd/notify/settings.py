@@ -1,0 +1,231 @@
+"""Who is told what: alert destinations, their filters, and the rules for their addresses.
+
+Secrets arrive here resolved and never print. A destination is named by its stable `id` everywhere:
+in metrics, in the API, and when a redacted file comes back to be saved.
+
+A webhook address is the one thing here that makes the daemon call out, so its spelling is checked
+when it is configured; what its name resolves to is checked again whenever it is used.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from prefixd.domain.prefix import Prefix
+
+PAGERDUTY_EVENTS_URL = "https://events.pagerduty.com/v2/enqueue"
+MAX_URL_LENGTH = 1024
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+SEVERITY_ORDER = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+
+
+class AlertEvent(StrEnum):
+    """What can be told. The order is that of the documentation."""
+
+    MITIGATION_CREATED = "mitigation.created"
+    MITIGATION_EXTENDED = "mitigation.extended"
+    MITIGATION_ESCALATED = "mitigation.escalated"
+    MITIGATION_WITHDRAWN = "mitigation.withdrawn"
+    MITIGATION_EXPIRED = "mitigation.expired"
+    MITIGATION_FAILED = "mitigation.failed"
+    GUARDRAIL_REJECTED = "guardrail.rejected"
+    SIGNAL_HELD = "signal.held"
+    QUOTA_EXHAUSTED = "quota.exhausted"
+    BGP_PEER_UP = "bgp.peer_up"
+    BGP_PEER_DOWN = "bgp.peer_down"
+    DRIFT_REPAIRED = "mitigation.drift_repaired"
+    CONFIG_RELOADED = "config.reloaded"
+    CONFIG_RELOAD_FAILED = "config.reload_failed"
+    DESTINATION_FAILING = "alerting.destination_failing"
+    DESTINATION_RECOVERED = "alerting.destination_recovered"
+    SYSTEM_STARTED = "system.started"
+    SYSTEM_STOPPING = "system.stopping"
+
+
+class OpsgenieRegion(StrEnum):
+    US = "us"
+    EU = "eu"
+
+
+class GenericFormat(StrEnum):
+    V1 = "v1"
+    """The flat record of the earlier daemon."""
+    V2 = "v2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slack:
+    webhook_url: str = field(repr=False)
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discord:
+    webhook_url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teams:
+    webhook_url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telegram:
+    bot_token: str = field(repr=False)
+    chat_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagerDuty:
+    routing_key: str = field(repr=False)
+    events_url: str = PAGERDUTY_EVENTS_URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opsgenie:
+    api_key: str = field(repr=False)
+    region: OpsgenieRegion = OpsgenieRegion.US
+
+
+def _no_headers() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generic:
+    """`headers` may carry tokens, and the address a key: both count as secrets."""
+
+    url: str = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=_no_headers, repr=False)
+    format: GenericFormat = GenericFormat.V1
+    legacy_signature: bool = True
+    """Also send X-Prefixd-Signature, which covers the body alone."""
+
+
+Target = Slack | Discord | Teams | Telegram | PagerDuty | Opsgenie | Generic
+
+TYPE_WORDS: Mapping[type, str] = MappingProxyType(
+    {
+        Slack: "slack",
+        Discord: "discord",
+        Teams: "teams",
+        Telegram: "telegram",
+        PagerDuty: "pagerduty",
+        Opsgenie: "opsgenie",
+        Generic: "generic",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where alerts go, and which. An empty filter lets everything through.
+
+    `events` replaces the general filter when it names anything. `rate_per_minute` and `burst`
+    bound what one incident storm can send; what exceeds them is collapsed into a digest.
+    """
+
+    id: str
+    target: Target
+    enabled: bool = True
+    events: frozenset[AlertEvent] = frozenset()
+    min_severity: Severity = Severity.INFO
+    customers: frozenset[str] = frozenset()
+    pops: frozenset[str] = frozenset()
+    resolve: bool = True
+    """Close incidents (PagerDuty, Opsgenie) when the mitigation ends."""
+    timeout_s: int = 10
+    max_age_s: int = 3600
+    """An alert that could not be delivered for this long is given up."""
+    rate_per_minute: int = 20
+    burst: int = 10
+    group_wait_s: int = 0
+    """Collect alerts of one victim for this long before sending."""
+
+    @property
+    def type(self) -> str:
+        return TYPE_WORDS[self.target.__class__]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    destinations: tuple[Destination, ...] = ()
+    events: frozenset[AlertEvent] = frozenset()
+    """What destinations without a filter of their own are told; empty: everything."""
+    public_url: str | None = None
+    """Where operators reach the dashboard; alerts link there."""
+    environment: str = ""
+    """Shown in every alert, to tell production from a laboratory."""
+    allow_private: tuple[Prefix, ...] = ()
+    """Private networks that webhooks may reach all the same, for chat servers on premises."""
+    queue_limit: int = 1000
+    """Alerts waiting for one destination. Beyond it the oldest of severity info are dropped."""
+
+    def wants(self, destination: Destination, event: AlertEvent) -> bool:
+        wanted = destination.events or self.events
+        return not wanted or event in wanted
+
+
+def url_problem(url: str, allow_private: tuple[Prefix, ...] = ()) -> str | None:
+    """Why this address may not be called, or None. Does not resolve names."""
+    if len(url) > MAX_URL_LENGTH:
+        return f"must be at most {MAX_URL_LENGTH} characters long"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a valid address"
+    if parts.scheme != "https":
+        return "must start with https://"
+    if not host:
+        return "has no host"
+    if parts.username is not None or parts.password is not None:
+        return "must not contain a user name or password"
+    if parts.fragment:
+        return "must not contain a fragment (#)"
+    if host == "localhost" or host.endswith(".localhost"):
+        return "must not point at this machine"
+    return _literal_problem(host, allow_private)
+
+
+def _literal_problem(host: str, allow_private: tuple[Prefix, ...]) -> str | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # Not a literal; an all-numeric name such as 127.1 or 0x7f000001 is one to the resolver.
+        if host.replace(".", "").isdigit() or host.lower().startswith("0x"):
+            return "must not be an abbreviated numeric address"
+        return None
+    prefix = Prefix.parse(str(address))
+    if prefix is not None and any(allowed.covers(prefix) for allowed in allow_private):
+        return None
+    if not is_public(address):
+        return "must not be a private, local or reserved address"
+    return None
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Global unicast, also after unwrapping IPv4 from its IPv6 disguises."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is None and address.teredo is not None:
+            inner = address.teredo[1]
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
