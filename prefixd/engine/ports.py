@@ -60,8 +60,9 @@ class SignalWrites(Protocol):
 
 class GroupWrites(Protocol):
     def insert(self, group: Group) -> None: ...
-    def update(self, group: Group) -> None:
-        """By group_id; Conflict("version") unless the stored version is one less."""
+    def update(self, group: Group, seen_version: int | None = ...) -> None:
+        """By group_id; Conflict("version") unless the stored version is the one seen, by default
+        one less."""
         ...
 
 
@@ -75,9 +76,9 @@ class MitigationWrites(Protocol):
         limit is reached, counted in the same transaction over all instances."""
         ...
 
-    def update(self, mitigation: Mitigation) -> None:
-        """By id; Conflict("version") unless the stored version is one less. Leaving the live
-        statuses gives its places in the quotas back."""
+    def update(self, mitigation: Mitigation, seen_version: int | None = ...) -> None:
+        """By id; Conflict("version") unless the stored version is the one seen, by default one
+        less. Leaving the live statuses gives its places in the quotas back."""
         ...
 
 
