@@ -119,6 +119,8 @@ class Descriptor(NamedTuple):
     subcode: UpdateSubcode = UpdateSubcode.OPTIONAL_ATTRIBUTE_ERROR
     internal: bool = False
     """Has no meaning from an external peer and is dropped (RFC 7606 7.5, 7.9, 7.10)."""
+    old_peer: bool = False
+    """Has no meaning from a peer with 4-octet AS numbers and is dropped (RFC 6793 6)."""
 
 
 _WELL_KNOWN: Final = AttributeFlag.TRANSITIVE
@@ -154,7 +156,7 @@ DESCRIPTORS: Final[dict[int, Descriptor]] = {
         _LOCAL, decode_cluster_list, _W, _LENGTH_ERROR, internal=True
     ),
     AttributeCode.EXTENDED_COMMUNITIES: Descriptor(_TRANSITIVE, decode_extended_communities, _W),
-    AttributeCode.AS4_PATH: Descriptor(_TRANSITIVE, decode_as4_path, _A),
+    AttributeCode.AS4_PATH: Descriptor(_TRANSITIVE, decode_as4_path, _A, old_peer=True),
     AttributeCode.AS4_AGGREGATOR: Descriptor(_TRANSITIVE, decode_as4_aggregator, _A, _LENGTH_ERROR),
     AttributeCode.IPV6_EXTENDED_COMMUNITIES: Descriptor(
         _TRANSITIVE, decode_ipv6_extended_communities, _W

@@ -140,8 +140,10 @@ def _decode_value(frame: _Frame, context: WireContext, faults: list[Fault]) -> A
     descriptor = DESCRIPTORS.get(frame.code)
     if descriptor is None:
         return _keep_unknown(frame, faults)
-    if descriptor.internal and context.external:
-        detail = f"{attribute_name(frame.code)} from an external peer"
+    if (descriptor.internal and context.external) or (
+        descriptor.old_peer and context.four_octet_as
+    ):
+        detail = f"{attribute_name(frame.code)} from a peer that should not send it"
         faults.append(
             frame.fault(Reaction.DISCARD, Reason.ATTRIBUTE_NOT_EXPECTED, detail, descriptor.subcode)
         )
