@@ -10,7 +10,7 @@ from this peer (confederation segments, first AS, loops) is not decided here.
 """
 
 from dataclasses import dataclass
-from struct import pack, unpack
+from struct import pack
 from typing import Final
 
 from prefixd.bgp.wire.context import WireContext
@@ -89,7 +89,7 @@ def decode_as4_path(reader: Reader, _: WireContext) -> As4Path:
 
 def _decode_segments(reader: Reader, width: int) -> tuple[Segment, ...]:
     segments: list[Segment] = []
-    letter = "I" if width == 4 else "H"
+    read = reader.u32 if width == 4 else reader.u16
     while reader:
         kind = reader.u8("segment type")
         if kind not in _SEGMENT_TYPES:
@@ -97,8 +97,9 @@ def _decode_segments(reader: Reader, width: int) -> tuple[Segment, ...]:
         count = reader.u8("segment length")
         if count == 0:
             raise reader.error("an empty segment", "segment length")
-        octets = reader.take(count * width, "AS numbers")
-        segments.append(Segment(kind, unpack(f"!{count}{letter}", octets)))
+        if len(reader) < count * width:
+            raise reader.error(f"{count} AS numbers in {len(reader)} octets", "segment length")
+        segments.append(Segment(kind, tuple(read("AS number") for _ in range(count))))
     return tuple(segments)
 
 

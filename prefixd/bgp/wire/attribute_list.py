@@ -72,7 +72,7 @@ class _Frame(NamedTuple):
         )
 
     def raw(self) -> RawAttribute:
-        return RawAttribute(self.flags, self.code, self.value.rest())
+        return RawAttribute(self.flags, self.code, self.value.rest("attribute value"))
 
 
 def decode_attributes(

@@ -187,7 +187,7 @@ def decode_capability(reader: Reader) -> Capability:
             value.offset = start
         else:
             return capability
-    return RawCapability(code, value.rest())
+    return RawCapability(code, value.rest("capability value"))
 
 
 def is_malformed(capability: Capability) -> bool:

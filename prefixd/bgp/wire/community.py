@@ -11,7 +11,7 @@ is malformed in each of the four (RFC 7606 7.8 and 7.14, RFC 8092 6).
 """
 
 from dataclasses import dataclass
-from struct import iter_unpack, pack
+from struct import pack
 from typing import Final
 
 from prefixd.bgp.wire.context import WireContext
@@ -66,24 +66,19 @@ def format_community(value: int) -> str:
     return WELL_KNOWN.get(value) or f"{value >> 16}:{value & 0xFFFF}"
 
 
-def _check_size(reader: Reader, size: int) -> None:
+def _count(reader: Reader, size: int) -> int:
     length = len(reader)
     if length == 0 or length % size:
         raise reader.error(f"{length} octets are not a list of {size}", "communities")
+    return length // size
 
 
-def _octets(reader: Reader, size: int) -> bytes:
-    _check_size(reader, size)
-    return reader.rest()
-
-
-def _each(reader: Reader, size: int) -> tuple[bytes, ...]:
-    _check_size(reader, size)
-    return tuple(reader.take(size, "community") for _ in range(len(reader) // size))
+def _octets(reader: Reader, size: int, field: str) -> tuple[bytes, ...]:
+    return tuple(reader.take(size, field) for _ in range(_count(reader, size)))
 
 
 def decode_communities(reader: Reader, _: WireContext) -> Communities:
-    return Communities(tuple(value for (value,) in iter_unpack("!I", _octets(reader, 4))))
+    return Communities(tuple(reader.u32("community") for _ in range(_count(reader, 4))))
 
 
 def encode_communities(attribute: Communities, _: WireContext) -> bytes:
@@ -91,7 +86,7 @@ def encode_communities(attribute: Communities, _: WireContext) -> bytes:
 
 
 def decode_extended_communities(reader: Reader, _: WireContext) -> ExtendedCommunities:
-    return ExtendedCommunities(_each(reader, 8))
+    return ExtendedCommunities(_octets(reader, 8, "extended community"))
 
 
 def encode_extended_communities(attribute: ExtendedCommunities, _: WireContext) -> bytes:
@@ -99,7 +94,7 @@ def encode_extended_communities(attribute: ExtendedCommunities, _: WireContext) 
 
 
 def decode_ipv6_extended_communities(reader: Reader, _: WireContext) -> Ipv6ExtendedCommunities:
-    return Ipv6ExtendedCommunities(_each(reader, 20))
+    return Ipv6ExtendedCommunities(_octets(reader, 20, "IPv6 extended community"))
 
 
 def encode_ipv6_extended_communities(attribute: Ipv6ExtendedCommunities, _: WireContext) -> bytes:
@@ -107,7 +102,12 @@ def encode_ipv6_extended_communities(attribute: Ipv6ExtendedCommunities, _: Wire
 
 
 def decode_large_communities(reader: Reader, _: WireContext) -> LargeCommunities:
-    return LargeCommunities(tuple(iter_unpack("!III", _octets(reader, 12))))
+    return LargeCommunities(
+        tuple(
+            (reader.u32("global administrator"), reader.u32("data 1"), reader.u32("data 2"))
+            for _ in range(_count(reader, 12))
+        )
+    )
 
 
 def encode_large_communities(attribute: LargeCommunities, _: WireContext) -> bytes:

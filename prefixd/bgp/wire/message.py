@@ -10,7 +10,7 @@ from typing import assert_never
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.header import HEADER_LENGTH, frame, message_length
-from prefixd.bgp.wire.iana import ErrorCode, HeaderSubcode, MessageType, OpenSubcode
+from prefixd.bgp.wire.iana import ErrorCode, HeaderSubcode, MessageType
 from prefixd.bgp.wire.notification import Notification, decode_notification, encode_notification
 from prefixd.bgp.wire.open import Open, decode_open, encode_open
 from prefixd.bgp.wire.reader import Reader
@@ -38,25 +38,22 @@ def decode_message(octets: bytes, context: WireContext) -> Message:
             subcode=HeaderSubcode.BAD_MESSAGE_LENGTH,
             data=octets[16:18],
         )
-    kind = MessageType(octets[18])
+    return decode_body(MessageType(octets[18]), Reader(octets, HEADER_LENGTH), context)
+
+
+def decode_body(kind: MessageType, reader: Reader, context: WireContext) -> Message:
+    """What follows a header that has been judged; `reader` stands behind it."""
     match kind:
         case MessageType.OPEN:
-            return decode_open(
-                Reader(
-                    octets,
-                    HEADER_LENGTH,
-                    code=ErrorCode.OPEN_MESSAGE,
-                    subcode=OpenSubcode.UNSPECIFIC,
-                )
-            )
+            return decode_open(reader)
         case MessageType.UPDATE:
-            return decode_update(Reader(octets, HEADER_LENGTH), context)
+            return decode_update(reader, context)
         case MessageType.NOTIFICATION:
-            return decode_notification(Reader(octets, HEADER_LENGTH))
+            return decode_notification(reader)
         case MessageType.KEEPALIVE:
             return Keepalive()
         case MessageType.ROUTE_REFRESH:
-            return decode_refresh(Reader(octets, HEADER_LENGTH), octets)
+            return decode_refresh(reader)
         case _:
             assert_never(kind)
 

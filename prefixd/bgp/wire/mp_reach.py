@@ -154,7 +154,7 @@ def _read_bodies(reader: Reader, *, add_path: bool) -> Iterable[tuple[int, int, 
         return bodies
     base = reader.offset
     try:
-        return [(0, base + at, body) for at, body in split_bodies(reader.rest())]
+        return [(0, base + at, body) for at, body in split_bodies(reader.rest("FlowSpec NLRI"))]
     except WireError as error:
         reader.offset = base + error.offset
         raise reader.error(error.detail, "NLRI length") from None

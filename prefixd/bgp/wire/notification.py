@@ -97,7 +97,7 @@ def notification_for(error: WireError) -> Notification:
 
 
 def decode_notification(reader: Reader) -> Notification:
-    return Notification(reader.u8("error code"), reader.u8("error subcode"), reader.rest())
+    return Notification(reader.u8("error code"), reader.u8("error subcode"), reader.rest("data"))
 
 
 def encode_notification(message: Notification) -> bytes:

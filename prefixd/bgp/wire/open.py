@@ -91,6 +91,7 @@ def two_octet_as(asn: int) -> int:
 
 
 def decode_open(reader: Reader) -> Open:
+    reader.blame(ErrorCode.OPEN_MESSAGE, OpenSubcode.UNSPECIFIC)
     version = reader.u8("version")
     if version != VERSION:
         raise WireError(

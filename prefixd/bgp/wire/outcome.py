@@ -171,7 +171,10 @@ def _check_attributes(
     """Mandatory attributes (RFC 7606 3 d), and AS_PATH against the peer it came from."""
     present = {type(each) for each in update.attributes}
     broken = {each.attribute for each in update.faults}
-    mandatory = [(AttributeCode.ORIGIN, Origin), (AttributeCode.AS_PATH, AsPath)]
+    mandatory: list[tuple[AttributeCode, type[Attribute]]] = [
+        (AttributeCode.ORIGIN, Origin),
+        (AttributeCode.AS_PATH, AsPath),
+    ]
     if any(each.family == IPV4_UNICAST for each in announced) and update.nlri:
         mandatory.append((AttributeCode.NEXT_HOP, NextHop))
     if not context.external:
@@ -280,7 +283,7 @@ def _usable_attributes(update: Update, context: WireContext) -> tuple[Attribute,
     for each in attributes:
         if isinstance(each, As4Path | As4Aggregator):
             continue
-        if each is path:
+        if path is not None and each is path:
             each = merge_as4_path(path, as4_path)
         elif each is aggregator and as4_aggregator is not None:
             each = Aggregator(as4_aggregator.asn, as4_aggregator.address)

@@ -5,8 +5,9 @@ an error is always an offset in the whole message. A window narrows the end for 
 its own length; what is read inside can never reach the bytes behind it (RFC 7606 4: the framing of
 a message must not depend on the sanity of its content).
 
-The reader knows no field of BGP. It carries the error code that running out of bytes means here,
-because only the caller knows whether it is reading an OPEN or an attribute.
+The reader knows no field of BGP. The names it is given serve its errors and `trace.TracingReader`;
+the error code that running out of bytes means is told by the caller, who alone knows whether this
+is an OPEN or an attribute.
 """
 
 from struct import Struct
@@ -23,7 +24,7 @@ _U32 = Struct("!I").unpack_from
 class Reader:
     """`data[offset:end]` of a message, consumed from the left."""
 
-    __slots__ = ("_code", "_data", "_subcode", "end", "offset")
+    __slots__ = ("_code", "_subcode", "data", "end", "offset")
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class Reader:
         code: int = ErrorCode.UPDATE_MESSAGE,
         subcode: int = UpdateSubcode.MALFORMED_ATTRIBUTE_LIST,
     ) -> None:
-        self._data = data
+        self.data = data
         self.offset = offset
         self.end = len(data) if end is None else end
         self._code = code
@@ -48,6 +49,11 @@ class Reader:
 
     def __bool__(self) -> bool:
         return self.offset < self.end
+
+    def blame(self, code: int, subcode: int) -> None:
+        """From here on, running out of octets means this error."""
+        self._code = code
+        self._subcode = subcode
 
     def error(self, detail: str, field: str, *, data: bytes = b"") -> WireError:
         """The error that something wrong at this place means; the caller raises it."""
@@ -68,14 +74,14 @@ class Reader:
         if offset >= self.end:
             raise self._short(1, field)
         self.offset = offset + 1
-        return self._data[offset]
+        return self.data[offset]
 
     def u16(self, field: str) -> int:
         offset = self.offset
         if self.end - offset < 2:
             raise self._short(2, field)
         self.offset = offset + 2
-        value: int = _U16(self._data, offset)[0]
+        value: int = _U16(self.data, offset)[0]
         return value
 
     def u24(self, field: str) -> int:
@@ -83,7 +89,7 @@ class Reader:
         if self.end - offset < 3:
             raise self._short(3, field)
         self.offset = offset + 3
-        high, low = _U24(self._data, offset)
+        high, low = _U24(self.data, offset)
         return int(high) << 16 | int(low)
 
     def u32(self, field: str) -> int:
@@ -91,7 +97,7 @@ class Reader:
         if self.end - offset < 4:
             raise self._short(4, field)
         self.offset = offset + 4
-        value: int = _U32(self._data, offset)[0]
+        value: int = _U32(self.data, offset)[0]
         return value
 
     def take(self, length: int, field: str) -> bytes:
@@ -100,22 +106,22 @@ class Reader:
         if length < 0 or self.end - offset < length:
             raise self._short(length, field)
         self.offset = offset + length
-        return self._data[offset : offset + length]
+        return self.data[offset : offset + length]
 
-    def rest(self) -> bytes:
+    def rest(self, field: str) -> bytes:
         """Everything up to the end of the window."""
-        octets = self._data[self.offset : self.end]
+        octets = self.data[self.offset : self.end]
         self.offset = self.end
         return octets
 
     def peek(self, ahead: int = 0) -> int | None:
         """The octet `ahead` of the cursor without consuming it; None beyond the window."""
         place = self.offset + ahead
-        return self._data[place] if self.offset <= place < self.end else None
+        return self.data[place] if self.offset <= place < self.end else None
 
     def since(self, start: int) -> bytes:
         """The octets from `start` up to the cursor, for errors that quote what they complain of."""
-        return self._data[start : self.offset]
+        return self.data[start : self.offset]
 
     def window(self, length: int, field: str, *, subcode: int | None = None) -> Self:
         """A reader of the next `length` octets only; this one moves behind them."""
@@ -124,7 +130,7 @@ class Reader:
             raise self._short(length, field)
         self.offset = offset + length
         return type(self)(
-            self._data,
+            self.data,
             offset,
             offset + length,
             code=self._code,

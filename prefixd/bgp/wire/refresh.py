@@ -29,8 +29,7 @@ class RouteRefresh:
     """Values other than those of `RefreshSubtype` are to be ignored (RFC 7313 3.2)."""
 
 
-def decode_refresh(reader: Reader, message: bytes) -> RouteRefresh:
-    """`message` is the whole message, which an error of code 7 quotes."""
+def decode_refresh(reader: Reader) -> RouteRefresh:
     start = reader.offset
     afi = reader.u16("AFI")
     subtype = reader.u8("subtype")
@@ -43,7 +42,7 @@ def decode_refresh(reader: Reader, message: bytes) -> RouteRefresh:
                 field="ROUTE-REFRESH",
                 code=ErrorCode.ROUTE_REFRESH_MESSAGE,
                 subcode=RefreshErrorSubcode.INVALID_MESSAGE_LENGTH,
-                data=message,
+                data=reader.data,
             )
         if subtype == RefreshSubtype.REQUEST:
             raise WireError(
@@ -52,7 +51,7 @@ def decode_refresh(reader: Reader, message: bytes) -> RouteRefresh:
                 field="ROUTE-REFRESH",
                 code=ErrorCode.MESSAGE_HEADER,
                 subcode=HeaderSubcode.BAD_MESSAGE_LENGTH,
-                data=pack("!H", len(message)),
+                data=pack("!H", len(reader.data)),
             )
     return RouteRefresh(Family(afi, safi), subtype)
 
