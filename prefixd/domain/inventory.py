@@ -10,7 +10,7 @@ such an inventory is refused when it is built, with the place of each mistake.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -89,10 +89,16 @@ _Cut: TypeAlias = Callable[[int, _Node | None], None]
 class Inventory:
     """Immutable. `build_inventory` makes one; an empty inventory owns nothing."""
 
-    __slots__ = ("_by_id", "_nodes", "_starts", "customers", "prefix_count")
+    __slots__ = ("_by_id", "_nodes", "_starts", "customers", "prefix_count", "warnings")
 
-    def __init__(self, customers: tuple[Customer, ...], owners: Mapping[Prefix, Owner]) -> None:
+    def __init__(
+        self,
+        customers: tuple[Customer, ...],
+        owners: Mapping[Prefix, Owner],
+        warnings: tuple[Problem, ...] = (),
+    ) -> None:
         self.customers = customers
+        self.warnings = warnings  # odd but workable: worth a line in the log of a load
         self.prefix_count = len(owners)
         self._by_id: Mapping[str, Customer] = MappingProxyType(
             {customer.customer_id: customer for customer in customers}
@@ -112,6 +118,15 @@ class Inventory:
         while node is not None and node.owner.prefix.length > length:
             node = node.wider
         return None if node is None else node.owner
+
+    def space(self, version: int) -> int:
+        """How many addresses of a family have an owner, each counted once."""
+        starts, nodes = self._starts[version], self._nodes[version]
+        return sum(
+            following - start
+            for start, following, node in zip(starts, starts[1:], nodes, strict=False)
+            if node is not None
+        )
 
     def _flatten(self, version: int, owners: list[Owner]) -> None:
         """Sweep prefixes in address order, widest first; the stack holds those still open."""
@@ -160,7 +175,20 @@ def build_inventory(customers: Iterable[Customer]) -> Inventory | tuple[Problem,
         customer_ids.add(customer.customer_id)
         problems += (found.inside(where) for found in _list_prefixes(customer, owners))
         problems += (found.inside(where) for found in _list_services(customer, owners))
-    return tuple(problems) if problems else Inventory(customers, owners)
+    if problems:
+        return tuple(problems)
+    return Inventory(customers, owners, tuple(_stray_assets(customers)))
+
+
+def _stray_assets(customers: Iterable[Customer]) -> Iterator[Problem]:
+    """Assets outside their customer's prefixes: owned all the same, but probably a mistake."""
+    for customer_number, customer in enumerate(customers):
+        for service_number, service in enumerate(customer.services):
+            where = f"customers[{customer_number}].services[{service_number}]"
+            for index, asset in enumerate(service.assets):
+                if not any(prefix.contains(asset.address) for prefix in customer.prefixes):
+                    reason = f"{asset.address} is in no prefix of {customer.customer_id!r}"
+                    yield Problem(f"{where}.assets[{index}].ip", reason)
 
 
 def _list_prefixes(customer: Customer, owners: dict[Prefix, Owner]) -> list[Problem]:
@@ -204,10 +232,6 @@ def _list_assets(
         taken = owners.get(host)
         if taken is not None and (taken.asset is not None or taken.customer is not customer):
             problems.append(_twice(where, str(asset.address), taken))
-        elif not any(prefix.contains(asset.address) for prefix in customer.prefixes):
-            problems.append(
-                Problem(where, f"{asset.address} is in no prefix of {customer.customer_id!r}")
-            )
         else:
             # A customer may list a host both as a prefix and as an asset: the asset knows more.
             owners[host] = Owner(customer=customer, prefix=host, service=service, asset=asset)

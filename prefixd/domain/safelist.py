@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from prefixd.domain.prefix import Prefix, netmask
 
@@ -74,6 +75,9 @@ class Safelist:
             if live is not None:
                 return live
         return None
+
+
+EMPTY_SAFELIST: Final = Safelist()
 
 
 def _first_live(entries: tuple[SafelistEntry, ...] | None, now_us: int) -> SafelistEntry | None:

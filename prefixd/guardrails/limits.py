@@ -38,6 +38,7 @@ class Limits:
     dst_prefix_max_length_v6: int = 128
     max_ports: int = 8  # ranges, one each
     min_police_bps: int = MIN_POLICE_BPS
+    max_discard_share: float = 0.1  # of our own addresses that one dropping rule may cover
     require_owned: bool = True  # detectors act on inventory addresses only; people may overrule
     allow_src_prefix_match: bool = False
     allow_tcp_flags_match: bool = False
@@ -95,6 +96,10 @@ def problems(limits: Limits) -> tuple[Problem, ...]:
         if value < low or (high is not None and value > high):
             bounds = f"{low}..{high}" if high is not None else f"at least {low}"
             found.append(Problem(name, f"{value} is outside {bounds}"))
+    if not 0 < limits.max_discard_share <= 1:
+        found.append(
+            Problem("guardrails.max_discard_share", f"{limits.max_discard_share} is outside 0..1")
+        )
     for name, quota in (
         ("quotas.max_active_per_customer", limits.max_active_per_customer),
         ("quotas.max_active_per_pop", limits.max_active_per_pop),

@@ -1,0 +1,75 @@
+"""What must be known before a rule may be made, longer kept or changed.
+
+None means "could not be read", and never "nothing there": a guardrail that meets a None refuses,
+because a rule made in doubt can hurt somebody while a rule not made leaves things as they are.
+Facts about live mitigations cover this POP unless their name says otherwise.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prefixd.domain.mitigation import Mitigation, Origin
+from prefixd.domain.prefix import Prefix
+from prefixd.domain.rule import Rule
+from prefixd.domain.safelist import EMPTY_SAFELIST, Safelist
+from prefixd.domain.vector import Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """A rule somebody took back a short while ago."""
+
+    victim: Prefix
+    vector: Vector
+    scope_hash: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Live mitigations, own row included when one is being extended. None: unknown."""
+
+    customer: int | None = 0
+    pop: int | None = 0
+    everywhere: int | None = 0
+    new_last_minute: int | None = 0
+    fullest_peer: int | None = 0  # announcements at the peer that has most
+
+
+NO_COUNTS = Counts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    mitigations: tuple[Mitigation, ...] | None = ()  # live, of this victim or covering it
+    safelist: Safelist | None = EMPTY_SAFELIST
+    counts: Counts = NO_COUNTS
+    withdrawals: tuple[Withdrawal, ...] | None = ()  # recent ones of this victim
+    shutting_down: bool = False
+    approved: bool = False  # an operator said yes to this group
+
+
+class Purpose(StrEnum):
+    """What the proposed rule is for; some limits concern only what is new."""
+
+    CREATE = "create"
+    EXTEND = "extend"
+    CHANGE = "change"  # another action or other ports for a live mitigation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """The rule somebody wants, as the guardrails see it."""
+
+    purpose: Purpose
+    rule: Rule
+    victim: Prefix
+    vector: Vector
+    scope_hash: str
+    customer_id: str | None
+    ttl_s: int
+    now_us: int
+    created_at_us: int  # of the live mitigation; now for a new one
+    origin: Origin
+    customer_max_active: int | None = None  # the customer's own quota
+    own_space: int = 0  # addresses of the victim's family in the inventory
