@@ -19,6 +19,7 @@ from prefixd.domain.rule import (
     Match,
     Police,
     Ports,
+    drops_everything,
     format_rate,
 )
 from prefixd.guardrails.facts import Facts, Proposal, Purpose
