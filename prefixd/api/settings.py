@@ -38,7 +38,7 @@ class RateLimitSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSettings:
+class ApiSettings:
     listen: Listen = Listen()
     unix_socket: Path | None = None
     """Listen on this path as well; the directory decides who may connect."""

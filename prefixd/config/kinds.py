@@ -244,6 +244,25 @@ class Listing(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Mapped(Generic[K, V]):
+    """A value of one kind, turned into what the settings class wants."""
+
+    kind: Kind[K]
+    convert: Callable[[K], V]
+
+    def read(self, value: object, reader: Reader) -> V | Bad:
+        found = self.kind.read(value, reader)
+        return found if isinstance(found, Bad) else self.convert(found)
+
+    def describe(self) -> str:
+        return self.kind.describe()
+
+
+def set_of(kind: Kind[T]) -> Mapped[tuple[T, ...], frozenset[T]]:
+    return Mapped(Listing(kind=kind, unique=False), frozenset)
+
+
+@dataclass(frozen=True, slots=True)
 class Table(Generic[K, V]):
     """A mapping with free keys, read-only afterwards."""
 

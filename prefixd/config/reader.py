@@ -56,7 +56,17 @@ class Effective:
 class Reader:
     """One pass over one file."""
 
-    __slots__ = ("complaints", "directory", "effective", "env", "live", "path", "records", "secret")
+    __slots__ = (
+        "complaints",
+        "directory",
+        "effective",
+        "env",
+        "live",
+        "names",
+        "path",
+        "records",
+        "secret",
+    )
 
     def __init__(self, env: Mapping[str, str], directory: Path, *, records: bool = True) -> None:
         self.env = env
@@ -65,12 +75,27 @@ class Reader:
         self.path: list[str | int] = []
         self.complaints: list[Complaint] = []
         self.effective: dict[TreePath, Effective] = {}
+        self.names: dict[TreePath, str] = {}
         self.secret = False
         self.live = Live.LIVE
 
     @property
     def here(self) -> TreePath:
         return tuple(self.path)
+
+    def named_effective(self) -> dict[str, Effective]:
+        """By path text; entries of a list go by their name, so that reordering is no change."""
+        found: dict[str, Effective] = {}
+        for path, entry in self.effective.items():
+            text = ""
+            for depth, step in enumerate(path):
+                name = self.names.get(path[: depth + 1])
+                if isinstance(step, int):
+                    text += f"[{step if name is None else name}]"
+                else:
+                    text += f".{step}" if text else step
+            found[text] = entry
+        return found
 
     def complain(self, message: str, *, value: object = BAD, hint: str | None = None) -> Bad:
         """Record what is wrong with the value at the current path."""

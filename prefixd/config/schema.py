@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
-from prefixd.config.kinds import Kind, Text
+from prefixd.config.kinds import Kind, Listing, Mapped, Table, Text
 from prefixd.config.reader import BAD, Bad, Effective, Live, Reader, did_you_mean, type_in_words
 from prefixd.config.secrets import SecretMissing, from_environment, from_file, loose_file_warning
 
@@ -88,6 +88,7 @@ def secret_keys(
     required: bool = False,
     live: Live | None = None,
     env_default: str | None = None,
+    convert: Callable[[str], object] = str,
 ) -> tuple[Key, Key, Key]:
     """`name` (with `${VAR}`), `name_env` and `name_file`: three ways to one secret."""
     target = name if field is None else field
@@ -96,7 +97,7 @@ def secret_keys(
     return (
         key(
             name,
-            Text(maximum=4096, what="text"),
+            Mapped(Text(maximum=4096), convert),
             f"{doc} Write `${{VAR}}` rather than the secret itself.",
             field=target,
             default=default,
@@ -106,7 +107,7 @@ def secret_keys(
         ),
         key(
             f"{name}_env",
-            EnvironmentSecret(),
+            Mapped(EnvironmentSecret(), convert),
             f"Name of the environment variable that holds `{name}`.",
             field=target,
             default=default,
@@ -116,7 +117,7 @@ def secret_keys(
         ),
         key(
             f"{name}_file",
-            FileSecret(),
+            Mapped(FileSecret(), convert),
             f"File that holds `{name}`; relative paths start at the configuration directory.",
             field=target,
             default=default,
@@ -173,6 +174,9 @@ class Section(Generic[T]):
         reader.live = outer_live
         if not complete:
             return BAD
+        for entry in self.keys:
+            if not isinstance(entry.default, Default):
+                fields.setdefault(entry.field, entry.default)
         try:
             return self.build(**fields)
         except ValueError as error:  # a settings class that refuses its values says why
@@ -237,10 +241,12 @@ class Section(Generic[T]):
     def _record(self, fields: Mapping[str, object], reader: Reader) -> None:
         """Note what every plain key finally is, so that diffs see defaults as values."""
         path = reader.here
+        if self.identity is not None and path and isinstance(path[-1], int):
+            reader.names[path] = str(fields.get(self.identity, path[-1]))
         recorded: set[str] = set()
         for entry in self.keys:
-            nested = isinstance(entry.kind, Section) or holds_sections(entry.kind)
-            if entry.replaced_by is not None or nested or entry.field in recorded:
+            is_leaf = not holds_sections(entry.kind)
+            if entry.replaced_by is not None or not is_leaf or entry.field in recorded:
                 continue
             recorded.add(entry.field)
             value = fields[entry.field] if entry.field in fields else self.default_of(entry)
@@ -297,11 +303,16 @@ def _required_fields(
 
 
 def holds_sections(kind: object) -> bool:
-    """A list or table of sections records its entries itself."""
-    inner = getattr(kind, "kind", None) or getattr(kind, "value", None)
-    return isinstance(inner, Section | OneOf) or (
-        inner is not None and not isinstance(inner, str) and holds_sections(inner)
-    )
+    """Whether entries below this kind record themselves."""
+    match kind:
+        case Section() | OneOf():
+            return True
+        case Listing() | Mapped():
+            return holds_sections(kind.kind)
+        case Table():
+            return holds_sections(kind.value)
+        case _:
+            return False
 
 
 class OneOf(Generic[T]):
