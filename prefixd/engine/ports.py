@@ -81,6 +81,10 @@ class MitigationWrites(Protocol):
         less. Leaving the live statuses gives its places in the quotas back."""
         ...
 
+    def acknowledge(self, mitigation: Mitigation) -> None:
+        """Live or ended, once; touches nothing but the acknowledgement."""
+        ...
+
 
 class SafelistWrites(Protocol):
     def put(self, entry: SafelistEntry) -> None: ...

@@ -1,0 +1,229 @@
+"""One turn of one victim: what shall change, collected before any of it is true.
+
+A verb (ingest a signal, withdraw, expire, ...) is a function that gets the turn, reads the picture
+through it, and notes what it wants saved and told. Several verbs in one turn see each other's
+wishes. When all have spoken the turn is written as one unit; only after the commit does it enter
+the picture, and only then do effects follow. A turn that fails leaves nothing behind, and its
+verbs can simply be asked again.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from prefixd.domain.actor import Actor
+from prefixd.domain.audit import AuditEntry
+from prefixd.domain.group import Group
+from prefixd.domain.ids import GroupId, MitigationId, SignalId
+from prefixd.domain.mitigation import Mitigation
+from prefixd.domain.news import News
+from prefixd.domain.prefix import Prefix
+from prefixd.domain.record import (
+    CorroborationRecord,
+    DecisionRecord,
+    QuotaLimits,
+    SignalRecord,
+)
+from prefixd.engine.picture import EpisodeKey, Picture
+from prefixd.engine.ports import Transaction
+from prefixd.engine.snapshot import Snapshot
+
+__all__ = ["Turn", "details"]
+
+NO_LIMITS = QuotaLimits()
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
+def details(values: Mapping[str, object]) -> str:
+    """Audit details as canonical JSON; what is None is left out."""
+    return _encode({key: value for key, value in values.items() if value is not None})
+
+
+@dataclass(slots=True)
+class _Row:
+    """A row as it will be, and the stored version it was derived from (0: it is new)."""
+
+    seen_version: int
+    limits: QuotaLimits = NO_LIMITS
+    acknowledged_only: bool = False
+
+
+@dataclass(slots=True)
+class Turn:
+    snapshot: Snapshot
+    picture: Picture
+    victim: Prefix
+    now_us: int
+    new_id: Callable[[], str]
+    groups: dict[GroupId, Group] = field(default_factory=dict)
+    mitigations: dict[MitigationId, Mitigation] = field(default_factory=dict)
+    signals: dict[SignalId, SignalRecord] = field(default_factory=dict)
+    corroborations: list[CorroborationRecord] = field(default_factory=list)
+    decisions: list[DecisionRecord] = field(default_factory=list)
+    audits: list[AuditEntry] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
+    _episodes: dict[EpisodeKey, SignalRecord] = field(default_factory=dict)
+    _new_signals: set[SignalId] = field(default_factory=set)
+    _group_rows: dict[GroupId, int] = field(default_factory=dict)
+    _rows: dict[MitigationId, _Row] = field(default_factory=dict)
+    _reserved: list[Mitigation] = field(default_factory=list)
+
+    # what is, seen through what shall be
+
+    def live_groups(self) -> tuple[Group, ...]:
+        known = [
+            self.groups.get(group.group_id, group) for group in self.picture.groups_of(self.victim)
+        ]
+        held = {group.group_id for group in known}
+        known += [group for key, group in self.groups.items() if key not in held]
+        return tuple(group for group in known if group.is_live)
+
+    def group(self, group_id: GroupId) -> Group | None:
+        return self.groups.get(group_id) or self.picture.groups.get(group_id)
+
+    def live_mitigations(self) -> tuple[Mitigation, ...]:
+        known = [
+            self.mitigations.get(row.mitigation_id, row)
+            for row in self.picture.of_victim(self.victim)
+        ]
+        held = {row.mitigation_id for row in known}
+        known += [row for key, row in self.mitigations.items() if key not in held]
+        return tuple(row for row in known if row.is_live)
+
+    def mitigation(self, mitigation_id: MitigationId) -> Mitigation | None:
+        return self.mitigations.get(mitigation_id) or self.picture.mitigations.get(mitigation_id)
+
+    def episode(self, key: EpisodeKey) -> SignalRecord | None:
+        return self._episodes.get(key) or self.picture.episodes.get(key)
+
+    # what shall be
+
+    def save_group(self, group: Group) -> None:
+        known = self.group(group.group_id)
+        if known is group:
+            return
+        if group.group_id not in self._group_rows:
+            self._group_rows[group.group_id] = 0 if known is None else known.version
+        version = self._group_rows[group.group_id] + 1
+        self.groups[group.group_id] = (
+            group if group.version == version else replace(group, version=version)
+        )
+
+    def open_mitigation(self, mitigation: Mitigation, limits: QuotaLimits) -> None:
+        """A new row. Its scope and its place in the quotas are taken from now on."""
+        self.mitigations[mitigation.mitigation_id] = mitigation
+        self._rows[mitigation.mitigation_id] = _Row(0, limits)
+        self.picture.reserve(mitigation)
+        self._reserved.append(mitigation)
+
+    def move_mitigation(self, mitigation: Mitigation) -> None:
+        """The next value of a row, by a legal move."""
+        self._row(mitigation).acknowledged_only = False
+        self.mitigations[mitigation.mitigation_id] = mitigation
+
+    def acknowledge_mitigation(self, mitigation: Mitigation) -> None:
+        """Live or ended: the one move that touches an ended row."""
+        fresh = mitigation.mitigation_id not in self._rows
+        row = self._row(mitigation)
+        row.acknowledged_only = fresh
+        self.mitigations[mitigation.mitigation_id] = mitigation
+
+    def _row(self, mitigation: Mitigation) -> _Row:
+        row = self._rows.get(mitigation.mitigation_id)
+        if row is None:
+            known = self.picture.mitigations.get(mitigation.mitigation_id)
+            row = _Row(mitigation.version - 1 if known is None else known.version)
+            self._rows[mitigation.mitigation_id] = row
+        return row
+
+    def save_signal(self, record: SignalRecord, *, new: bool) -> None:
+        if new:
+            self._new_signals.add(record.signal_id)
+        self.signals[record.signal_id] = record
+        self._episodes[(record.signal.source, record.signal.external_id)] = record
+
+    def audit(
+        self,
+        actor: Actor,
+        action: str,
+        target_type: str | None = None,
+        target_id: str | None = None,
+        **values: object,
+    ) -> None:
+        self.audits.append(
+            AuditEntry(
+                audit_id=self.new_id(),
+                at_us=self.now_us,
+                pop=self.snapshot.pop,
+                actor_type=actor.kind.value,
+                actor_id=actor.name,
+                action=action,
+                target_type=target_type,
+                target_id=target_id,
+                details=details(values),
+            )
+        )
+
+    # the unit
+
+    @property
+    def is_empty(self) -> bool:
+        return not (
+            self.signals or self.groups or self.mitigations or self.audits or self.corroborations
+        )
+
+    def write(self, tx: Transaction) -> None:
+        for signal_id, signal in self.signals.items():
+            if signal_id in self._new_signals:
+                tx.signals.insert(signal)
+            else:
+                tx.signals.update(signal)
+        for corroboration in self.corroborations:
+            tx.corroborations.put(corroboration)
+        self._write_groups(tx)
+        self._write_mitigations(tx)
+        for decision in self.decisions:
+            tx.decisions.insert(decision)
+        for entry in self.audits:
+            tx.audit.append(entry)
+
+    def _write_groups(self, tx: Transaction) -> None:
+        # Endings before beginnings: what closes may free the very place that what opens takes.
+        beginnings: list[Group] = []
+        for group_id, group in self.groups.items():
+            if seen := self._group_rows[group_id]:
+                tx.groups.update(group, seen)
+            else:
+                beginnings.append(group)
+        for group in beginnings:
+            tx.groups.insert(group)
+
+    def _write_mitigations(self, tx: Transaction) -> None:
+        beginnings: list[tuple[Mitigation, QuotaLimits]] = []
+        for identity, mitigation in self.mitigations.items():
+            row = self._rows[identity]
+            if row.seen_version == 0:
+                beginnings.append((mitigation, row.limits))
+            elif row.acknowledged_only:
+                tx.mitigations.acknowledge(mitigation)
+            else:
+                tx.mitigations.update(mitigation, row.seen_version)
+        for mitigation, limits in beginnings:
+            tx.mitigations.insert(mitigation, limits)
+
+    def enter(self) -> None:
+        """Committed: what was wished is now so."""
+        for signal in self.signals.values():
+            self.picture.put_episode(signal)
+        for group in self.groups.values():
+            self.picture.put_group(group)
+        for mitigation in self.mitigations.values():
+            self.picture.put(mitigation)
+        for corroboration in self.corroborations:
+            value = corroboration.corroboration
+            self.picture.corroborations[(value.source, value.external_id)] = corroboration
+
+    def release(self) -> None:
+        """Give back what was reserved; call it once, whether the commit held or not."""
+        self.picture.give_back(self._reserved)
+        self._reserved.clear()
