@@ -258,7 +258,7 @@ def _decode_fqdn(reader: Reader) -> Capability:
 
 
 def _decode_software_version(reader: Reader) -> Capability:
-    return SoftwareVersion(reader.take(reader.u8("version length"), "version"))
+    return SoftwareVersion(reader.take(reader.u8("version length"), "version text"))
 
 
 _DECODERS: Final[dict[int, Callable[[Reader], Capability]]] = {

@@ -245,9 +245,13 @@ def attribute_name(number: int) -> str:
     return f"attribute {number}"
 
 
+def error_code_name(code: int) -> str:
+    return _name(ErrorCode, code)
+
+
 def error_name(code: int, subcode: int) -> str:
     """`cease/administrative shutdown`; never fails, whatever the peer sent."""
-    name = _name(ErrorCode, code)
+    name = error_code_name(code)
     subcodes = _SUBCODES.get(code)
     if subcodes is None:
         return name if subcode == 0 else f"{name}/subcode {subcode}"
