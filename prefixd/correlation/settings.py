@@ -78,8 +78,8 @@ class SourceSettings:
 
     `type` is a label for people (detector, telemetry, manual). `confidence_mapping` turns the
     sender's action or severity word into a confidence. `stale_after_s` is the silence after which
-    a firing source no longer counts: None takes `episode_idle_s`, 0 means never. The last five
-    concern corroborating sources only.
+    a firing source no longer counts: None takes `episode_idle_s`, 0 means never. `half_life_s` is a
+    decay of its own; None takes the rule's. The last five concern corroborating sources only.
     """
 
     weight: float = 1.0
@@ -88,11 +88,27 @@ class SourceSettings:
     default_confidence: float = 0.5
     confidence_mapping: Mapping[str, float] = field(default_factory=_no_confidences)
     stale_after_s: int | None = None
+    half_life_s: int | None = None
     match_dimensions: tuple[Dimension, ...] = ()
     match: DimensionMatch = DimensionMatch.ANY
     min_specificity: Dimension = Dimension.CUSTOMER_ID
     max_attach: int = 20
     allow_against: bool = False
+
+
+def sensor_source(weight: float, half_life_s: int) -> SourceSettings:
+    """What a decoy sensor is to correlation, under the name `deception:<sensor>`.
+
+    It only ever corroborates, and only for the very address its observation carries.
+    """
+    return SourceSettings(
+        weight=weight,
+        type="deception",
+        mode=SourceMode.CORROBORATING,
+        half_life_s=half_life_s,
+        match_dimensions=(Dimension.VICTIM_IP,),
+        min_specificity=Dimension.VICTIM_IP,
+    )
 
 
 def _no_sources() -> Mapping[str, SourceSettings]:

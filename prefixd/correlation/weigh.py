@@ -1,0 +1,134 @@
+"""What one piece of evidence is worth now, and which pieces speak for a source.
+
+A source that fell silent is stale; a stale or cleared source contributes nothing. A source with
+several alerts speaks through its latest one. Sources with one evidence base speak through the
+strongest of them. Everything left out keeps a note saying why, for the record.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prefixd.correlation.assessment import Input
+from prefixd.correlation.combine import SECOND_US, Witness, decay
+from prefixd.correlation.settings import CorrelationSettings
+from prefixd.domain.group import Evidence, EvidenceState
+from prefixd.domain.signal import Direction, Polarity
+
+
+def standing(evidence: Evidence, settings: CorrelationSettings, now_us: int) -> EvidenceState:
+    """How an alert stands now: a firing one that has gone silent is stale."""
+    if evidence.state is not EvidenceState.FIRING:
+        return evidence.state
+    limit_s = settings.stale_after_s(evidence.source)
+    if limit_s > 0 and now_us - evidence.last_seen_us > limit_s * SECOND_US:
+        return EvidenceState.STALE
+    return EvidenceState.FIRING
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """`refused` says why the evidence takes no part in the sum; empty when it does."""
+
+    evidence: Evidence
+    base: str
+    state: EvidenceState
+    witness: Witness
+    age_us: int
+    refused: str
+
+    @property
+    def takes_part(self) -> bool:
+        return self.refused == ""
+
+    @property
+    def votes(self) -> bool:
+        return self.takes_part and self.evidence.polarity is Polarity.FOR
+
+    @property
+    def as_given(self) -> Witness:
+        """With a missing confidence as nothing, the way the legacy mean counts it."""
+        return Witness(self.evidence.confidence or 0.0, self.witness.weight, self.witness.decay)
+
+    @property
+    def strength(self) -> tuple[float, int, str, str]:
+        return (self.witness.contribution, *self.recency)
+
+    @property
+    def recency(self) -> tuple[int, str, str]:
+        evidence = self.evidence
+        return (evidence.last_seen_us, evidence.source, evidence.external_id)
+
+    def shown(self, *, counted: bool) -> Input:
+        note = self.refused
+        if note == "" and not counted:
+            note = f"{self.base} is already represented"
+        return Input(
+            source=self.evidence.source,
+            evidence_base=self.base,
+            role=self.evidence.role,
+            state=self.state,
+            polarity=self.evidence.polarity,
+            confidence=self.witness.confidence,
+            confidence_origin="given" if self.evidence.confidence is not None else "default",
+            weight=self.witness.weight,
+            decay=self.witness.decay,
+            contribution=self.witness.contribution,
+            age_s=self.age_us / SECOND_US,
+            counted=counted,
+            note=note,
+        )
+
+
+def weigh(
+    evidence: Evidence, settings: CorrelationSettings, half_life_s: int, now_us: int
+) -> Weighed:
+    source = settings.source(evidence.source)
+    state = standing(evidence, settings, now_us)
+    age_us = max(0, now_us - evidence.last_seen_us)
+    given = evidence.confidence
+    return Weighed(
+        evidence=evidence,
+        base=settings.evidence_base(evidence.source),
+        state=state,
+        witness=Witness(
+            confidence=source.default_confidence if given is None else given,
+            weight=evidence.weight,
+            decay=decay(age_us, half_life_s if source.half_life_s is None else source.half_life_s),
+        ),
+        age_us=age_us,
+        refused=_refusal(evidence, state, allow_against=source.allow_against),
+    )
+
+
+def _refusal(evidence: Evidence, state: EvidenceState, *, allow_against: bool) -> str:
+    if state is not EvidenceState.FIRING:
+        return state.value
+    if evidence.direction is Direction.OUTGOING:
+        return "outgoing attack"
+    if evidence.polarity is Polarity.AGAINST and not allow_against:
+        return "evidence against is not enabled for this source"
+    if not evidence.counts:
+        return "too unspecific to count"
+    return ""
+
+
+def per_source(weighed: Iterable[Weighed]) -> list[Weighed]:
+    """The latest firing alert of each source and polarity."""
+    latest: dict[tuple[str, Polarity], Weighed] = {}
+    for item in weighed:
+        key = (item.evidence.source, item.evidence.polarity)
+        held = latest.get(key)
+        if item.takes_part and (held is None or item.recency > held.recency):
+            latest[key] = item
+    return list(latest.values())
+
+
+def per_base(weighed: Iterable[Weighed]) -> list[Weighed]:
+    """The strongest source of each evidence base and polarity."""
+    best: dict[tuple[str, Polarity], Weighed] = {}
+    for item in weighed:
+        key = (item.base, item.evidence.polarity)
+        held = best.get(key)
+        if held is None or item.strength > held.strength:
+            best[key] = item
+    return list(best.values())
