@@ -1,0 +1,179 @@
+"""Our own event: one report of one detector about one address.
+
+The shape is the contract that existing detectors already speak. Types are strict here, since the
+sender writes for us: a field of the wrong type is a problem of the sender, not something to guess
+at. All problems of an event are found together.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from prefixd.domain.prefix import Address, Prefix
+from prefixd.domain.problem import Problem
+from prefixd.domain.signal import Signal, SignalKind
+from prefixd.domain.vector import Vector, parse_vector
+from prefixd.signals.coerce import ports, time_us
+from prefixd.signals.json_value import JsonValue, elements, members
+from prefixd.signals.reading import Reading, Said, make_signal
+
+TEXT_MAX: Final = 1024
+VICTIM_MAX: Final = 45
+PORTS_MAX: Final = 1024
+BATCH_MAX: Final = 100
+ADAPTER: Final = "native"
+
+_KINDS: Final = {"ban": SignalKind.FIRING, "unban": SignalKind.CLEARED}
+
+
+def read_event(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem, ...]:
+    """The event as a signal, or everything that is wrong with it."""
+    if not isinstance(payload, Mapping):
+        return (Problem("", "an event is a JSON object", "bad_type"),)
+    fields = _Fields(payload)
+    event_id = fields.text("event_id", required=False)
+    source = fields.text("source", required=True)
+    observed_at_us = fields.time("timestamp")
+    victim = fields.victim("victim_ip")
+    vector = fields.vector("vector")
+    action = fields.word("action", tuple(_KINDS), default="ban")
+    confidence = fields.confidence("confidence")
+    dst_ports = fields.ports("top_dst_ports")
+    bps, pps = fields.rate("bps"), fields.rate("pps")
+    force = fields.flag("force")
+    if fields.problems or victim is None or vector is None:
+        return tuple(fields.problems)
+    mapped = reading.confidence_mapping.get(action)
+    origin = "given" if confidence is not None else f"mapping:{action}" if mapped else "none"
+    return make_signal(
+        Said(
+            source=source,
+            adapter=ADAPTER,
+            kind=_KINDS[action],
+            victim=victim,
+            vector=vector,
+            external_id=event_id,
+            observed_at_us=observed_at_us,
+            confidence=mapped if confidence is None else confidence,
+            confidence_origin=origin,
+            bps=bps,
+            pps=pps,
+            dst_ports=dst_ports,
+            force=force,
+            element=payload,
+        ),
+        reading,
+    )
+
+
+def read_batch(
+    payload: JsonValue, reading: Reading
+) -> list[Signal | tuple[Problem, ...]] | Problem:
+    """`{"events": [1 to 100]}`; each element is a signal or its problems, none spoils another."""
+    listed = members(payload).get("events")
+    if isinstance(listed, str) or not elements(listed):
+        return Problem("events", f"must be a list of 1 to {BATCH_MAX} events", "bad_type")
+    if len(elements(listed)) > BATCH_MAX:
+        return Problem("events", f"holds more than {BATCH_MAX} events", "too_many")
+    return [read_event(item, reading) for item in elements(listed)]
+
+
+class _Fields:
+    """Reads the members of an event, collecting what is wrong on the way."""
+
+    def __init__(self, members: Mapping[str, JsonValue]) -> None:
+        self.members = members
+        self.problems: list[Problem] = []
+
+    def wrong(self, name: str, reason: str, code: str = "bad_field") -> None:
+        self.problems.append(Problem(name, reason, code))
+
+    def text(self, name: str, *, required: bool) -> str:
+        value = self.members.get(name)
+        if value is None:
+            if required:
+                self.wrong(name, "is required", "missing")
+            return ""
+        if not isinstance(value, str):
+            self.wrong(name, "must be text", "bad_type")
+            return ""
+        if len(value) > TEXT_MAX:
+            self.wrong(name, f"is longer than {TEXT_MAX} characters", "too_long")
+        elif required and not value.strip():
+            self.wrong(name, "must not be empty", "missing")
+        elif not value.isprintable():
+            self.wrong(name, "holds control characters")
+        return value.strip()
+
+    def time(self, name: str) -> int | None:
+        value = self.members.get(name)
+        found = time_us(value) if isinstance(value, str) and "T" in value.upper() else None
+        if found is None:
+            self.wrong(name, "must be an RFC 3339 time", "missing" if value is None else "bad_time")
+        return found
+
+    def victim(self, name: str) -> Prefix | None:
+        value = self.members.get(name)
+        if not isinstance(value, str) or len(value) > VICTIM_MAX:
+            code = "missing" if value is None else "bad_victim"
+            self.wrong(name, "must be an IP address", code)
+            return None
+        address = Address.parse(value)
+        if address is None:
+            self.wrong(name, "must be an IPv4 or IPv6 address", "bad_victim")
+            return None
+        return address.host()
+
+    def vector(self, name: str) -> Vector | None:
+        value = self.members.get(name)
+        found = parse_vector(value) if isinstance(value, str) else None
+        if found is None:
+            code = "missing" if value is None else "bad_vector"
+            self.wrong(name, f"must be one of {', '.join(Vector)}", code)
+        return found
+
+    def word(self, name: str, words: tuple[str, ...], *, default: str) -> str:
+        value = self.members.get(name)
+        if value is None:
+            return default
+        if value not in words:
+            self.wrong(name, f"must be {' or '.join(words)}", "bad_action")
+        return value if isinstance(value, str) else default
+
+    def confidence(self, name: str) -> float | None:
+        value = self.members.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            self.wrong(name, "must be a number from 0 to 1", "out_of_range")
+            return None
+        return float(value)
+
+    def rate(self, name: str) -> JsonValue:
+        value = self.members.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.wrong(name, "must be a number", "bad_type")
+            return None
+        return value
+
+    def ports(self, name: str) -> tuple[int, ...]:
+        value = self.members.get(name)
+        if value is None:
+            return ()
+        if isinstance(value, str | Mapping | bool | int | float):
+            self.wrong(name, "must be a list of ports", "bad_type")
+            return ()
+        if len(value) > PORTS_MAX:
+            self.wrong(name, f"lists more than {PORTS_MAX} ports", "too_many")
+            return ()
+        if not all(type(port) is int and 0 <= port <= 65535 for port in value):
+            self.wrong(name, "must hold whole numbers from 0 to 65535", "out_of_range")
+            return ()
+        return ports(value)
+
+    def flag(self, name: str) -> bool:
+        value = self.members.get(name)
+        if value is not None and not isinstance(value, bool):
+            self.wrong(name, "must be true or false", "bad_type")
+        return value is True

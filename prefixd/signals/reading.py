@@ -1,0 +1,187 @@
+"""What every adapter shares: the circumstances of a reading, and how one ends in a `Signal`.
+
+An adapter looks into a payload and collects what the sender said; `make_signal` applies the rules
+that hold for all of them. Times in the future are replaced by the time of arrival and marked; what
+is too old is marked stale and never acted on; rates that are no rates are left out with a warning;
+an alert without an id gets one made of what it is about.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from prefixd.domain.prefix import Address, Prefix
+from prefixd.domain.problem import Problem
+from prefixd.domain.signal import Direction, Ignored, Signal, SignalKind
+from prefixd.domain.vector import Vector
+from prefixd.signals.coerce import clean_text, rate_bps, rate_pps
+from prefixd.signals.json_value import JsonValue, raw_text
+
+AUTO_ID: Final = "auto:"
+ID_MAX: Final = 1024
+SECOND_US: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The source is alive and has nothing to report."""
+
+    source: str
+    index: int | None = None
+
+
+Read = Signal | Problem | Ignored | Heartbeat
+
+
+def _no_mapping() -> Mapping[str, float]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """When the payload came, and what configuration says of its source.
+
+    `confidence_mapping` is the source's own table of action and severity words.
+    """
+
+    received_at_us: int
+    confidence_mapping: Mapping[str, float] = field(default_factory=_no_mapping)
+    allow_prefixes: bool = False
+    max_signal_age_s: int = 900
+    max_clock_skew_s: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a sender said, in our types but not yet judged.
+
+    `started_at_us` is the beginning of something that still goes on; it is never too old.
+    `observed_at_us` is the moment of an observation and may be. Rates come as found: figures, text
+    with a unit, or nothing.
+    """
+
+    source: str
+    adapter: str
+    kind: SignalKind
+    victim: Prefix
+    vector: Vector
+    external_id: str = ""
+    observed_at_us: int | None = None
+    started_at_us: int | None = None
+    direction: Direction = Direction.INCOMING
+    confidence: float | None = None
+    confidence_origin: str = "none"
+    bps: JsonValue = None
+    pps: JsonValue = None
+    dst_ports: tuple[int, ...] = ()
+    src_ports: tuple[int, ...] = ()
+    protocols: tuple[int, ...] = ()
+    force: bool = False
+    warnings: tuple[str, ...] = ()
+    element: JsonValue = None
+
+
+def make_signal(said: Said, reading: Reading) -> Signal:
+    warnings = list(said.warnings)
+    bps = rate_bps(said.bps)
+    pps = rate_pps(said.pps)
+    if bps is None and said.bps is not None:
+        warnings.append("bps: not a rate, left out")
+    if pps is None and said.pps is not None:
+        warnings.append("pps: not a rate, left out")
+    observed_at_us, stale = _observed(said, reading, warnings)
+    victim = said.victim.victim_text()
+    external_id = clean_text(said.external_id, ID_MAX)
+    return Signal(
+        source=said.source,
+        adapter=said.adapter,
+        external_id=external_id or auto_id(said.source, victim, said.vector.value),
+        kind=said.kind,
+        victim=said.victim,
+        vector=said.vector,
+        observed_at_us=observed_at_us,
+        received_at_us=reading.received_at_us,
+        direction=said.direction,
+        confidence=said.confidence,
+        confidence_origin=said.confidence_origin,
+        bps=bps,
+        pps=pps,
+        dst_ports=said.dst_ports,
+        src_ports=said.src_ports,
+        protocols=said.protocols,
+        force=said.force,
+        stale=stale,
+        warnings=tuple(warnings),
+        raw=raw_text(said.element),
+    )
+
+
+def _observed(said: Said, reading: Reading, warnings: list[str]) -> tuple[int, bool]:
+    """The time to record, and whether the report is too old to act on."""
+    now_us = reading.received_at_us
+    oldest_us = now_us - reading.max_signal_age_s * SECOND_US
+    claimed = said.observed_at_us if said.observed_at_us is not None else said.started_at_us
+    if claimed is None:
+        return now_us, False
+    if claimed > now_us + reading.max_clock_skew_s * SECOND_US:
+        warnings.append("clock_skew")
+        return now_us, False
+    if claimed >= oldest_us:
+        return claimed, False
+    if said.observed_at_us is None:
+        return now_us, False  # it began long ago and still fires
+    # An end that arrives late is still the end; only a firing report can be too old.
+    return claimed, said.kind is SignalKind.FIRING
+
+
+def auto_id(source: str, victim: str, vector: str) -> str:
+    """The id of an alert whose sender gives none: constant per source, victim and vector."""
+    digest = hashlib.sha256(f"{source}|{victim}|{vector}".encode()).hexdigest()
+    return f"{AUTO_ID}{digest[:24]}"
+
+
+def victim_of(text: str, *, field_name: str, allow_prefixes: bool) -> Prefix | Problem:
+    """The victim a text names: an address, `[v6]:port`, `v4:port`, or a prefix where allowed."""
+    stripped = text.strip()
+    if not stripped:
+        return Problem(field_name, "the victim's address is missing", "bad_victim")
+    if "/" in stripped:
+        prefix = Prefix.parse(stripped)
+        if prefix is None:
+            return Problem(field_name, "is not an IP address or prefix", "bad_victim")
+        if not prefix.is_host and not allow_prefixes:
+            return Problem(
+                field_name,
+                "names a network, only single hosts are allowed here",
+                "prefix_not_allowed",
+            )
+        return prefix
+    address = address_of(stripped)
+    if address is None:
+        return Problem(field_name, "is not an IP address", "bad_victim")
+    return address.host()
+
+
+def address_of(text: str) -> Address | None:
+    """An address, with a port behind it or not."""
+    if text.startswith("["):
+        inside, bracket, rest = text[1:].partition("]")
+        return Address.parse(inside) if bracket and _is_port(rest) else None
+    plain = Address.parse(text)
+    if plain is not None:
+        return plain
+    host, colon, port = text.partition(":")
+    return Address.parse(host) if colon and _is_port(f":{port}") else None
+
+
+def _is_port(text: str) -> bool:
+    digits = text[1:]
+    return text == "" or (text[0] == ":" and digits.isascii() and digits.isdigit())
+
+
+def element_path(container: str, index: int, problem: Problem) -> Problem:
+    """A problem of one element, seen from the whole payload."""
+    inside = problem.inside(f"{container}[{index}]")
+    return Problem(inside.field, inside.reason, inside.code, index)
