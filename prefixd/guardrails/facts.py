@@ -8,6 +8,7 @@ Facts about live mitigations cover this POP unless their name says otherwise.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation, Origin
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Rule
@@ -45,6 +46,7 @@ class Facts:
     safelist: Safelist | None = EMPTY_SAFELIST
     counts: Counts = NO_COUNTS
     withdrawals: tuple[Withdrawal, ...] | None = ()  # recent ones of this victim
+    shared: frozenset[MitigationId] = frozenset()  # other live groups still need these
     shutting_down: bool = False
     approved: bool = False  # an operator said yes to this group
 

@@ -26,7 +26,6 @@ from prefixd.domain.rule import (
     Police,
     Redirect,
 )
-from prefixd.domain.signal import Direction
 from prefixd.domain.vector import Vector
 
 MAX_NAME: Final = 128
@@ -54,7 +53,6 @@ class PlaybookMatch:
     profiles: tuple[PolicyProfile, ...] = ()
     tags: tuple[str, ...] = ()  # any of the customer's
     prefixes: tuple[Prefix, ...] = ()  # the victim lies in one of them
-    direction: Direction = Direction.INCOMING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,8 +251,7 @@ def _at_least_as_wide(wide: PlaybookMatch, narrow: PlaybookMatch) -> bool:
         return not outer or (bool(inner) and set(inner) <= set(outer))
 
     return (
-        wide.direction is narrow.direction
-        and covers(wide.vectors, narrow.vectors)
+        covers(wide.vectors, narrow.vectors)
         and (narrow.require_top_ports or not wide.require_top_ports)
         and (wide.min_bps or 0) <= (narrow.min_bps or 0)
         and (wide.min_pps or 0) <= (narrow.min_pps or 0)

@@ -23,7 +23,6 @@ from prefixd.domain.rule import (
     drops_everything,
     port_ranges,
 )
-from prefixd.domain.signal import Direction
 from prefixd.domain.vector import TCP, TRAFFIC, UDP, Vector, protocol_for
 from prefixd.policy.escalate import Standing, first_step, may_drop, softer_step, ttl_s
 from prefixd.policy.playbook import Playbook, PolicySettings, PortMode
@@ -106,25 +105,20 @@ def wanted(
 
 def match_for(playbook: Playbook, attack: Attack, step: int) -> Match | ServicePortsOnly:
     action = playbook.steps[step].action
-    outgoing = attack.direction is Direction.OUTGOING
-    dst, src = (None, attack.victim) if outgoing else (attack.victim, None)
     if isinstance(action, Blackhole):
-        return Match(dst=dst, src=src)  # a unicast route knows destinations and nothing else
+        return Match(dst=attack.victim)  # a unicast route knows destinations and nothing else
     vector = attack.vector
     protocol = protocol_for(vector, attack.victim.version)
     ports: Ports | ServicePortsOnly = ANY_PORT
     if vector not in _NO_PORTS:
-        # The allowed ports belong to the victim; towards the outside they say nothing.
-        service = None if outgoing else attack.owner.service
-        allowed = _allowed(service, protocol, playbook.ports)
+        allowed = _allowed(attack.owner.service, protocol, playbook.ports)
         ports = choose_ports(
             attack.dst_ports, allowed, drops=drops_everything(action), mode=playbook.ports
         )
     if isinstance(ports, ServicePortsOnly):
         return ports
     return Match(
-        dst=dst,
-        src=src,
+        dst=attack.victim,
         protocol=protocol,
         dst_ports=ports,
         src_ports=_SOURCE_PORTS[vector],

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from prefixd.domain.inventory import Owner
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Ports
-from prefixd.domain.signal import Direction
 from prefixd.domain.vector import Vector
 from prefixd.policy.playbook import Playbook, PlaybookMatch
 
@@ -25,7 +24,6 @@ class Attack:
     dst_ports: Ports = ()
     bps: int | None = None
     pps: int | None = None
-    direction: Direction = Direction.INCOMING
 
 
 def select_playbook(playbooks: Sequence[Playbook], attack: Attack) -> Playbook | None:
@@ -38,7 +36,6 @@ def select_playbook(playbooks: Sequence[Playbook], attack: Attack) -> Playbook |
 def matches(match: PlaybookMatch, attack: Attack) -> bool:
     return (
         (not match.vectors or attack.vector in match.vectors)
-        and match.direction is attack.direction
         and not (match.require_top_ports and not attack.dst_ports)
         and _volume_suffices(match, attack)
         and _concerns(match, attack)

@@ -1,0 +1,179 @@
+"""What a decision is: a plan, the group as it will be, and everything that led there.
+
+The plan is one of the flat classes below; whoever carries it out brings ids and does the saving.
+The rest is evidence: `prefixd.decision.explain` turns it into a sentence and into a record that is
+stored once and never recomputed.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from prefixd.correlation.assessment import Assessment, Missing
+from prefixd.domain.group import Group, HoldReason
+from prefixd.domain.ids import MitigationId, SignalId
+from prefixd.domain.mitigation import Draft
+from prefixd.domain.record import Outcome
+from prefixd.domain.rule import Rule
+from prefixd.guardrails.checks import Refusal
+from prefixd.guardrails.facts import Counts
+from prefixd.policy.escalate import Blocked
+from prefixd.policy.relation import Relation
+
+
+class TriggerKind(StrEnum):
+    SIGNAL = "signal"
+    CORROBORATOR = "corroborator"
+    TIMER = "timer"
+    OPERATOR = "operator"
+    RELOAD = "reload"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    kind: TriggerKind
+    signal_id: SignalId | None = None
+
+
+TIMER = Trigger(TriggerKind.TIMER)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A new mitigation; `beside` names live ones of the same victim it does not touch."""
+
+    draft: Draft
+    beside: tuple[MitigationId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Keep a live rule as it is for longer: it does what is wanted, or more of it."""
+
+    mitigation_id: MitigationId
+    expires_at_us: int
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """A later step of the playbook, in place."""
+
+    mitigation_id: MitigationId
+    rule: Rule
+    step: int
+    expires_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """Wider ports or a harder action for a live rule, in place."""
+
+    mitigation_id: MitigationId
+    rule: Rule
+    expires_at_us: int
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The sources do not agree yet; `missing` says what is wanted."""
+
+    missing: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """They agree, and something says no; worth another try later. Nothing live is touched."""
+
+    reason: HoldReason
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """No, and asking again changes nothing by itself. Nothing live is touched."""
+
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The attack is over: withdraw what was made for it."""
+
+    mitigation_ids: tuple[MitigationId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is to be done; `code` is a stable word for why."""
+
+    code: str
+    sentence: str
+
+
+Plan: TypeAlias = Create | Extend | Escalate | Revise | Wait | Hold | Refuse | Clear | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """A live rule that does nothing any more beside the planned one: withdraw it with the plan."""
+
+    mitigation_id: MitigationId
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """`group` is the group as it is to be saved; a new mitigation's id is still to be added."""
+
+    plan: Plan
+    group: Group
+    at_us: int
+    trigger: Trigger
+    pop: str
+    config_version: int
+    counts: Counts
+    shadowed: tuple[Shadowed, ...] = ()
+    assessment: Assessment | None = None
+    customer_id: str | None = None
+    service_id: str | None = None
+    profile: str | None = None
+    playbook: str | None = None
+    playbook_version: int = 0
+    step: int | None = None
+    rule: Rule | None = None
+    ttl_s: int | None = None
+    softened: str = ""  # why a softer step than the due one was taken
+    escalation: Blocked | None = None  # what stands in the way of the next step
+    not_done: tuple[Refusal, ...] = ()  # why something better than the plan was not possible
+    next_look_us: int | None = None  # when time alone may change the answer
+
+    @property
+    def outcome(self) -> Outcome:
+        return _OUTCOMES.get(type(self.plan), Outcome.IGNORED)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Stable words for why it was not, or not quite, done."""
+        match self.plan:
+            case Hold(refusals=refusals) | Refuse(refusals=refusals):
+                return tuple(dict.fromkeys(refusal.code for refusal in refusals))
+            case Nothing(code=code):
+                return (code,)
+            case Wait(missing=missing):
+                return tuple(dict.fromkeys(str(item.need) for item in missing))
+            case _:
+                return tuple(dict.fromkeys(refusal.code for refusal in self.not_done))
+
+
+_OUTCOMES: dict[type[Plan], Outcome] = {
+    Create: Outcome.MITIGATED,
+    Extend: Outcome.EXTENDED,
+    Escalate: Outcome.ESCALATED,
+    Revise: Outcome.EXTENDED,
+    Wait: Outcome.WAITING,
+    Hold: Outcome.HELD,
+    Refuse: Outcome.HELD,
+    Clear: Outcome.CLEARED,
+}
