@@ -24,3 +24,16 @@ class StoreUnavailable(PrefixdError):
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class Conflict(PrefixdError):
+    """A write found another state than the one it was decided on. Nothing of its unit is stored.
+
+    `what` is one word: "event", "episode", "group", "scope", "version", "quota", "account",
+    "value" ...; `key` names the row or the counter in question.
+    """
+
+    def __init__(self, what: str, key: str = "") -> None:
+        super().__init__(f"{what} conflict: {key}" if key else f"{what} conflict")
+        self.what = what
+        self.key = key

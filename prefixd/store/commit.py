@@ -1,0 +1,139 @@
+"""Group commit: whoever arrives while a commit runs shares the next one.
+
+A commit costs a flush to disk whether it carries one row or a thousand. So there is one writer;
+it takes every unit that has queued up, stores them in one transaction, and only then answers each
+of its owners. Batches form by themselves, as large as the disk is slow; an idle system still
+answers a single unit at once. No timer, nothing to tune.
+
+The writer is a task that exists while there is work. It is bounded: past `queue_limit` units the
+next one is refused at once, unwritten. When the database is away, all who wait are told so
+together, and the next unit tries afresh; there is nothing to restart.
+
+One uncertainty cannot be removed: when the line breaks while COMMIT is on its way, the batch is
+answered "unavailable" although it may be stored. Rows carry ids and versions, so a retry of such
+a unit meets its own rows as a `Conflict` and never doubles them.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from prefixd.errors import StoreUnavailable
+from prefixd.store.audit import AuditChain
+from prefixd.store.database import ChainMoved, Database, Outcome
+from prefixd.store.settings import StoreSettings
+from prefixd.store.unit import Unit
+
+CHAIN_ATTEMPTS = 5
+
+Waiting: TypeAlias = tuple[Unit, asyncio.Future[None]]
+
+
+@dataclass(slots=True)
+class CommitCounts:
+    """For the metrics: how much, in how many commits, how often refused."""
+
+    units: int = 0
+    commits: int = 0
+    conflicts: int = 0
+    failures: int = 0
+    refused_full: int = 0
+
+
+class GroupCommit:
+    def __init__(self, database: Database, chain: AuditChain, settings: StoreSettings) -> None:
+        self.counts = CommitCounts()
+        self._database = database
+        self._chain = chain
+        self._settings = settings
+        self._queue: deque[Waiting] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def depth(self) -> int:
+        return len(self._queue)
+
+    async def submit(self, unit: Unit) -> None:
+        """Returns when the unit is durable. Raises Conflict or StoreUnavailable: it is not."""
+        if self._closed:
+            raise StoreUnavailable("the database is closed", 5)
+        if len(self._queue) >= self._settings.queue_limit:
+            self.counts.refused_full += 1
+            raise StoreUnavailable("too many writes are waiting for the database", 1)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._queue.append((unit, future))
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._drain(), name="store group commit")
+        # A caller that is cancelled here cancels the future: a unit not yet taken is skipped.
+        await future
+
+    async def close(self) -> None:
+        """Stores what has been accepted, then accepts nothing more."""
+        self._closed = True
+        if self._task is not None:
+            await self._task
+
+    async def _drain(self) -> None:
+        await asyncio.sleep(0)  # let whoever else is ready in this turn of the loop come aboard
+        taken: list[Waiting] = []
+        try:
+            while taken := self._take():
+                try:
+                    outcomes = await self._store([unit for unit, _ in taken])
+                except StoreUnavailable as error:
+                    self.counts.failures += 1
+                    # Those who wait would wait for the same database: tell them now.
+                    _fail([*taken, *self._queue], error)
+                    self._queue.clear()
+                    continue
+                self._answer(taken, outcomes)
+        finally:
+            # Only reached with open answers when the writer itself is broken.
+            _fail([*taken, *self._queue], StoreUnavailable("the database writer failed", 1))
+
+    def _take(self) -> list[Waiting]:
+        taken: list[Waiting] = []
+        while self._queue and len(taken) < self._settings.batch_limit:
+            unit, future = self._queue.popleft()
+            if not future.done():
+                taken.append((unit, future))
+        return taken
+
+    async def _store(self, units: Sequence[Unit]) -> list[Outcome]:
+        for _ in range(CHAIN_ATTEMPTS):
+            try:
+                await self._chain.load(self._database)
+                outcomes = await self._database.apply(units, self._chain.seal)
+            except ChainMoved:
+                self._chain.forget()
+                continue
+            except BaseException:
+                self._chain.forget()
+                raise
+            self._chain.advance()
+            return outcomes
+        raise StoreUnavailable("another process keeps writing to our audit chain", 1)
+
+    def _answer(self, taken: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        self.counts.commits += 1
+        for (_, future), outcome in zip(taken, outcomes, strict=True):
+            if outcome is None:
+                self.counts.units += 1
+            else:
+                self.counts.conflicts += 1
+            if future.done():  # the caller was cancelled meanwhile; the row is stored all the same
+                continue
+            if outcome is None:
+                future.set_result(None)
+            else:
+                future.set_exception(outcome)
+
+
+def _fail(waiting: Sequence[Waiting], error: StoreUnavailable) -> None:
+    for _, future in waiting:
+        if not future.done():
+            future.set_exception(StoreUnavailable(str(error), error.retry_after_s))

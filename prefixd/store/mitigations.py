@@ -1,0 +1,333 @@
+"""Mitigations: the rows everything else is computed from.
+
+An insert takes the scope (the partial unique index decides between two who want it) and its
+places in the quotas; leaving the live statuses gives the places back. An update names the version
+it was decided on and touches live rows only, so nothing revives what has ended, whoever comes
+late. Counters and rows change in one transaction and only here.
+"""
+
+from typing import Final
+
+import msgspec
+
+from prefixd.domain.ids import GroupId, MitigationId, SignalId
+from prefixd.domain.mitigation import LIVE, Mitigation, Origin, Status
+from prefixd.domain.page import Live, MitigationFilter, Page, PageRequest
+from prefixd.domain.record import Change, ChangeKind, QuotaLimits
+from prefixd.domain.rule import action_kind
+from prefixd.domain.vector import Vector
+from prefixd.store.counters import (
+    live_customer,
+    live_global,
+    live_pop,
+    total_mitigations,
+)
+from prefixd.store.database import Database, Row
+from prefixd.store.paging import Listing, Where, read_live, read_page
+from prefixd.store.rules import decode_rule, encode_action, encode_match, parse_prefix
+from prefixd.store.unit import UNLIMITED, Claim, Statement, Unit
+from prefixd.store.unreadable import Unreadables
+
+_COLUMNS: Final = (
+    "mitigation_id, version, status, pop, scope_hash, dry_run, customer_id, service_id, victim_ip,"
+    " vector, match_json, action_type, action_params_json, created_at, updated_at, expires_at,"
+    " withdrawn_at, triggering_event_id, last_event_id, signal_group_id, reason, origin,"
+    " created_by, details_json, end_reason, ended_by, rejection_reason, acknowledged_at,"
+    " acknowledged_by"
+)
+_LIVE: Final = "status IN ('pending', 'active', 'escalated')"
+_INSERT: Final = (
+    f"INSERT INTO mitigations ({_COLUMNS}) VALUES ({', '.join('?' * 29)}) ON CONFLICT DO NOTHING"
+)
+_UPDATE: Final = (
+    "UPDATE mitigations SET version = ?, status = ?, scope_hash = ?, match_json = ?,"
+    " action_type = ?, action_params_json = ?, updated_at = ?, expires_at = ?, withdrawn_at = ?,"
+    " last_event_id = ?, signal_group_id = ?, reason = ?, details_json = ?, end_reason = ?,"
+    " ended_by = ?, rejection_reason = ?, acknowledged_at = ?, acknowledged_by = ?"
+    f" WHERE mitigation_id = ? AND version = ? AND {_LIVE}"
+)
+_ACKNOWLEDGE: Final = (
+    "UPDATE mitigations SET version = ?, updated_at = ?, acknowledged_at = ?, acknowledged_by = ?"
+    " WHERE mitigation_id = ? AND version = ? AND acknowledged_at IS NULL"
+)
+_SELECT: Final = f"SELECT {_COLUMNS} FROM mitigations"
+_LISTING: Final = Listing("mitigations", _COLUMNS, "created_at", "mitigation_id")
+
+
+class _Details(msgspec.Struct, omit_defaults=True):
+    """What nobody filters by. Unknown members of a newer release are passed over."""
+
+    contributing_vectors: tuple[Vector, ...] = ()
+    playbook: str | None = None
+    playbook_version: int = 0
+    step: int = 0
+    priority: int = 0
+    confidence: float | None = None
+    sources: tuple[str, ...] = ()
+    pinned: bool = False
+    escalated_at_us: int | None = None
+    escalated_from_id: str | None = None
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DETAILS: Final = msgspec.json.Decoder(_Details)
+
+
+class MitigationWrites:
+    __slots__ = ("_origin", "_unit")
+
+    def __init__(self, unit: Unit, origin: str) -> None:
+        self._unit = unit
+        self._origin = origin
+
+    def insert(self, mitigation: Mitigation, limits: QuotaLimits = QuotaLimits()) -> None:  # noqa: B008 - an immutable tuple
+        """Conflict("scope") when its traffic has a live row in its POP, Conflict("quota", name)
+        when a limit is reached."""
+        m = mitigation
+        self._unit.statements.append(
+            Statement(_INSERT, _row(m), clash="scope", key=m.scope_hash, hot=True)
+        )
+        if m.is_live:
+            self._unit.claims.extend(_places(m, 1, limits))
+        self._unit.claims.append(Claim(total_mitigations(m.pop), 1))
+        self._changed(m)
+
+    def update(self, mitigation: Mitigation, seen_version: int | None = None) -> None:
+        """Conflict("version") unless the stored row is live and has the version that was seen,
+        by default one less than the new one."""
+        m = mitigation
+        params = (
+            m.version,
+            m.status,
+            m.scope_hash,
+            encode_match(m.rule.match),
+            action_kind(m.rule.action),
+            encode_action(m.rule.action),
+            m.updated_at_us,
+            m.expires_at_us,
+            m.withdrawn_at_us,
+            m.last_event_id,
+            m.group_id,
+            m.reason,
+            _details(m),
+            m.end_reason,
+            m.ended_by,
+            m.rejection_reason,
+            m.acknowledged_at_us,
+            m.acknowledged_by,
+            m.mitigation_id,
+            m.version - 1 if seen_version is None else seen_version,
+        )
+        self._unit.statements.append(
+            Statement(_UPDATE, params, clash="version", key=m.mitigation_id, hot=True)
+        )
+        if not m.is_live:
+            self._unit.claims.extend(_places(m, -1, QuotaLimits()))
+        self._changed(m)
+
+    def acknowledge(self, mitigation: Mitigation) -> None:
+        """Live or ended; once. Touches nothing but the acknowledgement."""
+        m = mitigation
+        params = (
+            m.version,
+            m.updated_at_us,
+            m.acknowledged_at_us,
+            m.acknowledged_by,
+            m.mitigation_id,
+            m.version - 1,
+        )
+        self._unit.statements.append(
+            Statement(_ACKNOWLEDGE, params, clash="version", key=m.mitigation_id, hot=True)
+        )
+        self._changed(m)
+
+    def _changed(self, m: Mitigation) -> None:
+        self._unit.changes.append(
+            Change(ChangeKind.MITIGATION, m.pop, m.mitigation_id, self._origin)
+        )
+
+
+class MitigationReads:
+    def __init__(self, database: Database, unreadables: Unreadables) -> None:
+        self._database = database
+        self._unreadables = unreadables
+
+    async def live(self, pop: str | None) -> Live[Mitigation]:
+        """Live rows of a POP, or of all. A row that cannot be read never hides the others."""
+        return await read_live(
+            self._database,
+            "mitigations",
+            _COLUMNS,
+            _LIVE,
+            pop,
+            "mitigation_id",
+            _mitigation,
+            self._unreadables,
+        )
+
+    async def get(self, mitigation_id: str) -> Mitigation | None:
+        row = await self._database.fetch_one(f"{_SELECT} WHERE mitigation_id = ?", (mitigation_id,))
+        return None if row is None else self._unreadables.one("mitigations", row, _mitigation)
+
+    async def page(self, wanted: MitigationFilter, page: PageRequest) -> Page[Mitigation]:
+        where = Where()
+        where.one_of("status", wanted.statuses)
+        where.equal("customer_id", wanted.customer_id)
+        where.equal("victim_ip", None if wanted.victim is None else wanted.victim.victim_text())
+        where.equal("vector", wanted.vector)
+        where.equal("pop", wanted.pop)
+        where.equal("signal_group_id", wanted.group_id)
+        if wanted.acknowledged is not None:
+            known = "IS NOT NULL" if wanted.acknowledged else "IS NULL"
+            where.term(f"acknowledged_at {known}")
+        return await read_page(
+            self._database, _LISTING, where, page, _mitigation, self._unreadables
+        )
+
+
+def _places(m: Mitigation, amount: int, limits: QuotaLimits) -> list[Claim]:
+    """One place in each quota it counts in."""
+    claims = [
+        Claim(live_global(dry_run=m.dry_run), amount, _limit(limits.everywhere)),
+        Claim(live_pop(m.pop, dry_run=m.dry_run), amount, _limit(limits.pop)),
+    ]
+    if m.customer_id is not None:
+        name = live_customer(m.customer_id, dry_run=m.dry_run)
+        claims.append(Claim(name, amount, _limit(limits.customer)))
+    return claims
+
+
+def _limit(limit: int | None) -> int:
+    return UNLIMITED if limit is None else limit
+
+
+def _details(m: Mitigation) -> str:
+    vectors = m.contributing_vectors
+    return _ENCODER.encode(
+        _Details(
+            contributing_vectors=() if vectors == (m.vector,) else vectors,
+            playbook=m.playbook,
+            playbook_version=m.playbook_version,
+            step=m.step,
+            priority=m.priority,
+            confidence=m.confidence,
+            sources=m.sources,
+            pinned=m.pinned,
+            escalated_at_us=m.escalated_at_us,
+            escalated_from_id=m.escalated_from_id,
+        )
+    ).decode()
+
+
+def _row(m: Mitigation) -> tuple[str | int | float | None, ...]:
+    return (
+        m.mitigation_id,
+        m.version,
+        m.status,
+        m.pop,
+        m.scope_hash,
+        m.dry_run,
+        m.customer_id,
+        m.service_id,
+        m.victim.victim_text(),
+        m.vector,
+        encode_match(m.rule.match),
+        action_kind(m.rule.action),
+        encode_action(m.rule.action),
+        m.created_at_us,
+        m.updated_at_us,
+        m.expires_at_us,
+        m.withdrawn_at_us,
+        m.triggering_event_id,
+        m.last_event_id,
+        m.group_id,
+        m.reason,
+        m.origin,
+        m.created_by,
+        _details(m),
+        m.end_reason,
+        m.ended_by,
+        m.rejection_reason,
+        m.acknowledged_at_us,
+        m.acknowledged_by,
+    )
+
+
+def _mitigation(row: Row) -> Mitigation:
+    """ValueError when the row is not one of ours any more."""
+    (
+        mitigation_id,
+        version,
+        status,
+        pop,
+        scope_hash,
+        dry_run,
+        customer_id,
+        service_id,
+        victim,
+        vector_word,
+        match_text,
+        action_word,
+        action_text,
+        created_at,
+        updated_at,
+        expires_at,
+        withdrawn_at,
+        triggering_event_id,
+        last_event_id,
+        group_id,
+        reason,
+        origin,
+        created_by,
+        details_text,
+        end_reason,
+        ended_by,
+        rejection_reason,
+        acknowledged_at,
+        acknowledged_by,
+    ) = row
+    details = _DETAILS.decode(details_text)
+    vector = Vector(vector_word)
+    return Mitigation(
+        mitigation_id=MitigationId(mitigation_id),
+        version=version,
+        status=Status(status),
+        pop=pop,
+        scope_hash=scope_hash,
+        dry_run=bool(dry_run),
+        customer_id=customer_id,
+        service_id=service_id,
+        victim=parse_prefix(victim),
+        vector=vector,
+        contributing_vectors=details.contributing_vectors or (vector,),
+        rule=decode_rule(match_text, action_word, action_text),
+        created_at_us=created_at,
+        updated_at_us=updated_at,
+        expires_at_us=expires_at,
+        withdrawn_at_us=withdrawn_at,
+        triggering_event_id=SignalId(triggering_event_id),
+        last_event_id=SignalId(last_event_id),
+        group_id=None if group_id is None else GroupId(group_id),
+        reason=reason,
+        origin=Origin(origin),
+        created_by=created_by,
+        playbook=details.playbook,
+        playbook_version=details.playbook_version,
+        step=details.step,
+        priority=details.priority,
+        confidence=details.confidence,
+        sources=details.sources,
+        pinned=details.pinned,
+        escalated_at_us=details.escalated_at_us,
+        escalated_from_id=(
+            None if details.escalated_from_id is None else MitigationId(details.escalated_from_id)
+        ),
+        end_reason=end_reason,
+        ended_by=ended_by,
+        rejection_reason=rejection_reason,
+        acknowledged_at_us=acknowledged_at,
+        acknowledged_by=acknowledged_by,
+    )
+
+
+assert {"pending", "active", "escalated"} == LIVE, "the partial indexes spell these words"

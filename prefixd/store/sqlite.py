@@ -1,0 +1,192 @@
+"""SQLite: one file, one writing thread, a few reading threads.
+
+Write-ahead logging lets readers go on while the writer commits; `synchronous=FULL` puts every
+commit on disk before it is answered, which group commit makes affordable. A batch runs as one
+`BEGIN IMMEDIATE ... COMMIT` with a savepoint around each unit. Another process may hold the file
+(a backup, the offline commands): SQLite then waits up to `lock_timeout_s` and we answer "locked".
+
+`:memory:` has one connection, so there reads take their turn on the writer's thread.
+"""
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from prefixd.domain.record import Change, Lost
+from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.store.changes import ChangeHub
+from prefixd.store.counters import CLAIM, RELEASE
+from prefixd.store.database import ChainMoved, Outcome, Query, Row, Seal, Session
+from prefixd.store.dialect import from_sqlite
+from prefixd.store.lane import Lane
+from prefixd.store.settings import MEMORY, StoreSettings
+from prefixd.store.unit import UNLIMITED, Statement, Unit, Value
+
+
+class SqliteDatabase:
+    name = "sqlite"
+
+    def __init__(self, settings: StoreSettings) -> None:
+        self._settings = settings
+        self._writer = Lane(settings, "writer")
+        self._readers: list[Lane] = []
+        self._idle: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        self._writing = asyncio.Lock()
+        self._hub = ChangeHub()
+
+    async def open(self) -> None:
+        await self._writer.open(create=True)
+        if self._settings.sqlite_path == MEMORY:
+            return
+        while len(self._readers) < self._settings.read_connections:
+            lane = Lane(self._settings, f"reader-{len(self._readers) + 1}")
+            await lane.open(create=False)
+            self._readers.append(lane)
+            self._idle.put_nowait(lane)
+
+    async def close(self) -> None:
+        for lane in (*self._readers, self._writer):
+            await lane.close()
+
+    async def fetch_all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
+        return (await self.fetch_many((Query(sql, params),)))[0]
+
+    async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> Row | None:
+        rows = await self.fetch_all(sql, params)
+        return rows[0] if rows else None
+
+    async def fetch_many(self, queries: Sequence[Query]) -> list[list[Row]]:
+        def read(connection: sqlite3.Connection) -> list[list[Row]]:
+            one_state = len(queries) > 1 and not connection.in_transaction
+            if one_state:
+                connection.execute("BEGIN")
+            try:
+                return [connection.execute(*query).fetchall() for query in queries]
+            finally:
+                if one_state and connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+        timeout_s = self._settings.read_timeout_s
+        if not self._readers:
+            return await self._writer.run(read, timeout_s)
+        try:
+            async with asyncio.timeout(timeout_s):
+                lane = await self._idle.get()
+        except TimeoutError as error:
+            raise StoreUnavailable("too many slow reads at once", 1) from error
+        try:
+            return await lane.run(read, timeout_s)
+        finally:
+            self._idle.put_nowait(lane)
+
+    async def apply(self, units: Sequence[Unit], seal: Seal) -> list[Outcome]:
+        def write(connection: sqlite3.Connection) -> list[Outcome]:
+            self._writer.check_identity()
+            return _apply(connection, units, seal)
+
+        async with self._writing:
+            outcomes = await self._writer.run(write, self._settings.write_timeout_s)
+        for unit, outcome in zip(units, outcomes, strict=True):
+            if outcome is None:
+                self._hub.publish(unit.changes)
+        return outcomes
+
+    @asynccontextmanager
+    async def exclusive(self) -> AsyncIterator[Session]:
+        async with self._writing:
+            session = _LaneSession(self._writer, self._settings.write_timeout_s)
+            await session.execute("BEGIN IMMEDIATE")
+            try:
+                yield session
+            except BaseException:
+                await session.execute("ROLLBACK")
+                raise
+            await session.execute("COMMIT")
+
+    def changes(self) -> AsyncIterator[Change | Lost]:
+        return self._hub.listen()
+
+
+class _LaneSession:
+    def __init__(self, lane: Lane, timeout_s: float) -> None:
+        self._lane = lane
+        self._timeout_s = timeout_s
+
+    async def execute(self, sql: str, params: Sequence[Value] = ()) -> None:
+        await self.fetch_all(sql, params)
+
+    async def fetch_all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
+        return await self._lane.run(
+            lambda connection: connection.execute(sql, params).fetchall(), self._timeout_s
+        )
+
+    async def lock(self, table: str) -> None:
+        """BEGIN IMMEDIATE has locked everything already."""
+
+
+# --- on the writer's thread ---------------------------------------------------------------------
+
+
+def _apply(connection: sqlite3.Connection, units: Sequence[Unit], seal: Seal) -> list[Outcome]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [_run_unit(connection, unit) for unit in units]
+        passed = [unit for unit, outcome in zip(units, outcomes, strict=True) if outcome is None]
+        _add_tallies(connection, passed)
+        for statement in seal([entry for unit in passed for entry in unit.audit]):
+            if connection.execute(statement.sql, statement.params).rowcount != 1:
+                raise ChainMoved
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _run_unit(connection: sqlite3.Connection, unit: Unit) -> Outcome:
+    connection.execute("SAVEPOINT unit")
+    try:
+        unit.rows[:] = [_run(connection, statement) for statement in unit.statements]
+        for claim in unit.claims:
+            if claim.amount < 0:
+                connection.execute(RELEASE, (claim.amount, claim.amount, claim.counter))
+            elif claim.limit < UNLIMITED:
+                values = (claim.counter, claim.amount, claim.limit)
+                full = claim.amount > claim.limit
+                if full or connection.execute(CLAIM, values).rowcount != 1:
+                    raise Conflict("quota", claim.counter)
+    except Conflict as conflict:
+        outcome: Outcome = conflict
+    except (OverflowError, UnicodeEncodeError) as error:
+        outcome = Conflict("value", str(error))
+    except sqlite3.Error as error:
+        outcome = from_sqlite(error)
+        if not isinstance(outcome, Conflict):
+            raise
+    else:
+        connection.execute("RELEASE unit")
+        return None
+    connection.execute("ROLLBACK TO unit")
+    connection.execute("RELEASE unit")
+    return outcome
+
+
+def _run(connection: sqlite3.Connection, statement: Statement) -> int:
+    count = connection.execute(statement.sql, statement.params).rowcount
+    if statement.clash is not None and count != 1:
+        raise Conflict(statement.clash, statement.key)
+    return count
+
+
+def _add_tallies(connection: sqlite3.Connection, units: Sequence[Unit]) -> None:
+    """Counters without a limit: once per batch is enough."""
+    sums: Counter[str] = Counter()
+    for unit in units:
+        for claim in unit.claims:
+            if claim.amount > 0 and claim.limit >= UNLIMITED:
+                sums[claim.counter] += claim.amount
+    for counter, amount in sums.items():
+        connection.execute(CLAIM, (counter, amount, UNLIMITED))

@@ -1,0 +1,194 @@
+"""The store: typed tables over one of two databases, and the unit of work.
+
+    store = await open_store(settings, clock, pop="ams1", instance=instance_id)
+    async with store.transaction() as tx:
+        tx.mitigations.insert(mitigation, limits)
+        tx.audit.append(entry)
+    # here both are durable, or Conflict / StoreUnavailable was raised and neither exists
+
+Methods of `tx` only write down what shall be stored; leaving the block hands it to the group
+commit and waits. Reads (`store.mitigations.get(...)`) see what is committed. Nothing outside this
+package knows SQL, and nothing inside it decides anything about attacks.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+
+from prefixd.clock import Clock
+from prefixd.domain.record import Change, ChangeKind, Lost
+from prefixd.errors import StartupError
+from prefixd.store.audit import AuditChain, AuditReads, AuditWrites
+from prefixd.store.commit import CommitCounts, GroupCommit
+from prefixd.store.corroborations import CorroborationReads, CorroborationWrites
+from prefixd.store.database import Database
+from prefixd.store.decisions import DecisionReads, DecisionWrites
+from prefixd.store.groups import GroupReads, GroupWrites
+from prefixd.store.idempotency import IdempotencyReads, IdempotencyWrites
+from prefixd.store.migrate import AppliedMigration, applied, migrate
+from prefixd.store.mitigations import MitigationReads, MitigationWrites
+from prefixd.store.notifications import NotificationReads, NotificationWrites
+from prefixd.store.operators import OperatorReads, OperatorWrites
+from prefixd.store.postgres import PostgresDatabase
+from prefixd.store.retention import Retention
+from prefixd.store.safelist import SafelistReads, SafelistWrites
+from prefixd.store.settings import StoreSettings
+from prefixd.store.signals import SignalReads, SignalWrites
+from prefixd.store.snapshots import ConfigReads, ConfigWrites
+from prefixd.store.sqlite import SqliteDatabase
+from prefixd.store.stats import StatsReads, recount
+from prefixd.store.tokens import TokenReads, TokenWrites
+from prefixd.store.unit import Unit
+from prefixd.store.unreadable import Unreadables
+
+
+class Transaction:
+    """One unit of work. Usable once; a block left by an exception stores nothing."""
+
+    __slots__ = (
+        "_commit",
+        "_origin",
+        "_unit",
+        "audit",
+        "config",
+        "corroborations",
+        "decisions",
+        "groups",
+        "idempotency",
+        "mitigations",
+        "notifications",
+        "operators",
+        "safelist",
+        "signals",
+        "tokens",
+    )
+
+    def __init__(self, commit: GroupCommit, origin: str) -> None:
+        unit = Unit()
+        self._commit = commit
+        self._origin = origin
+        self._unit = unit
+        self.audit = AuditWrites(unit)
+        self.config = ConfigWrites(unit)
+        self.corroborations = CorroborationWrites(unit)
+        self.decisions = DecisionWrites(unit)
+        self.groups = GroupWrites(unit)
+        self.idempotency = IdempotencyWrites(unit)
+        self.mitigations = MitigationWrites(unit, origin)
+        self.notifications = NotificationWrites(unit)
+        self.operators = OperatorWrites(unit, origin)
+        self.safelist = SafelistWrites(unit, origin)
+        self.signals = SignalWrites(unit)
+        self.tokens = TokenWrites(unit, origin)
+
+    def notify(self, kind: ChangeKind, pop: str, row_id: str) -> None:
+        """Tell other instances about something no table above tells by itself."""
+        self._unit.changes.append(Change(kind, pop, row_id, self._origin))
+
+    async def __aenter__(self) -> "Transaction":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None and not self._unit.is_empty:
+            await self._commit.submit(self._unit)
+
+
+class Store:
+    def __init__(
+        self, database: Database, settings: StoreSettings, *, pop: str, instance: str
+    ) -> None:
+        self.instance = instance
+        self._database = database
+        self._commit = GroupCommit(database, AuditChain(pop), settings)
+        self._unreadables = Unreadables()
+        self.audit = AuditReads(database, self._unreadables)
+        self.config = ConfigReads(database)
+        self.corroborations = CorroborationReads(database, self._unreadables)
+        self.decisions = DecisionReads(database)
+        self.groups = GroupReads(database, self._unreadables)
+        self.idempotency = IdempotencyReads(database)
+        self.mitigations = MitigationReads(database, self._unreadables)
+        self.notifications = NotificationReads(database)
+        self.operators = OperatorReads(database)
+        self.safelist = SafelistReads(database, self._unreadables)
+        self.signals = SignalReads(database, self._unreadables)
+        self.stats = StatsReads(database)
+        self.tokens = TokenReads(database, self._unreadables)
+        self.retention = Retention(database, self._commit, settings.retention)
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgres`."""
+        return self._database.name
+
+    @property
+    def commit_counts(self) -> CommitCounts:
+        return self._commit.counts
+
+    @property
+    def queue_depth(self) -> int:
+        return self._commit.depth
+
+    @property
+    def unreadable_counts(self) -> Mapping[str, int]:
+        """Rows that could not be read, by table, since the start."""
+        return self._unreadables.counts
+
+    def transaction(self) -> Transaction:
+        return Transaction(self._commit, self.instance)
+
+    def changes(self) -> AsyncIterator[Change | Lost]:
+        return self._database.changes()
+
+    async def migrations(self) -> list[AppliedMigration]:
+        return await applied(self._database)
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable when a trivial question gets no answer."""
+        await self._database.fetch_one("SELECT 1")
+
+    async def recount(self) -> None:
+        """Mend the live counters from the rows they count."""
+        async with self._database.exclusive() as session:
+            await recount(session)
+
+    async def close(self) -> None:
+        """Stores what was accepted, then lets go of the database."""
+        await self._commit.close()
+        await self._database.close()
+
+    async def __aenter__(self) -> "Store":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def database_for(settings: StoreSettings) -> Database:
+    if settings.is_sqlite:
+        return SqliteDatabase(settings)
+    if settings.is_postgres:
+        return PostgresDatabase(settings)
+    raise StartupError(
+        f"storage.connection_string {settings.where!r}: expected sqlite:///path or"
+        " postgres://user@host/name"
+    )
+
+
+async def open_store(settings: StoreSettings, clock: Clock, *, pop: str, instance: str) -> Store:
+    """Connect, migrate, recount. StoreUnavailable when the database is away (try again later),
+    StartupError when it must not be used by this release."""
+    database = database_for(settings)
+    await database.open()
+    try:
+        await migrate(database, clock)
+        store = Store(database, settings, pop=pop, instance=instance)
+        await store.recount()
+    except BaseException:
+        await database.close()
+        raise
+    return store
