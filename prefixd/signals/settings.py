@@ -175,7 +175,11 @@ def _no_transforms() -> Mapping[str, Transform]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookAdapterSettings:
-    """One entry of `webhook_adapters`. The name is also the source name."""
+    """One entry of `webhook_adapters`. The name is also the source name.
+
+    `timestamp_is_start`: the sender's time is the beginning of an attack that still goes on, not
+    the moment of an observation, so it is never too old to act on.
+    """
 
     name: str
     description: str = ""
@@ -192,6 +196,7 @@ class WebhookAdapterSettings:
     action_map: Mapping[str, str] = field(default_factory=_no_words)
     confidence_map: Mapping[str, float] = field(default_factory=_no_numbers)
     confidence_scale: float = 1.0
+    timestamp_is_start: bool = False
     source_id_prefix: str = ""
     allow_prefixes: bool = False
     max_events: int = 200
