@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from prefixd.domain.page import Bucket, PopCount, Totals
-from prefixd.store.database import Database, Query, Session
+from prefixd.store.database import Database, Query, Row, Session
 
 _COUNTERS: Final = "SELECT name, value FROM counters WHERE name LIKE ?"
 _BY_ACTION: Final = (
