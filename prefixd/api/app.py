@@ -11,7 +11,7 @@ from prefixd.api.guard import Guard
 from prefixd.api.openapi import document_route
 from prefixd.api.route import Route
 from prefixd.api.services import Services
-from prefixd.api.settings import HttpSettings
+from prefixd.api.settings import ApiSettings
 from prefixd.auth.throttle import RateLimiter
 
 ROUTES: tuple[Route, ...] = (*health.ROUTES,)
@@ -19,7 +19,7 @@ ROUTES: tuple[Route, ...] = (*health.ROUTES,)
 
 def build_app(
     services: Services,
-    settings: HttpSettings,
+    settings: ApiSettings,
     *,
     routes: Sequence[Route] = ROUTES,
     strict: bool = False,

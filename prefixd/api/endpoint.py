@@ -9,6 +9,7 @@ route does not document are a fault of ours; `strict` (tests) makes them fail lo
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -53,7 +54,9 @@ class Endpoint:
         self._strict = strict
         self._statuses = documented_statuses(route)
         self._decoder = (
-            None if route.body is None or route.body is bytes else msgspec.json.Decoder(route.body)
+            None
+            if route.body is None or route.body is bytes
+            else msgspec.json.Decoder(Any if route.loose else route.body)
         )
 
     async def answer(self, request: web.Request) -> web.StreamResponse:

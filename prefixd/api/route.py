@@ -66,6 +66,8 @@ class Route:
     body: Any = None
     """A msgspec type, or `bytes` for bodies that the handler must see as they were sent."""
     body_required: bool = True
+    loose: bool = False
+    """Decode any JSON; `body` only documents it, and the handler's adapter says what is wrong."""
     query: type[msgspec.Struct] = NoQuery
     replies: Mapping[int, Any] = field(default_factory=lambda: {200: None})
     """Success statuses and the type of each body; None is an empty body."""

@@ -1,0 +1,91 @@
+"""From a request to an actor, by the mode the operator chose.
+
+    none         everybody is admin; for loopback and trials
+    bearer       a session, a scoped token, or the shared token (operator by default)
+    credentials  a session or a scoped token
+    mtls         a client certificate whose name is mapped to a role; tokens and sessions too
+
+Scoped tokens work in every mode that asks for anything. A cookie counts only on requests that come
+from our own pages: the `Cors` object knows which those are.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from prefixd.api.cors import SAFE_METHODS, Cors
+from prefixd.api.problem import ApiError
+from prefixd.auth.accounts import Accounts
+from prefixd.auth.settings import AuthMode, AuthSettings
+from prefixd.auth.token import PREFIX, same_secret
+from prefixd.domain.actor import Actor, Role, operator
+
+COOKIE = "id"
+ANONYMOUS = operator("anonymous", Role.ADMIN)
+
+
+class ModeAuthenticator:
+    def __init__(self, settings: AuthSettings, accounts: Accounts, cors: Cors) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._cors = cors
+        self._shared = operator("bearer-token", settings.bearer_role)
+
+    @property
+    def mode(self) -> str:
+        return self._settings.mode
+
+    async def actor_of(self, request: web.Request, address: str) -> Actor | None:
+        cookie = request.cookies.get(COOKIE)
+        if cookie is not None:
+            actor = await self._accounts.session_actor(cookie)
+            if actor is not None:
+                self._insist_on_own_pages(request)
+                return actor
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and text:
+            return await self._by_token(text.strip(), address)
+        match self._settings.mode:
+            case AuthMode.NONE:
+                return ANONYMOUS
+            case AuthMode.MTLS:
+                return self._by_certificate(request)
+            case AuthMode.BEARER | AuthMode.CREDENTIALS:
+                return None
+
+    async def _by_token(self, text: str, address: str) -> Actor | None:
+        if text.startswith(PREFIX):
+            return await self._accounts.token_actor(text, address)
+        shared = self._settings.bearer_token
+        if self._settings.mode is AuthMode.BEARER and shared and same_secret(text, shared):
+            return self._shared
+        return ANONYMOUS if self._settings.mode is AuthMode.NONE else None
+
+    def _by_certificate(self, request: web.Request) -> Actor | None:
+        transport = request.transport
+        certificate = None if transport is None else transport.get_extra_info("peercert")
+        for name in certificate_names(certificate or {}):
+            role = self._settings.mtls_roles.get(name)
+            if role is not None:
+                return operator(name, role)
+        return None
+
+    def _insist_on_own_pages(self, request: web.Request) -> None:
+        upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+        if request.method in SAFE_METHODS and not upgrade:
+            return
+        if not self._cors.same_site(request.headers, request.host):
+            raise ApiError(403, "bad_origin", "this request came from another site")
+
+
+def certificate_names(certificate: Mapping[str, Any]) -> list[str]:
+    """The common name and the DNS subject names of a verified client certificate."""
+    names = [
+        value
+        for part in certificate.get("subject", ())
+        for key, value in part
+        if key == "commonName"
+    ]
+    names += [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]
+    return names

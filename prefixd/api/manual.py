@@ -1,0 +1,115 @@
+"""A rule asked for by hand: from JSON words to a domain request, or a 400 naming the field."""
+
+from collections.abc import Callable, Mapping
+
+from prefixd.api import shapes
+from prefixd.api.problem import bad_request
+from prefixd.domain.prefix import Address, Prefix
+from prefixd.domain.rule import (
+    MAX_DSCP,
+    MAX_PORT,
+    MIN_POLICE_BPS,
+    Action,
+    Blackhole,
+    Discard,
+    Mark,
+    Police,
+    PortRange,
+    Ports,
+    Redirect,
+    merge_ranges,
+)
+from prefixd.domain.vector import ICMP, ICMPV6, PORT_PROTOCOLS, TCP, UDP
+from prefixd.engine.answers import ManualRequest
+
+MAX_REASON = 1024
+
+
+def manual_request(body: shapes.ManualIn) -> ManualRequest:
+    victim = Prefix.parse(body.victim_ip)
+    if victim is None:
+        raise bad_request(f"invalid IP address: {body.victim_ip[:60]!r}", "victim_ip")
+    if not body.reason.strip() or len(body.reason) > MAX_REASON:
+        raise bad_request(f"reason must have 1 to {MAX_REASON} characters", "reason")
+    if body.ttl_seconds < 1:
+        raise bad_request("ttl_seconds must be positive", "ttl_seconds")
+    protocol = _protocol(body.protocol, victim)
+    ports = _ports(body)
+    if ports and protocol not in PORT_PROTOCOLS:
+        raise bad_request("only udp and tcp have ports", "dst_ports")
+    return ManualRequest(
+        victim=victim,
+        protocol=protocol,
+        action=_action(body),
+        ttl_s=body.ttl_seconds,
+        reason=body.reason.strip(),
+        dst_ports=ports,
+        pops=tuple(body.pops),
+    )
+
+
+def _protocol(word: str, victim: Prefix) -> int | None:
+    numbers: Mapping[str, int | None] = {
+        "": None,
+        "any": None,
+        "udp": UDP,
+        "tcp": TCP,
+        "icmp": ICMP if victim.version == 4 else ICMPV6,
+    }
+    if word.lower() not in numbers:
+        raise bad_request("protocol must be udp, tcp, icmp or any", "protocol")
+    return numbers[word.lower()]
+
+
+def _ports(body: shapes.ManualIn) -> Ports:
+    ranges: list[PortRange] = []
+    for index, port in enumerate(body.dst_ports):
+        if not 0 < port <= MAX_PORT:
+            raise bad_request(f"{port} is not a port", f"dst_ports[{index}]")
+        ranges.append(PortRange(port, port))
+    for index, text in enumerate(body.dst_port_ranges):
+        low, _, high = text.partition("-")
+        if not low.isdecimal() or not (high or low).isdecimal():
+            raise bad_request(f"{text[:20]!r} is no range", f"dst_port_ranges[{index}]")
+        found = PortRange(int(low), int(high or low))
+        if not 0 < found.low <= found.high <= MAX_PORT:
+            raise bad_request(f"{text[:20]!r} is no range", f"dst_port_ranges[{index}]")
+        ranges.append(found)
+    return merge_ranges(ranges)
+
+
+def _action(body: shapes.ManualIn) -> Action:
+    makers: Mapping[str, Callable[[shapes.ManualIn], Action]] = {
+        "discard": lambda _body: Discard(),
+        "blackhole": lambda _body: Blackhole(),
+        "police": _police,
+        "mark": _mark,
+        "redirect": _redirect,
+    }
+    maker = makers.get(body.action)
+    if maker is None:
+        raise bad_request(f"action must be one of {', '.join(makers)}", "action")
+    return maker(body)
+
+
+def _police(body: shapes.ManualIn) -> Action:
+    if body.rate_bps is None or body.rate_bps < MIN_POLICE_BPS:
+        raise bad_request(f"police needs rate_bps of at least {MIN_POLICE_BPS}", "rate_bps")
+    return Police(body.rate_bps)
+
+
+def _mark(body: shapes.ManualIn) -> Action:
+    if body.dscp is None or not 0 <= body.dscp <= MAX_DSCP:
+        raise bad_request(f"mark needs dscp from 0 to {MAX_DSCP}", "dscp")
+    return Mark(body.dscp)
+
+
+def _redirect(body: shapes.ManualIn) -> Action:
+    if (body.route_target is None) == (body.next_hop is None):
+        raise bad_request("redirect needs route_target or next_hop, not both", "route_target")
+    if body.next_hop is None:
+        return Redirect(route_target=body.route_target)
+    address = Address.parse(body.next_hop)
+    if address is None:
+        raise bad_request(f"invalid IP address: {body.next_hop[:60]!r}", "next_hop")
+    return Redirect(next_hop=address)

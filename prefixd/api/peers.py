@@ -1,0 +1,61 @@
+"""BGP as an operator sees it: neighbours, rules per neighbour, and why a rule is where it is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from prefixd.api.problem import not_found
+from prefixd.api.route import Call, NoQuery, Reply, Route
+
+
+class ExplainQuery(msgspec.Struct, kw_only=True):
+    rule: str
+    peer: str
+
+
+async def list_peers(call: Call[None, NoQuery]) -> Reply:
+    return Reply({"peers": list(call.services.speaker.peers())})
+
+
+async def get_peer(call: Call[None, NoQuery]) -> Reply:
+    name = call.path["name"]
+    found = call.services.speaker.peer(name)
+    if found is None:
+        raise not_found(f"peer {name[:60]!r}")
+    return Reply(found)
+
+
+async def rib(call: Call[None, NoQuery]) -> Reply:
+    rules = list(call.services.speaker.rib())
+    return Reply({"rules": rules, "count": len(rules)})
+
+
+async def explain(call: Call[None, ExplainQuery]) -> Reply:
+    found = call.services.speaker.explain(call.query.rule, call.query.peer)
+    if found is None:
+        raise not_found("rule or peer")
+    return Reply(found)
+
+
+_OBJECT = dict[str, Any]
+ROUTES: Sequence[Route] = (
+    Route(
+        method="GET", path="/v1/bgp/peers", handle=list_peers, summary="Every neighbour, in full",
+        tag="bgp", replies={200: _OBJECT},
+    ),
+    Route(
+        method="GET", path="/v1/bgp/peers/{name}", handle=get_peer, summary="One neighbour",
+        tag="bgp", replies={200: _OBJECT}, errors=("not_found",),
+    ),
+    Route(
+        method="GET", path="/v1/bgp/rib", handle=rib,
+        summary="Every rule and its state at each neighbour", tag="bgp", replies={200: _OBJECT},
+    ),
+    Route(
+        method="GET", path="/v1/bgp/explain", handle=explain,
+        summary="Why a rule is, or is not, at a neighbour", tag="bgp", query=ExplainQuery,
+        replies={200: _OBJECT}, errors=("not_found",),
+        description="`rule` is a mitigation id or the rule's text.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,76 @@
+"""Prefixes that are never mitigated. Adding one withdraws what it covers."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from prefixd.api import render, shapes
+from prefixd.api.problem import bad_request, not_found
+from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.domain.actor import Permission
+from prefixd.domain.prefix import Prefix
+from prefixd.domain.safelist import EntrySource, SafelistEntry
+
+MAX_REASON = 1024
+MAX_TTL_S = 10 * 365 * 86_400
+
+
+class Added(msgspec.Struct):
+    entry: shapes.SafelistEntry
+    withdrawn: list[str]
+
+
+async def list_entries(call: Call[None, NoQuery]) -> Reply:
+    entries = call.services.engine.queries.safelist()
+    return Reply([render.safelist_entry(entry) for entry in entries])
+
+
+async def add(call: Call[shapes.SafelistIn, NoQuery]) -> Reply:
+    body, now_us = call.body, call.services.clock.now_us()
+    prefix = Prefix.parse(body.prefix)
+    if prefix is None:
+        raise bad_request(f"invalid prefix: {body.prefix[:60]!r}", "prefix")
+    if body.reason is not None and len(body.reason) > MAX_REASON:
+        raise bad_request(f"reason must have at most {MAX_REASON} characters", "reason")
+    if body.ttl_seconds is not None and not 0 < body.ttl_seconds <= MAX_TTL_S:
+        raise bad_request(f"ttl_seconds must be 1 to {MAX_TTL_S}", "ttl_seconds")
+    entry = SafelistEntry(
+        prefix=prefix,
+        source=EntrySource.API,
+        added_at_us=now_us,
+        added_by=call.actor.name,
+        reason=body.reason,
+        expires_at_us=None if body.ttl_seconds is None else now_us + body.ttl_seconds * 1_000_000,
+    )
+    withdrawn = await call.services.engine.safelist_add(entry, call.actor)
+    return Reply(Added(render.safelist_entry(entry), list(withdrawn)), status=201)
+
+
+async def remove(call: Call[None, NoQuery]) -> Reply:
+    text = call.path["prefix"]
+    prefix = Prefix.parse(text)
+    if prefix is None:
+        raise bad_request(f"invalid prefix: {text[:60]!r}", "prefix")
+    if not await call.services.engine.safelist_remove(prefix, call.actor):
+        raise not_found(f"safelist entry {prefix}")
+    return Reply(status=204)
+
+
+ROUTES: Sequence[Route] = (
+    Route(
+        method="GET", path="/v1/safelist", handle=list_entries, summary="Every entry",
+        tag="safelist", replies={200: list[shapes.SafelistEntry]},
+    ),
+    Route(
+        method="POST", path="/v1/safelist", handle=add,
+        summary="Protect a prefix, now; what it covers is withdrawn", tag="safelist",
+        permission=Permission.SAFELIST, body=shapes.SafelistIn, replies={201: Added},
+        errors=("bad_request",),
+    ),
+    Route(
+        method="DELETE", path="/v1/safelist/{prefix:.+}", handle=remove,
+        summary="Take an entry back", tag="safelist", permission=Permission.SAFELIST,
+        replies={204: None}, errors=("bad_request", "not_found"),
+        description="The slash of the prefix may be percent-encoded or plain.",
+    ),
+)  # fmt: skip

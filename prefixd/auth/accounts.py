@@ -1,0 +1,356 @@
+"""Operators, their sessions and API tokens: made, checked, changed, ended. One audit row for each.
+
+Looking somebody up costs a database read, so answers are remembered for a few seconds; a change
+made here forgets them at once, one made by another instance when `forget()` is called for it.
+Password hashing runs in threads, two at a time: a flood of logins can slow logins, not the daemon.
+"""
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from prefixd.auth.password import DUMMY_HASH, fingerprint, hash_password, verify_password
+from prefixd.auth.ports import AccountStore, AccountTransaction
+from prefixd.auth.settings import AuthSettings
+from prefixd.auth.throttle import Attempts
+from prefixd.auth.token import NewToken, new_token, secret_matches, split_token
+from prefixd.clock import Clock
+from prefixd.domain.account import ApiToken, LoginSession, Operator, Preferences
+from prefixd.domain.actor import Actor, ActorKind, Permission, Role, operator
+from prefixd.domain.audit import AuditEntry
+from prefixd.domain.ids import OperatorId, TokenId
+from prefixd.domain.prefix import Address, Prefix
+from prefixd.errors import Conflict
+
+REMEMBERED_US = 5_000_000
+REMEMBERED_MAX = 10_000
+TOUCH_US = 60_000_000  # a session's or token's last use is noted this often, not every request
+HASHES_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    operator: Operator
+    cookie: str
+
+    def __repr__(self) -> str:
+        return f"LoggedIn(operator={self.operator.username!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused:
+    """Wrong name or password; `wait_s` is set when there were too many of them."""
+
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRequest:
+    name: str
+    permissions: frozenset[Permission]
+    sources: frozenset[str] | None = None
+    networks: tuple[Prefix, ...] = ()
+    expires_at_us: int | None = None
+
+
+@dataclass(slots=True)
+class _Remembered:
+    actor: Actor | None
+    until_us: int
+    token: ApiToken | None = None
+    touched_us: int = 0
+
+
+class Accounts:
+    def __init__(
+        self,
+        store: AccountStore,
+        settings: AuthSettings,
+        clock: Clock,
+        new_id: Callable[[], str],
+        pop: str,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._new_id = new_id
+        self._pop = pop
+        self._by_name = Attempts(settings.login.attempts, settings.login.window_s)
+        # One address may stand for an office: it gets more tries than one name.
+        self._by_address = Attempts(settings.login.attempts * 4, settings.login.window_s)
+        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
+        self._remembered: dict[str, _Remembered] = {}
+        self._revoked: list[Callable[[], None]] = []
+
+    # who is it
+
+    async def session_actor(self, cookie: str) -> Actor | None:
+        key = _hashed(cookie)
+        known = self._known(key)
+        if known is None:
+            known = self._remember(key, await self._load_session(key))
+        await self._touch_session(key, known)
+        return known.actor
+
+    async def token_actor(self, text: str, address: str) -> Actor | None:
+        parts = split_token(text)
+        if parts is None:
+            return None
+        token_id, secret = parts
+        key = _hashed(text)
+        known = self._known(key)
+        if known is None:
+            token = await self._store.tokens.get(token_id)
+            good = token is not None and secret_matches(secret, token.secret_hash)
+            known = self._remember(key, _token_actor(token) if good and token else None)
+            known.token = token if good else None
+        token = known.token
+        if token is None or not token.is_live(self._clock.now_us()):
+            return None
+        if token.networks and not _from(address, token.networks):
+            return None
+        await self._touch_token(token, known)
+        return known.actor
+
+    def forget(self) -> None:
+        """Somebody's rights may have changed: ask the store again, and tell open feeds."""
+        self._remembered.clear()
+        for listener in self._revoked:
+            listener()
+
+    def on_revoked(self, listener: Callable[[], None]) -> None:
+        """Called whenever rights may have shrunk; open connections check themselves again."""
+        self._revoked.append(listener)
+
+    # sessions
+
+    async def login(self, username: str, password: str, address: str) -> LoggedIn | LoginRefused:
+        now = self._clock.monotonic()
+        wait_s = max(self._by_name.wait_s(username, now), self._by_address.wait_s(address, now))
+        if wait_s > 0:
+            return LoginRefused(wait_s)
+        found = await self._store.operators.by_username(username)
+        good = await self._verified(password, DUMMY_HASH if found is None else found.password_hash)
+        if found is None or not good:
+            self._by_name.failed(username, now)
+            self._by_address.failed(address, now)
+            return LoginRefused()
+        self._by_name.succeeded(username)
+        cookie = secrets.token_urlsafe(32)
+        now_us = self._clock.now_us()
+        async with self._store.transaction() as tx:
+            tx.operators.insert_session(
+                LoginSession(
+                    session_hash=_hashed(cookie),
+                    operator_id=found.operator_id,
+                    fingerprint=fingerprint(found.password_hash),
+                    created_at_us=now_us,
+                    last_seen_at_us=now_us,
+                    expires_at_us=now_us + self._settings.session_idle_s * 1_000_000,
+                    address=address,
+                )
+            )
+            tx.operators.logged_in(found.operator_id, now_us)
+            self._audit(tx, _actor_of(found), "login", "operator", found.operator_id, {})
+        return LoggedIn(found, cookie)
+
+    async def logout(self, cookie: str, actor: Actor) -> None:
+        async with self._store.transaction() as tx:
+            tx.operators.end_session(_hashed(cookie))
+            self._audit(tx, actor, "logout", "operator", actor.operator_id, {})
+        self.forget()
+
+    # operators
+
+    async def operators(self) -> Sequence[Operator]:
+        return await self._store.operators.all()
+
+    async def operator(self, operator_id: str) -> Operator | None:
+        return await self._store.operators.get(operator_id)
+
+    async def create_operator(
+        self, username: str, password: str, role: Role, actor: Actor
+    ) -> Operator:
+        """Conflict("username") when the name is taken."""
+        made = Operator(
+            operator_id=OperatorId(self._new_id()),
+            username=username,
+            password_hash=await self._hashed_password(password),
+            role=role,
+            created_at_us=self._clock.now_us(),
+            created_by=actor.name,
+        )
+        async with self._store.transaction() as tx:
+            tx.operators.insert(made)
+            details = {"username": username, "role": str(role)}
+            self._audit(tx, actor, "operator_create", "operator", made.operator_id, details)
+        return made
+
+    async def delete_operator(self, operator_id: str, actor: Actor) -> None:
+        """Conflict("last_admin") when nobody would be left who can administer."""
+        async with self._store.transaction() as tx:
+            tx.operators.delete(operator_id)
+            self._audit(tx, actor, "operator_delete", "operator", operator_id, {})
+        self.forget()
+
+    async def set_role(self, operator_id: str, role: Role, actor: Actor) -> None:
+        async with self._store.transaction() as tx:
+            tx.operators.set_role(operator_id, role)
+            details = {"role": str(role)}
+            self._audit(tx, actor, "operator_role", "operator", operator_id, details)
+        self.forget()
+
+    async def set_password(self, operator_id: str, password: str, actor: Actor) -> None:
+        """Ends the operator's sessions."""
+        password_hash = await self._hashed_password(password)
+        async with self._store.transaction() as tx:
+            tx.operators.set_password(operator_id, password_hash)
+            self._audit(tx, actor, "operator_password", "operator", operator_id, {})
+        self.forget()
+
+    async def password_matches(self, operator_id: str, password: str) -> bool:
+        found = await self._store.operators.get(operator_id)
+        return found is not None and await self._verified(password, found.password_hash)
+
+    async def preferences(self, operator_id: str) -> Preferences:
+        return await self._store.operators.preferences(operator_id)
+
+    async def put_preferences(self, operator_id: str, preferences: Preferences) -> None:
+        async with self._store.transaction() as tx:
+            tx.operators.put_preferences(operator_id, preferences, self._clock.now_us())
+
+    # tokens
+
+    async def tokens(self) -> Sequence[ApiToken]:
+        return await self._store.tokens.all()
+
+    async def create_token(self, request: TokenRequest, actor: Actor) -> tuple[ApiToken, NewToken]:
+        """A token never carries more than its maker has. Conflict("token"): the name is taken."""
+        if not request.permissions <= actor.permissions:
+            raise Conflict("permissions", request.name)
+        fresh = new_token()
+        made = ApiToken(
+            token_id=TokenId(fresh.token_id),
+            name=request.name,
+            secret_hash=fresh.secret_hash,
+            permissions=request.permissions,
+            created_at_us=self._clock.now_us(),
+            created_by=actor.name,
+            sources=request.sources,
+            networks=request.networks,
+            expires_at_us=request.expires_at_us,
+        )
+        async with self._store.transaction() as tx:
+            tx.tokens.insert(made)
+            details = {
+                "name": made.name,
+                "permissions": ",".join(sorted(made.permissions)),
+            }
+            self._audit(tx, actor, "token_create", "token", made.token_id, details)
+        return made, fresh
+
+    async def revoke_token(self, token_id: str, actor: Actor) -> None:
+        """Conflict("token") when there is none, or it is revoked already."""
+        async with self._store.transaction() as tx:
+            tx.tokens.revoke(token_id, self._clock.now_us())
+            self._audit(tx, actor, "token_revoke", "token", token_id, {})
+        self.forget()
+
+    # inside
+
+    def _known(self, key: str) -> _Remembered | None:
+        known = self._remembered.get(key)
+        if known is None or known.until_us <= self._clock.now_us():
+            return None
+        return known
+
+    def _remember(self, key: str, actor: Actor | None) -> _Remembered:
+        if len(self._remembered) >= REMEMBERED_MAX:
+            self._remembered.clear()
+        entry = _Remembered(actor, self._clock.now_us() + REMEMBERED_US)
+        self._remembered[key] = entry
+        return entry
+
+    async def _load_session(self, session_hash: str) -> Actor | None:
+        session = await self._store.operators.session(session_hash, self._clock.now_us())
+        if session is None:
+            return None
+        found = await self._store.operators.get(session.operator_id)
+        if found is None or fingerprint(found.password_hash) != session.fingerprint:
+            return None
+        return _actor_of(found)
+
+    async def _touch_session(self, session_hash: str, known: _Remembered) -> None:
+        now_us = self._clock.now_us()
+        if known.actor is None or now_us - known.touched_us < TOUCH_US:
+            return
+        known.touched_us = now_us
+        async with self._store.transaction() as tx:
+            expires_at_us = now_us + self._settings.session_idle_s * 1_000_000
+            tx.operators.touch_session(session_hash, now_us, expires_at_us)
+
+    async def _touch_token(self, token: ApiToken, known: _Remembered) -> None:
+        now_us = self._clock.now_us()
+        if now_us - max(known.touched_us, token.last_used_at_us or 0) < TOUCH_US:
+            return
+        known.touched_us = now_us
+        async with self._store.transaction() as tx:
+            tx.tokens.used(token.token_id, now_us)
+
+    async def _verified(self, password: str, stored: str) -> bool:
+        async with self._hashing:
+            return await asyncio.to_thread(verify_password, password, stored)
+
+    async def _hashed_password(self, password: str) -> str:
+        async with self._hashing:
+            return await asyncio.to_thread(hash_password, password)
+
+    def _audit(
+        self,
+        tx: AccountTransaction,
+        actor: Actor,
+        action: str,
+        target_type: str,
+        target_id: str | None,
+        details: dict[str, str],
+    ) -> None:
+        tx.audit.append(
+            AuditEntry(
+                audit_id=self._new_id(),
+                at_us=self._clock.now_us(),
+                pop=self._pop,
+                actor_type=actor.kind,
+                actor_id=actor.name,
+                action=action,
+                target_type=target_type,
+                target_id=target_id,
+                details=json.dumps(details, sort_keys=True, separators=(",", ":")),
+            )
+        )
+
+
+def _actor_of(found: Operator) -> Actor:
+    return operator(found.username, found.role, found.operator_id)
+
+
+def _token_actor(token: ApiToken) -> Actor:
+    detector = token.permissions <= {Permission.INGEST}
+    return Actor(
+        kind=ActorKind.DETECTOR if detector else ActorKind.OPERATOR,
+        name=token.name,
+        permissions=token.permissions,
+        token_id=token.token_id,
+        sources=token.sources,
+    )
+
+
+def _from(address: str, networks: tuple[Prefix, ...]) -> bool:
+    found = Address.parse(address)
+    return found is not None and any(network.contains(found) for network in networks)
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
