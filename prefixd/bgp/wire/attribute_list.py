@@ -78,8 +78,8 @@ class _Frame(NamedTuple):
 def decode_attributes(
     reader: Reader, context: WireContext, faults: list[Fault]
 ) -> tuple[Attribute, ...]:
-    """All attributes that can be used, in the order of the message."""
-    attributes: list[Attribute] = []
+    """All attributes that can be used, in the order we would write them: it means nothing."""
+    attributes: dict[int, Attribute] = {}
     seen: set[int] = set()
     while reader:
         frame = _read_frame(reader, faults)
@@ -91,8 +91,8 @@ def decode_attributes(
         seen.add(frame.code)
         attribute = _decode_value(frame, context, faults)
         if attribute is not None:
-            attributes.append(attribute)
-    return tuple(attributes)
+            attributes[frame.code] = attribute
+    return tuple(attributes[code] for code in sorted(attributes, key=_position))
 
 
 def _read_frame(reader: Reader, faults: list[Fault]) -> _Frame | None:
@@ -247,17 +247,22 @@ def _decode_multiprotocol(
         return None
 
 
-def _position(encoded: Encoded) -> int:
-    return 0 if encoded.code in _MULTIPROTOCOL else encoded.code
+def _position(code: int) -> tuple[bool, int]:
+    """MP_REACH_NLRI first (RFC 7606 5.1), then by type."""
+    return code not in _MULTIPROTOCOL, code
+
+
+def _position_of(encoded: Encoded) -> tuple[bool, int]:
+    return _position(encoded.code)
 
 
 def encode_attributes(attributes: Iterable[Attribute], context: WireContext) -> bytes:
-    """Attributes with their headers, MP_REACH_NLRI first (RFC 7606 5.1), then by type.
+    """Attributes with their headers, in the order receivers want.
 
     The octets depend on the context only through the width of AS numbers, so one result serves all
     peers that agree on it.
     """
-    encoded = sorted((encode_value(each, context) for each in attributes), key=_position)
+    encoded = sorted((encode_value(each, context) for each in attributes), key=_position_of)
     return b"".join(encode_frame(*each) for each in encoded)
 
 
