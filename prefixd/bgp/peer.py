@@ -1,0 +1,505 @@
+"""One neighbour at work: dials, accepts, runs at most two connections, tells its observer.
+
+The decisions are elsewhere: `fsm/neighbour.py` says when to dial and which connection lives,
+`session.py` what a connection says. This is the shell that carries their actions out. A peer has
+one task, `run()`, and nothing else runs on its behalf: sockets, the timer and other parts of the
+daemon merely wake it, and each turn then reads, judges what is due, sends, and sets the one timer
+for the next deadline. So there is no lock, an unexpected error rises into the one task that the
+supervisor restarts, and keepalives depend on no table.
+
+`write()` is the exception made for speed: a chunk from the owner of the tables goes to the kernel
+within the call. Whatever that brings to light waits for the next turn.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from prefixd.bgp.connections import Connections
+from prefixd.bgp.fsm.action import Timer
+from prefixd.bgp.fsm.collision import Identities, Origin, Revival
+from prefixd.bgp.fsm.graceful import Helper, MarkLongLived, MarkStale, StaleAction, Sweep
+from prefixd.bgp.fsm.negotiate import Negotiated
+from prefixd.bgp.fsm.neighbour import Neighbour
+from prefixd.bgp.fsm.neighbour_event import (
+    AbortDial,
+    Accepted,
+    BeginSession,
+    CollisionExpired,
+    ConnectionLost,
+    ConnectionUp,
+    Dial,
+    DialFailed,
+    Drop,
+    OpenArrived,
+    PeerAction,
+    PeerEvent,
+    PeerTimer,
+    Proceed,
+    Refuse,
+    ResetAsked,
+    RetryExpired,
+    StableExpired,
+    Started,
+    StartPeerTimer,
+    Stopped,
+    StopPeerTimer,
+)
+from prefixd.bgp.fsm.reason import DownKind, DownReason
+from prefixd.bgp.fsm.state import PeerState, State
+from prefixd.bgp.history import History
+from prefixd.bgp.link import (
+    MAX_CHUNK_OCTETS,
+    Observer,
+    PeerStatus,
+    StaleStep,
+    TransportStatus,
+)
+from prefixd.bgp.packetlog import PacketLog
+from prefixd.bgp.session_input import (
+    Ask,
+    Begin,
+    Clear,
+    Closing,
+    Down,
+    Drained,
+    Faulty,
+    Input,
+    OpenHeld,
+    Output,
+    RefreshArrived,
+    Stalled,
+    Stop,
+    Up,
+    UpdateArrived,
+    Write,
+)
+from prefixd.bgp.settings import Direction, PeerSettings, SpeakerSettings, StopMode
+from prefixd.bgp.sockopt import SocketRefusal, set_user_timeout, transport_status
+from prefixd.bgp.transport import Transport
+from prefixd.bgp.wire.capability import GracefulRestart
+from prefixd.bgp.wire.iana import CeaseSubcode
+from prefixd.bgp.wire.notification import Notification, cease, hard_reset
+from prefixd.bgp.wire.refresh import RouteRefresh
+from prefixd.clock import Clock
+
+log = logging.getLogger(__name__)
+
+STOP_DRAIN_S: Final = 5.0
+"""How long withdrawals may take to reach the kernel before the session ends anyway."""
+OLD_SHUTDOWN_TEXT_OCTETS: Final = 128
+
+_TIMER_EVENTS: Final[dict[PeerTimer, PeerEvent]] = {
+    PeerTimer.RETRY: RetryExpired(),
+    PeerTimer.COLLISION: CollisionExpired(),
+    PeerTimer.STABLE: StableExpired(),
+}
+_ABANDONED: Final = DownReason(DownKind.WE_CLOSED, None, "the neighbour's task ended")
+
+
+class Peer:
+    def __init__(
+        self,
+        settings: PeerSettings,
+        speaker: SpeakerSettings,
+        observer: Observer,
+        *,
+        clock: Clock,
+        jitter: Callable[[], float],
+        dynamic: bool = False,
+        restarting_until: float | None = None,
+    ) -> None:
+        """`jitter` returns numbers in [0, 1). Until `restarting_until` (monotonic) our OPEN tells
+        that we have restarted, so that helpers give us the time to send everything again."""
+        self.settings = settings
+        self.dynamic = dynamic
+        self.history = History(settings.name, clock)
+        self._observer = observer
+        self._clock = clock
+        self._jitter = jitter
+        self._restarting_until = restarting_until
+        self._wake = asyncio.Event()
+        self._connections = Connections(
+            settings, speaker, clock=clock, jitter=jitter, wake=self._wake.set
+        )
+        self._neighbour = self._new_neighbour()
+        self._helper = Helper(settings.restart.stale_routes_max_s)
+        self._established: Transport | None = None
+        self._terms: Negotiated | None = None
+        self._timers: dict[PeerTimer, float] = {}
+        self._backlog: list[tuple[Transport, list[Output]]] = []
+        self._stopping: tuple[Notification, str, float] | None = None
+        self._retiring = False
+        self._wanted = settings.enabled
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def state(self) -> PeerState:
+        return self._neighbour.state
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """The terms while the session is established."""
+        return None if self._established is None else self._terms
+
+    @property
+    def writable(self) -> bool:
+        if self._established is None:
+            return False
+        session = self._established.session
+        return session.state is State.ESTABLISHED and not session.outgoing.size
+
+    @property
+    def packets(self) -> PacketLog:
+        return self._connections.packets
+
+    def status(self) -> PeerStatus:
+        now = self._clock.monotonic()
+        session = None if self._established is None else self._established.session
+        hold = None if session is None else session.deadline(Timer.HOLD)
+        retry = self._timers.get(PeerTimer.RETRY)
+        return PeerStatus(
+            name=self.name,
+            state=self.state,
+            since=self.history.since,
+            since_us=self.history.since_us,
+            enabled=self._wanted,
+            dynamic=self.dynamic,
+            negotiated=self.negotiated,
+            transport=self._transport_status(),
+            last_down=self.history.last_down,
+            last_down_us=self.history.last_down_us,
+            last_error=self.history.last_error,
+            next_retry_s=None if retry is None else max(0.0, retry - now),
+            hold_left_s=None if hold is None else max(0.0, hold - now),
+            queued_octets=0 if session is None else session.outgoing.size,
+            stalled_s=0.0 if session is None else session.stalled_s(now),
+            keepalive_late_s=0.0 if session is None else session.keepalive_late_s,
+            counters=self._connections.tally.snapshot(),
+        )
+
+    def _transport_status(self) -> TransportStatus | None:
+        if self._established is None:
+            return None
+        incoming = self._established.origin is Origin.INCOMING
+        try:
+            return transport_status(self._established.sock, self.settings, incoming=incoming)
+        except OSError:
+            # The connection broke a moment ago; its end is not processed yet.
+            return None
+
+    def write(self, chunk: bytes, messages: int = 1) -> bool:
+        assert self._established is not None
+        assert self.writable
+        assert len(chunk) <= MAX_CHUNK_OCTETS
+        return self._send(self._established, Write(chunk, messages))
+
+    def refresh(self, request: RouteRefresh) -> bool:
+        negotiated = self.negotiated
+        if self._established is None or negotiated is None or not negotiated.refresh:
+            return False
+        self._send(self._established, Ask(request))
+        return True
+
+    def _send(self, transport: Transport, what: Input) -> bool:
+        now = self._clock.monotonic()
+        outputs = transport.feed(what, now)
+        outputs += transport.flush(now)
+        everything = not transport.session.outgoing.size
+        if outputs or not everything:
+            self._backlog.append((transport, outputs))
+            self._wake.set()
+        return everything
+
+    def start(self) -> None:
+        """The operator wants this neighbour up."""
+        self._wanted = True
+        self._stopping = None
+        self._happen(Started())
+
+    def stop(self, mode: StopMode, text: str = "") -> None:
+        self._wanted = False
+        match mode:
+            case StopMode.KEEP:
+                self._happen(Stopped(None, text))
+            case StopMode.WITHDRAW:
+                self._stop_behind_the_queue(self._shutdown(text), text)
+            case StopMode.HARD:
+                notification = self._shutdown(text)
+                if self.negotiated is not None and self.negotiated.notification_restart:
+                    notification = hard_reset(notification)
+                self._happen(Stopped(notification, text))
+            case _:
+                assert_never(mode)
+
+    def remove(self, text: str = "") -> None:
+        """The neighbour is no longer configured: Cease/3, behind what is already written."""
+        self._wanted = False
+        self._stop_behind_the_queue(cease(CeaseSubcode.PEER_DE_CONFIGURED), text)
+
+    def _stop_behind_the_queue(self, notification: Notification, text: str) -> None:
+        if self._established is None or self.writable:
+            self._happen(Stopped(notification, text))
+            return
+        self._stopping = notification, text, self._clock.monotonic() + STOP_DRAIN_S
+        self._wake.set()
+
+    def _shutdown(self, text: str) -> Notification:
+        if self.settings.short_shutdown_text:
+            octets = text.encode()[:OLD_SHUTDOWN_TEXT_OCTETS]
+            text = octets.decode("utf-8", errors="ignore")
+        return cease(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, text)
+
+    def reset(self, notification: Notification | None, detail: str = "") -> None:
+        self._happen(ResetAsked(notification, detail))
+
+    def apply(self, settings: PeerSettings, speaker: SpeakerSettings) -> None:
+        """New settings. A session that is up keeps its terms; a reset, where one is needed, is
+        asked for separately (`reload.py` knows)."""
+        self.settings = settings
+        self._connections.settings = settings
+        self._connections.speaker = speaker
+
+    def retire(self) -> None:
+        """Let `run()` end once every connection has said goodbye."""
+        self._retiring = True
+        self._wake.set()
+
+    def accept(self, sock: socket.socket) -> None:
+        """A connection from this neighbour's address, admitted by the listener."""
+        try:
+            number = self._connections.admit(sock)
+        except (SocketRefusal, OSError) as error:
+            self.history.last_error = str(error)
+            sock.close()
+            return
+        self._happen(Accepted(number))
+
+    async def run(self) -> None:
+        """The peer's one task; may be run again after it has ended, for whatever reason."""
+        if self._wanted:
+            self._happen(Started())
+        self._wake.set()
+        try:
+            while not (self._retiring and self._connections.none_left and self._stopping is None):
+                await self._wake.wait()
+                self._wake.clear()
+                self._turn(self._clock.monotonic())
+        finally:
+            self._abandon()
+
+    def _turn(self, now: float) -> None:
+        outcome = self._connections.poll_dial(now)
+        if outcome is not None:
+            if isinstance(outcome, DialFailed):
+                self.history.last_error = f"dialling {self.settings.address}: {outcome.detail}"
+            self._happen(outcome)
+        backlog, self._backlog = self._backlog, []
+        for transport, outputs in backlog:
+            self._absorb(transport, outputs, now)
+        for transport, outputs in self._connections.turns(now):
+            self._absorb(transport, outputs, now)
+        self._fire_timers(now)
+        self._tell_stale(self._helper.due(now))
+        self._arm(now)
+
+    def _fire_timers(self, now: float) -> None:
+        for timer in [each for each, deadline in self._timers.items() if deadline <= now]:
+            del self._timers[timer]
+            self._happen(_TIMER_EVENTS[timer])
+        if self._stopping is not None:
+            notification, text, deadline = self._stopping
+            if self._established is None or self.writable or deadline <= now:
+                self._stopping = None
+                self._happen(Stopped(notification, text))
+
+    def _arm(self, now: float) -> None:
+        """One timer, for whatever comes first."""
+        deadlines = [
+            *self._timers.values(),
+            self._connections.next_deadline,
+            self._helper.next_deadline,
+            None if self._stopping is None else self._stopping[2],
+        ]
+        first = min((each for each in deadlines if each is not None), default=None)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if first is not None:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(max(0.0, first - now), self._wake.set)
+
+    def _abandon(self) -> None:
+        """Leave no descriptor and no timer behind, and be ready to run again."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._connections.abandon()
+        self._timers.clear()
+        self._backlog.clear()
+        self._neighbour = self._new_neighbour()
+        if self._established is not None:
+            self._established, terms = None, self._terms
+            self._observer.session_down(self, _ABANDONED)
+            if terms is not None:
+                self._tell_stale(self._helper.lost(terms, _ABANDONED, self._clock.monotonic()))
+
+    def _new_neighbour(self) -> Neighbour:
+        direction = self.settings.direction
+        return Neighbour(
+            may_dial=direction is not Direction.PASSIVE and not self.dynamic,
+            may_accept=direction is not Direction.ACTIVE,
+            retry_s=self.settings.timers.connect_retry_s,
+            stable_s=self.settings.timers.stable_s,
+        )
+
+    def _happen(self, event: PeerEvent) -> None:
+        before = self._neighbour.state
+        actions = self._neighbour.handle(event, self._jitter())
+        after = self._neighbour.state
+        if after is not before:
+            self._observer.changed(self, self.history.moved(event, before, after))
+        for action in actions:
+            self._perform(action, self._clock.monotonic())
+        self._wake.set()
+
+    def _perform(self, action: PeerAction, now: float) -> None:
+        match action:
+            case Dial():
+                self._connections.dial(now)
+            case AbortDial():
+                self._connections.hang_up()
+            case BeginSession(connection):
+                until = self._restarting_until
+                restarting = until is not None and now < until
+                self._connections.open(connection, restarting=restarting)
+                self._tell(connection, Begin(), now)
+            case Proceed(connection):
+                self._tell(connection, Clear(), now)
+            case Drop(connection, notification, detail):
+                self._tell(connection, Stop(notification, detail), now)
+            case Refuse(connection, notification):
+                self._connections.refuse(connection, notification, now)
+            case StartPeerTimer(timer, seconds):
+                self._timers[timer] = now + seconds
+            case StopPeerTimer(timer):
+                self._timers.pop(timer, None)
+            case _:
+                assert_never(action)
+
+    def _tell(self, number: int, what: Input, now: float) -> None:
+        transport = self._connections.get(number)
+        if transport is not None:
+            outputs = transport.feed(what, now)
+            outputs += transport.flush(now)
+            self._absorb(transport, outputs, now)
+
+    def _absorb(self, transport: Transport, outputs: list[Output], now: float) -> None:
+        for output in outputs:
+            match output:
+                case UpdateArrived() | RefreshArrived() | Drained() | Stalled():
+                    if transport is self._established:
+                        self._to_tables(output)
+                case OpenHeld(negotiated):
+                    self._open_held(transport, negotiated, now)
+                case Up(negotiated):
+                    self._up(transport, negotiated, now)
+                case Down(reason, was_up):
+                    self._down(transport, reason, now, was_up=was_up)
+                case Faulty():
+                    self.history.faulty(output)
+                case Closing():
+                    pass
+                case _:
+                    assert_never(output)
+
+    def _to_tables(self, output: UpdateArrived | RefreshArrived | Drained | Stalled) -> None:
+        match output:
+            case UpdateArrived(update):
+                self._observer.update_received(self, update)
+                family = update.end_of_rib
+                if family is not None:
+                    self._tell_stale(self._helper.end_of_rib(family))
+            case RefreshArrived(refresh):
+                self._observer.refresh_received(self, refresh)
+            case Drained():
+                if self.writable:
+                    self._observer.drained(self)
+            case Stalled(level, seconds, queued):
+                self._observer.stalled(self, level, seconds, queued)
+            case _:
+                assert_never(output)
+
+    def _open_held(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
+        set_user_timeout(transport.sock, negotiated.hold_time_s or negotiated.send_hold_time_s)
+        ids = Identities(
+            local_id=int(self._connections.speaker.router_id),
+            local_asn=negotiated.local_asn,
+            peer_id=negotiated.peer_id,
+            peer_asn=negotiated.peer_asn,
+        )
+        self._happen(OpenArrived(transport.number, ids, self._revival(negotiated, now)))
+
+    def _revival(self, new: Negotiated, now: float) -> Revival:
+        """Whether the connection that is up looks like one the peer has forgotten."""
+        old = self.negotiated
+        if old is None or self._established is None:
+            return Revival()
+        capability = new.peer_open.last(GracefulRestart)
+        silent_s = now - self._established.session.heard_at
+        peer = self.settings
+        return Revival(
+            restarting=old.graceful is not None
+            and capability is not None
+            and capability.restarting,
+            silent=old.hold_time_s > 0 and silent_s > old.hold_time_s / 3,
+            authenticated=peer.md5 is not None
+            or bool(peer.tcp_ao)
+            or peer.ttl_security_hops is not None,
+        )
+
+    def _up(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
+        self._established, self._terms = transport, negotiated
+        self._restarting_until = None
+        self._connections.tally.sessions += 1
+        self._happen(ConnectionUp(transport.number))
+        log.info(
+            "peer established",
+            extra={
+                "peer": self.name,
+                "peer_asn": negotiated.peer_asn,
+                "hold_time_s": negotiated.hold_time_s,
+                "families": sorted(str(family) for family in negotiated.families),
+            },
+        )
+        self._tell_stale(self._helper.returned(negotiated, now))
+        self._observer.session_up(self, negotiated)
+
+    def _down(self, transport: Transport, reason: DownReason, now: float, *, was_up: bool) -> None:
+        self.history.down(reason, was_up=was_up)
+        terms = None
+        if transport is self._established:
+            self._established, terms = None, self._terms
+            self._connections.tally.flaps += 1
+            self._observer.session_down(self, reason)
+        self._happen(ConnectionLost(transport.number, reason))
+        if terms is not None:
+            self._tell_stale(self._helper.lost(terms, reason, now))
+
+    def _tell_stale(self, actions: list[StaleAction]) -> None:
+        for action in actions:
+            match action:
+                case MarkStale(families):
+                    self._observer.stale(self, StaleStep.MARK, families)
+                case MarkLongLived(families):
+                    self._observer.stale(self, StaleStep.LONG_LIVED, families)
+                case Sweep(families):
+                    self._observer.stale(self, StaleStep.SWEEP, families)
+                case _:
+                    assert_never(action)
