@@ -151,6 +151,8 @@ class Decision:
 
     @property
     def outcome(self) -> Outcome:
+        if isinstance(self.plan, Nothing) and self.plan.code == "clearing":
+            return Outcome.CLEARING
         return _OUTCOMES.get(type(self.plan), Outcome.IGNORED)
 
     @property

@@ -1,0 +1,152 @@
+"""A case: one group at one moment, with everything looked up that a decision weighs.
+
+Gathering is done once and in one place, so that the deciding code reads like the decision itself.
+"""
+
+from dataclasses import dataclass, replace
+
+from prefixd.correlation.assess import assess
+from prefixd.correlation.assessment import Assessment, Origin
+from prefixd.correlation.weigh import standing
+from prefixd.decision.decision import Trigger, TriggerKind
+from prefixd.decision.rules import Rules
+from prefixd.domain.agreement import Agreement
+from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group, GroupState
+from prefixd.domain.inventory import Owner
+from prefixd.domain.mitigation import ON_THE_WIRE, Mitigation
+from prefixd.domain.rule import port_ranges
+from prefixd.domain.vector import UNSPECIFIC, Vector
+from prefixd.guardrails.facts import Facts
+from prefixd.policy.escalate import SOURCES_TO_DROP_WHEN_STRICT, Standing
+from prefixd.policy.playbook import Playbook
+from prefixd.policy.select import Attack, select_playbook
+
+_BRINGS_NEWS = frozenset({TriggerKind.SIGNAL, TriggerKind.CORROBORATOR, TriggerKind.OPERATOR})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    group: Group
+    facts: Facts
+    rules: Rules
+    now_us: int
+    trigger: Trigger
+    owner: Owner
+    attack: Attack
+    playbook: Playbook | None
+    assessment: Assessment
+    standing: Standing
+    firing: tuple[Evidence, ...]  # of primary sources, fresh
+    live: tuple[Mitigation, ...]  # of this POP, in force, of this victim or around it
+
+    @property
+    def met(self) -> bool:
+        return self.assessment.met
+
+    @property
+    def brings_news(self) -> bool:
+        """Whether somebody reported something, or only time went by."""
+        return self.trigger.kind in _BRINGS_NEWS
+
+    def is_ours(self, mitigation: Mitigation) -> bool:
+        """Whether this group made or already keeps the mitigation."""
+        return (
+            mitigation.group_id == self.group.group_id
+            or mitigation.mitigation_id in self.group.mitigation_ids
+        )
+
+
+def open_case(
+    group: Group, owner: Owner, facts: Facts, rules: Rules, now_us: int, trigger: Trigger
+) -> Case:
+    firing = tuple(
+        item
+        for item in group.evidence
+        if item.role is EvidenceRole.PRIMARY
+        and standing(item, rules.correlation, now_us) is EvidenceState.FIRING
+    )
+    attack = _attack(group, owner, firing)
+    playbook = select_playbook(rules.policy.playbooks, attack)
+    assessment = assess(group, rules.correlation, _wishes(playbook, owner), now_us)
+    sources = assessment.sources
+    if assessment.forced or assessment.bypass:
+        sources = max(sources, SOURCES_TO_DROP_WHEN_STRICT)
+    live = tuple(
+        mitigation
+        for mitigation in facts.mitigations or ()
+        if mitigation.status in ON_THE_WIRE and mitigation.pop == rules.pop
+    )
+    return Case(
+        group=_assessed(group, owner, playbook, assessment, rules, now_us),
+        facts=facts,
+        rules=rules,
+        now_us=now_us,
+        trigger=trigger,
+        owner=owner,
+        attack=attack,
+        playbook=playbook,
+        assessment=assessment,
+        standing=Standing(
+            confidence=assessment.confidence,
+            sources=sources,
+            firing=assessment.representative is not None,
+        ),
+        firing=firing,
+        live=live,
+    )
+
+
+def _attack(group: Group, owner: Owner, firing: tuple[Evidence, ...]) -> Attack:
+    """All that is reported now, put together. A source that names no ports says nothing of them."""
+    return Attack(
+        victim=group.victim,
+        vector=_vector(group, firing),
+        owner=owner,
+        dst_ports=port_ranges(port for item in firing for port in item.dst_ports),
+        bps=max((item.bps for item in firing if item.bps is not None), default=None),
+        pps=max((item.pps for item in firing if item.pps is not None), default=None),
+    )
+
+
+def _vector(group: Group, firing: tuple[Evidence, ...]) -> Vector:
+    """The group's vector; in a group made by family, the one reported last."""
+    if group.key == group.vector:
+        return group.vector
+    named = [item for item in firing if item.vector not in UNSPECIFIC]
+    if not named:
+        return group.vector
+    return max(named, key=lambda item: (item.last_seen_us, item.vector)).vector
+
+
+def _wishes(playbook: Playbook | None, owner: Owner) -> list[tuple[Origin, Agreement]]:
+    wishes: list[tuple[Origin, Agreement]] = []
+    if playbook is not None and playbook.correlation is not None:
+        wishes.append((Origin.PLAYBOOK, playbook.correlation))
+    if owner.customer.correlation is not None:
+        wishes.append((Origin.CUSTOMER, owner.customer.correlation))
+    return wishes
+
+
+def _assessed(
+    group: Group,
+    owner: Owner,
+    playbook: Playbook | None,
+    assessment: Assessment,
+    rules: Rules,
+    now_us: int,
+) -> Group:
+    met_at_us = group.met_at_us
+    if met_at_us is None and assessment.met:
+        met_at_us = now_us
+    return replace(
+        group,
+        state=GroupState.OPEN if group.state is GroupState.UNOWNED else group.state,
+        met_at_us=met_at_us,
+        confidence=assessment.confidence,
+        source_count=assessment.sources,
+        primary_count=assessment.primary_sources,
+        playbook=None if playbook is None else playbook.name,
+        customer_id=owner.customer.customer_id,
+        service_id=None if owner.service is None else owner.service.service_id,
+        config_version=rules.config_version,
+    )

@@ -1,0 +1,196 @@
+"""The one function that answers an attack.
+
+`decide(group, facts, rules, now)` is used by live traffic, timers, previews and replays alike. It
+reads no clock, makes no ids and touches nothing: it says what should happen and why. The order is
+always the same:
+
+    1  time         did the window pass, did the hold after an all-clear end?
+    2  ownership    whose address is it?
+    3  playbook     which answer is written for this attack?
+    4  agreement    do the sources agree?
+    5  what lives   is there a rule already that does this, or more, or less, or a part of it?
+    6  guardrails   is the change allowed?
+
+Step 5 comes before the demand for agreement in one respect: a report that a live rule already
+covers keeps that rule alive by itself. Agreement was needed to make the rule; asking for it anew
+with each report would let the rule expire in the middle of the attack.
+
+Time alone may take a later step of a playbook or retry what was held, but never keeps a rule
+alive: that takes a report.
+
+Whatever is refused leaves live rules as they are. When something better is refused (a later step,
+wider ports), the next best is tried, down to keeping what there is; the record says both.
+"""
+
+from dataclasses import replace
+
+from prefixd.correlation.clear import advance, due_at
+from prefixd.decision.answer import Answer, held_back, unknown, waiting
+from prefixd.decision.case import Case, open_case
+from prefixd.decision.create import create
+from prefixd.decision.decision import (
+    TIMER,
+    Clear,
+    Create,
+    Decision,
+    Hold,
+    Nothing,
+    Plan,
+    Trigger,
+    Wait,
+)
+from prefixd.decision.held import find_held, is_ours_to_change
+from prefixd.decision.keep import keep
+from prefixd.decision.proposal import SECOND_US
+from prefixd.decision.rules import Rules
+from prefixd.domain.group import CloseReason, Group, GroupState, HoldReason
+from prefixd.domain.ids import SignalId
+from prefixd.guardrails.checks import Refusal
+from prefixd.guardrails.facts import Facts
+from prefixd.policy.scope import NotWanted, wanted
+
+
+def decide(
+    group: Group, facts: Facts, rules: Rules, now_us: int, trigger: Trigger = TIMER
+) -> Decision:
+    moved = advance(group, rules.correlation, now_us)
+    if not moved.is_live:
+        return _plain(_ended(group, moved, facts), moved, facts, rules, now_us, trigger)
+    owner = rules.inventory.find(moved.victim)
+    if owner is None:
+        unowned = replace(moved, state=GroupState.UNOWNED)
+        sentence = f"{moved.victim.victim_text()} belongs to no customer in the inventory"
+        return _plain(Nothing("unowned", sentence), unowned, facts, rules, now_us, trigger)
+    case = open_case(moved, owner, facts, rules, now_us, trigger)
+    return _decision(case, _answer(case))
+
+
+def _ended(before: Group, group: Group, facts: Facts) -> Plan:
+    """Withdraw what the group made, except what others still need or people hold on to."""
+    if not before.is_live:
+        return Nothing("closed", "the group was closed before")
+    if group.close_reason is not CloseReason.ENDED:
+        return Nothing(f"closed_{group.close_reason}", "the window passed without a mitigation")
+    known = facts.mitigations or ()
+    ids = [
+        mitigation.mitigation_id
+        for mitigation in known
+        if mitigation.is_live
+        and is_ours_to_change(mitigation)
+        and mitigation.mitigation_id not in facts.shared
+        and (
+            mitigation.group_id == group.group_id
+            or mitigation.mitigation_id in group.mitigation_ids
+        )
+    ]
+    if facts.mitigations is None:
+        ids = [each for each in group.mitigation_ids if each not in facts.shared]
+    return Clear(tuple(sorted(ids))) if ids else Nothing("ended", "nothing is left to withdraw")
+
+
+def _answer(case: Case) -> Answer:
+    group = case.group
+    if group.state is GroupState.CLEARING:
+        sentence = "the attack is reported over; the hold before the withdrawal runs"
+        return Answer(plan=Nothing("clearing", sentence), state=group.state)
+    if case.facts.mitigations is None:
+        return held_back(case, unknown("mitigations_unknown", "which mitigations are live"))
+    if not case.standing.firing:
+        return _nobody_reports(case)
+    if case.playbook is None:
+        refusal = Refusal(
+            "no_playbook",
+            "one",
+            "none",
+            f"no playbook matches {case.attack.vector} on {case.attack.victim.victim_text()}",
+        )
+        return held_back(case, refusal, HoldReason.NO_PLAYBOOK)
+    first = wanted(case.rules.policy, case.playbook, case.attack, case.standing)
+    if isinstance(first, NotWanted):
+        return held_back(case, Refusal(first.code, "", "", first.sentence))
+    held = find_held(case, case.playbook, first)
+    if held is not None and (case.met or case.is_ours(held.mitigation) or held.covers):
+        return keep(case, case.playbook, held)
+    return create(case, case.playbook, first)
+
+
+def _nobody_reports(case: Case) -> Answer:
+    if case.group.state is GroupState.MITIGATING:
+        sentence = "no source reports it at the moment; what is in force stays until its time"
+        return Answer(plan=Nothing("not_reported", sentence), state=case.group.state)
+    return Answer(plan=Wait(case.assessment.missing), state=waiting(case))
+
+
+def _decision(case: Case, answer: Answer) -> Decision:
+    group = _next_group(case, answer)
+    looks = [due_at(group, case.rules.correlation), answer.look_us]
+    if answer.escalation is not None and answer.escalation.in_s is not None:
+        looks.append(case.now_us + max(1, answer.escalation.in_s) * SECOND_US)
+    service, playbook, asked = case.owner.service, case.playbook, answer.wanted
+    rule = answer.rule if answer.rule is not None or asked is None else asked.rule
+    return Decision(
+        plan=answer.plan,
+        group=group,
+        at_us=case.now_us,
+        trigger=case.trigger,
+        pop=case.rules.pop,
+        config_version=case.rules.config_version,
+        counts=case.facts.counts,
+        shadowed=answer.shadowed,
+        assessment=case.assessment,
+        customer_id=case.owner.customer.customer_id,
+        service_id=None if service is None else service.service_id,
+        profile=case.owner.customer.profile,
+        playbook=None if playbook is None else playbook.name,
+        playbook_version=0 if playbook is None else playbook.version,
+        step=None if asked is None else asked.step,
+        rule=rule,
+        ttl_s=None if asked is None else asked.ttl_s,
+        softened="" if asked is None else asked.softened,
+        escalation=answer.escalation,
+        not_done=answer.not_done,
+        next_look_us=min((look for look in looks if look is not None), default=None),
+    )
+
+
+def _next_group(case: Case, answer: Answer) -> Group:
+    group, ids = case.group, case.group.mitigation_ids
+    if answer.mitigation is not None and answer.mitigation.mitigation_id not in ids:
+        ids = (*ids, answer.mitigation.mitigation_id)
+    hold = answer.plan.reason if isinstance(answer.plan, Hold) else None
+    if answer.state is GroupState.MITIGATING:
+        hold = None
+    return replace(
+        group,
+        state=answer.state,
+        hold_reason=hold,
+        mitigation_ids=ids,
+        trigger_signal_id=group.trigger_signal_id or _trigger_signal(case, answer),
+    )
+
+
+def _trigger_signal(case: Case, answer: Answer) -> SignalId | None:
+    """The evidence a new mitigation was made for."""
+    representative = case.assessment.representative
+    if not isinstance(answer.plan, Create) or representative is None:
+        return None
+    return representative.signal_id
+
+
+def _plain(
+    plan: Plan, group: Group, facts: Facts, rules: Rules, now_us: int, trigger: Trigger
+) -> Decision:
+    """A decision that never came to weighing evidence."""
+    return Decision(
+        plan=plan,
+        group=group,
+        at_us=now_us,
+        trigger=trigger,
+        pop=rules.pop,
+        config_version=rules.config_version,
+        counts=facts.counts,
+        customer_id=group.customer_id,
+        service_id=group.service_id,
+        playbook=group.playbook,
+        next_look_us=due_at(group, rules.correlation) if group.is_live else None,
+    )

@@ -1,0 +1,298 @@
+"""A decision in words and as a record.
+
+Both are made from the decision alone, so the same decision always reads the same, byte for byte,
+and a text written today is not changed by a threshold edited tomorrow. The record is canonical JSON
+(sorted keys, no spaces); it holds the inputs as they were weighed, so that it can be checked by
+hand, and it names no clock but the one it was given.
+"""
+
+import json
+from typing import Final, TypeAlias, assert_never
+
+from prefixd.correlation.assessment import Assessment, Input, Missing, Need, shown
+from prefixd.decision.decision import (
+    Clear,
+    Create,
+    Decision,
+    Escalate,
+    Extend,
+    Hold,
+    Nothing,
+    Plan,
+    Refuse,
+    Revise,
+    Wait,
+)
+from prefixd.domain.rule import Rule, action_kind, format_action, format_match
+from prefixd.guardrails.checks import Refusal
+from prefixd.policy.relation import Relation
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+_encode: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
+
+_RELATED: Final = {
+    Relation.EXACT: "the rule in force matches exactly this",
+    Relation.SUBSET: "the rule in force already covers this",
+    Relation.SUPERSET: "the rule in force covers only a part of this",
+    Relation.OVERLAP: "the rule in force shares some of these ports",
+    Relation.DISJOINT: "the rule in force matches other traffic",
+}
+
+
+def sentence(decision: Decision) -> str:
+    """What was decided and why, for a person in a hurry."""
+    plan = decision.plan
+    match plan:
+        case Create(draft=draft):
+            text = f"Acted: {_rule(draft.rule)} for {draft.ttl_s} s; {_agreement(decision)}."
+        case Extend(relation=relation):
+            text = f"Extended: {_RELATED[relation]}; {_agreement(decision)}."
+        case Escalate(rule=rule, step=step):
+            text = f"Escalated to step {step + 1}: {_rule(rule)}; {_agreement(decision)}."
+        case Revise(rule=rule, relation=relation):
+            text = f"Changed to {_rule(rule)}: {_RELATED[relation]}; {_agreement(decision)}."
+        case Wait(missing=missing):
+            text = f"Waiting: {_missing(missing)}."
+        case Hold(refusals=refusals):
+            text = f"Held: {_refusals(refusals)}."
+        case Refuse(refusals=refusals):
+            text = f"Refused, and what is in force stays: {_refusals(refusals)}."
+        case Clear(mitigation_ids=ids):
+            text = f"Cleared: the attack is over, {_count(len(ids), 'mitigation')} withdrawn."
+        case Nothing(sentence=why):
+            text = f"Nothing done: {why}."
+        case _:
+            assert_never(plan)
+    return text + _more(decision)
+
+
+def _more(decision: Decision) -> str:
+    text = ""
+    if decision.softened and decision.step is not None:
+        text += f" A softer step was taken ({decision.softened})."
+    if decision.not_done:
+        text += f" More was not possible: {_refusals(decision.not_done)}."
+    if decision.shadowed:
+        text += f" {_count(len(decision.shadowed), 'rule')} this one covers withdrawn."
+    return text
+
+
+def _rule(rule: Rule) -> str:
+    return f"{format_action(rule.action)} {format_match(rule.match)}"
+
+
+def _agreement(decision: Decision) -> str:
+    assessment = decision.assessment
+    if assessment is None:
+        return "without evidence"
+    names = ", ".join(sorted({item.source for item in assessment.inputs if item.counted}))
+    if assessment.forced:
+        return f"an operator's word suffices ({names})"
+    if assessment.bypass:
+        return f"{assessment.bypass} suffices alone"
+    rule = assessment.rule
+    have = f"{assessment.sources} of {rule.min_sources} sources agree ({names})"
+    sign = "≥" if not assessment.missing or assessment.agrees else "against"
+    threshold = f"{rule.confidence_threshold:.2f}"
+    return f"{have}, confidence {assessment.confidence:.2f} {sign} {threshold}"
+
+
+def _missing(missing: tuple[Missing, ...]) -> str:
+    if not missing:
+        return "no source reports it at the moment"
+    return "; ".join(_need(item) for item in missing)
+
+
+def _need(item: Missing) -> str:
+    match item.need:
+        case Need.SOURCE:
+            return f"need {_count(int(item.want), 'source')}, have {int(item.have)}"
+        case Need.PRIMARY_SOURCE:
+            return f"need {_count(int(item.want), 'primary source')}, have {int(item.have)}"
+        case Need.CONFIDENCE:
+            return f"need confidence {item.want:.2f}, have {item.have:.2f}"
+        case Need.FRESH_PRIMARY:
+            return "need a primary source that reports it now"
+        case _:
+            assert_never(item.need)
+
+
+def _refusals(refusals: tuple[Refusal, ...]) -> str:
+    return "; ".join(refusal.sentence for refusal in refusals)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def record(decision: Decision) -> str:
+    """The whole explanation as canonical JSON text."""
+    return _encode(as_json(decision))
+
+
+def as_json(decision: Decision) -> dict[str, Json]:
+    group = decision.group
+    return {
+        "at_us": decision.at_us,
+        "pop": decision.pop,
+        "trigger": {
+            "kind": decision.trigger.kind.value,
+            "signal_id": decision.trigger.signal_id,
+        },
+        "config_version": decision.config_version,
+        "group_id": group.group_id,
+        "victim": group.victim.victim_text(),
+        "vector": group.vector.value,
+        "customer_id": decision.customer_id,
+        "service_id": decision.service_id,
+        "profile": decision.profile,
+        "playbook": decision.playbook,
+        "playbook_version": decision.playbook_version,
+        **_evidence(decision.assessment),
+        "counts": {
+            "customer": decision.counts.customer,
+            "pop": decision.counts.pop,
+            "everywhere": decision.counts.everywhere,
+            "new_last_minute": decision.counts.new_last_minute,
+            "fullest_peer": decision.counts.fullest_peer,
+        },
+        "policy": _policy(decision),
+        "plan": _plan(decision.plan),
+        "not_done": [_refusal(refusal) for refusal in decision.not_done],
+        "shadowed": [each.mitigation_id for each in decision.shadowed],
+        "group_state": group.state.value,
+        "hold_reason": None if group.hold_reason is None else group.hold_reason.value,
+        "next_look_us": decision.next_look_us,
+        "outcome": decision.outcome.value,
+        "codes": list(decision.codes),
+        "text": sentence(decision),
+    }
+
+
+def _evidence(assessment: Assessment | None) -> dict[str, Json]:
+    if assessment is None:
+        return {"rule": None, "inputs": [], "result": None, "missing": []}
+    rule = assessment.rule
+    origins: dict[str, Json] = {name: origin.value for name, origin in rule.origins}
+    return {
+        "rule": {
+            "combine": rule.combine.value,
+            "min_sources": rule.min_sources,
+            "min_primary_sources": rule.min_primary_sources,
+            "confidence_threshold": rule.confidence_threshold,
+            "half_life_seconds": rule.half_life_s,
+            "origin": origins,
+        },
+        "inputs": [_input(item) for item in assessment.inputs],
+        "result": {
+            "sources": assessment.sources,
+            "primary_sources": assessment.primary_sources,
+            "confidence": shown(assessment.confidence),
+            "met": assessment.met,
+            "agrees": assessment.agrees,
+            "bypass": assessment.bypass or None,
+            "forced": assessment.forced,
+        },
+        "missing": [
+            {"need": item.need.value, "have": shown(item.have), "want": shown(item.want)}
+            for item in assessment.missing
+        ],
+    }
+
+
+def _input(item: Input) -> Json:
+    return {
+        "source": item.source,
+        "evidence_base": item.evidence_base,
+        "role": item.role.value,
+        "state": item.state.value,
+        "polarity": item.polarity.value,
+        "confidence": shown(item.confidence),
+        "confidence_origin": item.confidence_origin,
+        "weight": item.weight,
+        "decay": shown(item.decay),
+        "contribution": shown(item.contribution),
+        "age_seconds": shown(item.age_s),
+        "counted": item.counted,
+        "note": item.note,
+    }
+
+
+def _policy(decision: Decision) -> Json:
+    blocked = decision.escalation
+    return {
+        "step": decision.step,
+        "ttl_seconds": decision.ttl_s,
+        "softened": decision.softened or None,
+        "rule": None if decision.rule is None else _rule_json(decision.rule),
+        "next_step": None
+        if blocked is None
+        else {"blocked_by": blocked.why.value, "in_seconds": blocked.in_s},
+    }
+
+
+def _rule_json(rule: Rule) -> Json:
+    return {
+        "match": format_match(rule.match),
+        "action": action_kind(rule.action).value,
+        "text": format_action(rule.action),
+    }
+
+
+def _plan(plan: Plan) -> Json:
+    match plan:
+        case Create(draft=draft, beside=beside):
+            ids: list[Json] = list(beside)
+            return {"kind": "create", "rule": _rule_json(draft.rule), "beside": ids}
+        case Extend(mitigation_id=key, expires_at_us=until, relation=relation):
+            return {
+                "kind": "extend",
+                "mitigation_id": key,
+                "expires_at_us": until,
+                "relation": relation.value,
+            }
+        case Escalate(mitigation_id=key, rule=rule, step=step, expires_at_us=until):
+            return {
+                "kind": "escalate",
+                "mitigation_id": key,
+                "rule": _rule_json(rule),
+                "step": step,
+                "expires_at_us": until,
+            }
+        case Revise(mitigation_id=key, rule=rule, expires_at_us=until, relation=relation):
+            return {
+                "kind": "revise",
+                "mitigation_id": key,
+                "rule": _rule_json(rule),
+                "expires_at_us": until,
+                "relation": relation.value,
+            }
+        case Wait():
+            return {"kind": "wait"}
+        case Hold(reason=reason, refusals=refusals):
+            return {
+                "kind": "hold",
+                "reason": reason.value,
+                "refusals": [_refusal(refusal) for refusal in refusals],
+            }
+        case Refuse(refusals=refusals):
+            return {"kind": "refuse", "refusals": [_refusal(refusal) for refusal in refusals]}
+        case Clear(mitigation_ids=cleared):
+            gone: list[Json] = list(cleared)
+            return {"kind": "clear", "mitigation_ids": gone}
+        case Nothing(code=code, sentence=why):
+            return {"kind": "nothing", "code": code, "sentence": why}
+        case _:
+            assert_never(plan)
+
+
+def _refusal(refusal: Refusal) -> Json:
+    return {
+        "code": refusal.code,
+        "limit": refusal.limit,
+        "value": refusal.value,
+        "sentence": refusal.sentence,
+    }
