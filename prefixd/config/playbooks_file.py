@@ -33,7 +33,6 @@ from prefixd.domain.rule import (
     Police,
     Redirect,
 )
-from prefixd.domain.signal import Direction
 from prefixd.domain.vector import Vector
 from prefixd.policy.playbook import MAX_NAME, MAX_TTL_S, Playbook, PlaybookMatch, PortMode, Step
 
@@ -74,7 +73,6 @@ MATCH = Section(
         key("profiles", Listing(kind=Word(PolicyProfile)), "Only customers of these profiles."),
         key("tags", Listing(kind=NAME), "Only customers with one of these tags."),
         key("prefixes", Listing(kind=PREFIX), "Only victims inside these prefixes."),
-        key("direction", Word(Direction), "Of the traffic, seen from us."),
     ],
     doc="Which attacks. Everything given must hold.",
 )  # fmt: skip

@@ -139,10 +139,10 @@ class Section(Generic[T]):
         doc: str = "",
         live: Live | None = None,
         identity: str | None = None,
-        defaults: type | None = None,
+        defaults: type | Mapping[str, object] | None = None,
     ) -> None:
         """`identity` names the key that tells entries of a list apart, for paths that survive
-        reordering; `defaults` the class whose field defaults apply, when `build` is not it."""
+        reordering; `defaults` whose field defaults apply, when `build` is not that class."""
         self.build = build
         self.keys: tuple[Key, ...] = tuple(keys)
         self.doc = doc
@@ -150,7 +150,11 @@ class Section(Generic[T]):
         self.identity = identity
         self._by_name: Mapping[str, Key] = {entry.name: entry for entry in self.keys}
         assert len(self._by_name) == len(self.keys), "a key is listed twice"
-        self._field_defaults = field_defaults(defaults if defaults is not None else build)
+        self._field_defaults = (
+            dict(defaults)
+            if isinstance(defaults, Mapping)
+            else field_defaults(build if defaults is None else defaults)
+        )
         self._required = _required_fields(self.keys, self._field_defaults)
         self._nested = tuple(
             entry
@@ -312,7 +316,7 @@ def holds_sections(kind: object) -> bool:
         case Table():
             return holds_sections(kind.value)
         case _:
-            return False
+            return isinstance(getattr(kind, "section", None), Section)
 
 
 class OneOf(Generic[T]):

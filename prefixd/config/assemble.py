@@ -1,0 +1,380 @@
+"""From a directory and an environment to a `Config`, or to every reason why there is none.
+
+This is the one function start, `prefixd check`, SIGHUP and the API share. It changes nothing: what
+it returns is compared (`diff.py`) and put into force elsewhere. Environment and overrides come in
+as arguments, so that the same directory can be judged for another machine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TypeVar
+
+from prefixd.api.settings import ApiSettings, TlsSettings
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings, StopMode
+from prefixd.config.alerting_file import ALERTING
+from prefixd.config.bundle import (
+    ALERTING_NAME,
+    CORRELATION_NAME,
+    FILE_NAMES,
+    INVENTORY_NAME,
+    MAIN_NAME,
+    OPTIONAL_NAMES,
+    PLAYBOOKS_NAME,
+    Config,
+    Protected,
+    SafelistSettings,
+)
+from prefixd.config.check import Parts, cross_check
+from prefixd.config.correlation_file import (
+    CORRELATION,
+    CorrelationFile,
+    resolve_reference,
+    secret_references,
+)
+from prefixd.config.inventory_file import INVENTORY
+from prefixd.config.load import Document, document_from_tree, load_file, version_of
+from prefixd.config.main_file import CONNECTION, LISTEN, MAIN, MainFile, log_level
+from prefixd.config.playbooks_file import PLAYBOOKS
+from prefixd.config.problem import Complaint, ConfigError, Problem, Severity
+from prefixd.config.reader import Bad, Effective, Reader
+from prefixd.config.schema import Section
+from prefixd.config.secrets import SecretBox, expand
+from prefixd.config.yaml_tree import Tree
+from prefixd.domain.inventory import Inventory, build_inventory
+from prefixd.domain.prefix import Address, Prefix
+from prefixd.domain.rule import PortRange
+from prefixd.domain.vector import TCP, UDP
+from prefixd.engine.settings import EngineSettings
+from prefixd.guardrails.limits import Limits, ProtectedFlow
+from prefixd.notify.settings import AlertSettings
+from prefixd.observability.settings import LogLevel
+from prefixd.policy.playbook import Escalation, Playbook, PolicySettings
+
+T = TypeVar("T")
+
+DATABASE_URL = "DATABASE_URL"
+LOG_LEVEL_VARIABLE = "RUST_LOG"
+BGP_PORTS = (PortRange(179, 179),)
+BFD_PORTS = (PortRange(3784, 3785), PortRange(4784, 4784))
+
+
+def load_config(
+    directory: Path,
+    env: Mapping[str, str],
+    *,
+    listen: str | None = None,
+    replaced: Mapping[str, Tree] | None = None,
+) -> Config:
+    """Read, check and build everything; raises ConfigError with all problems.
+
+    `listen` overrides http.listen. `replaced` puts a tree in the place of a file, which is how a
+    change that comes through the API is judged before it is written.
+    """
+    run = _Run(directory, env)
+    run.load(replaced or {})
+    parts = run.read()
+    main = _overridden(parts.main, env, listen, run)
+    parts = replace(parts, main=main)
+    for name, complaint in cross_check(parts):
+        run.complain(name, complaint)
+    problems = run.place_all()
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise ConfigError(problems)
+    return _config(run, parts, problems)
+
+
+class _Run:
+    """What accumulates while the files of one directory are read."""
+
+    def __init__(self, directory: Path, env: Mapping[str, str]) -> None:
+        self.directory = directory
+        self.env = env
+        self.documents: dict[str, Document] = {}
+        self.problems: list[Problem] = []
+        self.complaints: dict[str, list[Complaint]] = {}
+        self.effective: dict[str, Effective] = {}
+
+    def load(self, replaced: Mapping[str, Tree]) -> None:
+        if not self.directory.is_dir():
+            self.problems.append(_no_directory(self.directory))
+            return
+        for name in FILE_NAMES:
+            if name in replaced:
+                version = version_of(repr(replaced[name]).encode())
+                self.documents[name] = document_from_tree(name, replaced[name], version)
+                continue
+            path = self.directory / name
+            if name in OPTIONAL_NAMES and not (path.exists() or path.is_symlink()):
+                continue
+            loaded = load_file(path)
+            if isinstance(loaded, Document):
+                self.documents[name] = loaded
+            else:
+                self.problems += loaded
+
+    def read(self) -> Parts:
+        """Every file into its own settings; what is beyond use stays None."""
+        main = self.read_file(MAIN_NAME, MAIN)
+        customers = self.read_file(INVENTORY_NAME, INVENTORY, records=False)
+        playbooks = self.read_file(PLAYBOOKS_NAME, PLAYBOOKS)
+        correlation = self.read_file(CORRELATION_NAME, CORRELATION, wrapped_in="correlation")
+        alerting = self.read_file(ALERTING_NAME, ALERTING, wrapped_in="alerting")
+        parts = Parts(
+            main=main,
+            customers=customers,
+            inventory=None if customers is None else build_inventory(customers),
+            correlation=correlation,
+            alerting=alerting,
+        )
+        if main is not None:
+            parts = replace(
+                parts,
+                limits=_limits(main),
+                policy=None if playbooks is None else _policy(main, playbooks),
+            )
+            parts = _with_fallbacks(parts, main, self.documents)
+        return parts
+
+    def read_file(
+        self, name: str, section: Section[T], *, records: bool = True, wrapped_in: str = ""
+    ) -> T | None:
+        document = self.documents.get(name)
+        if document is None:
+            return None
+        tree = document.tree
+        complaints: list[Complaint] = []
+        if "${" in document.text or not document.text:
+            tree, complaints = expand(tree, self.env)
+        reader = Reader(self.env, self.directory, records=records)
+        if wrapped_in and isinstance(tree, dict) and list(tree) == [wrapped_in]:
+            reader.path.append(wrapped_in)
+            tree = tree[wrapped_in]
+        found = section.read(tree, reader)
+        expanded_badly = {complaint.path for complaint in complaints}
+        complaints += (
+            complaint for complaint in reader.complaints if complaint.path not in expanded_badly
+        )
+        self.complaints.setdefault(name, []).extend(complaints)
+        prefix = f"{wrapped_in}." if wrapped_in and not reader.path else ""
+        for path, entry in reader.named_effective().items():
+            self.effective[prefix + path] = entry
+        return None if isinstance(found, Bad) else found
+
+    def complain(self, name: str, complaint: Complaint) -> None:
+        self.complaints.setdefault(name, []).append(complaint)
+
+    def place_all(self) -> tuple[Problem, ...]:
+        placed = list(self.problems)
+        for name, complaints in self.complaints.items():
+            document = self.documents.get(name)
+            if document is not None:
+                placed += document.place_all(complaints)
+        order = {name: index for index, name in enumerate(FILE_NAMES)}
+        return tuple(sorted(placed, key=lambda found: order.get(found.file, -1)))
+
+
+def _no_directory(directory: Path) -> Problem:
+    what = "is not a directory" if directory.exists() else "does not exist"
+    return Problem(
+        file=str(directory),
+        message=f"the configuration directory {what}",
+        hint="name it with --config, or write a sample with `prefixd init DIR`",
+    )
+
+
+def _with_fallbacks(parts: Parts, main: MainFile, documents: Mapping[str, Document]) -> Parts:
+    """The sections of prefixd.yaml count where there is no file of their own."""
+    if CORRELATION_NAME not in documents and isinstance(main.correlation, CorrelationFile):
+        home = (MAIN_NAME, ("correlation",))
+        parts = replace(parts, correlation=main.correlation, correlation_home=home)
+    if ALERTING_NAME not in documents and isinstance(main.alerting, AlertSettings):
+        home = (MAIN_NAME, ("alerting",))
+        parts = replace(parts, alerting=main.alerting, alerting_home=home)
+    return parts
+
+
+def _overridden(
+    main: MainFile | None, env: Mapping[str, str], listen: str | None, run: _Run
+) -> MainFile | None:
+    """Flags and variables win over the file."""
+    if main is None:
+        return None
+    if listen is not None:
+        reader = Reader(env, run.directory)
+        address = LISTEN.read(listen, reader)
+        if isinstance(address, Bad):
+            run.problems.append(
+                Problem(file="--listen", message=reader.complaints[0].message, value=repr(listen))
+            )
+        else:
+            api = replace(main.http.api, listen=address)
+            main = replace(main, http=replace(main.http, api=api))
+    url = env.get(DATABASE_URL)
+    if url:
+        reader = Reader(env, run.directory)
+        connection = CONNECTION.read(url, reader)
+        if isinstance(connection, Bad):
+            message = reader.complaints[0].message
+            run.problems.append(
+                Problem(file=f"environment variable {DATABASE_URL}", message=message)
+            )
+        else:
+            main = replace(main, storage=replace(main.storage, connection_string=connection))
+    level = _level_of(env.get(LOG_LEVEL_VARIABLE, ""))
+    if level is not None:
+        main = replace(main, observability=replace(main.observability, log_level=level))
+    return main
+
+
+def _level_of(directives: str) -> LogLevel | None:
+    """`info`, or a list such as `warn,prefixd=debug`: ours if it is named, else the general one."""
+    general = None
+    for directive in directives.split(","):
+        name, equals, word = directive.strip().rpartition("=")
+        if equals and name == "prefixd":
+            return log_level(word)
+        if not equals:
+            general = log_level(word) or general
+    return general
+
+
+def _limits(main: MainFile) -> Limits:
+    """Three sections feed one class; bounds the guardrails do not name are those of the timers."""
+    names = {entry.name for entry in fields(Limits)}
+    merged = {**main.timers, **main.guardrails, **main.quotas}
+    own = {name: value for name, value in merged.items() if name in names}
+    given_flows = own.pop("protected_flows", ())
+    assert isinstance(given_flows, tuple)
+    return Limits(**own, protected_flows=(*given_flows, *_session_flows(main.bgp)))  # type: ignore[arg-type]  # filtered by the fields of Limits
+
+
+def _policy(main: MainFile, playbooks: tuple[Playbook, ...]) -> PolicySettings:
+    escalation = dict(main.escalation)
+    chosen = {"default_ttl_s": main.timers.get("default_ttl_s")}
+    chosen["relaxed_confidence"] = escalation.pop("relaxed_confidence", None)
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return PolicySettings(playbooks=playbooks, escalation=Escalation(**escalation), **given)  # type: ignore[arg-type]  # the tables name exactly these fields
+
+
+def _session_flows(bgp: SpeakerSettings) -> tuple[ProtectedFlow, ...]:
+    """Our BGP sessions and their BFD, towards the router and, where our address is known, back."""
+    flows: list[ProtectedFlow] = []
+    for peer in bgp.peers:
+        ends = [("towards", peer.address), ("from", peer.local_address)]
+        for word, address in ends:
+            prefix = None if address is None else Prefix.parse(str(address))
+            if prefix is None:
+                continue
+            name = f"the session {word} {peer.name}"
+            flows += (
+                ProtectedFlow(name=f"BGP: {name}", dst=prefix, protocol=TCP, dst_ports=BGP_PORTS),
+                ProtectedFlow(name=f"BGP: {name}", dst=prefix, protocol=TCP, src_ports=BGP_PORTS),
+                ProtectedFlow(name=f"BFD: {name}", dst=prefix, protocol=UDP, dst_ports=BFD_PORTS),
+            )
+    return tuple(flows)
+
+
+def _infrastructure(main: MainFile) -> tuple[Protected, ...]:
+    """Routers, our own addresses, and what the file declares."""
+    found = [
+        Protected(prefix, "declared as infrastructure")
+        for prefix in main.safelist["infrastructure"]
+    ]
+    named = [
+        *((str(peer.address), f"router {peer.name}") for peer in main.bgp.peers),
+        *(
+            (str(peer.local_address), f"our address towards {peer.name}")
+            for peer in main.bgp.peers
+            if peer.local_address is not None
+        ),
+        *(
+            (str(entry.address), "our BGP address")
+            for entry in main.bgp.listen
+            if not entry.address.is_unspecified
+        ),
+        (main.http.api.listen.host, "our API address"),
+        (str(main.bgp.router_id), "our router id"),
+    ]
+    for text, reason in named:
+        address = Address.parse(text)
+        if address is not None and address.value != 0:
+            found.append(Protected(address.host(), reason))
+    return tuple(found)
+
+
+def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
+    main, policy, inventory = parts.main, parts.policy, parts.inventory
+    # Without an error nothing of these can be missing.
+    assert main is not None
+    assert parts.limits is not None
+    assert policy is not None
+    assert isinstance(inventory, Inventory)
+    correlation = parts.correlation or CorrelationFile()
+    preserve = bool(main.shutdown["preserve_announcements"])
+    engine = {**main.engine, "drain_timeout_s": main.shutdown["drain_timeout_s"]}
+    if "reconcile_interval_s" in main.timers:
+        engine["reconcile_interval_s"] = main.timers["reconcile_interval_s"]
+    reader = Reader(run.env, run.directory)
+    return Config(
+        directory=run.directory,
+        version=_version(run.documents),
+        pop=main.pop,
+        mode=main.mode,
+        api=_with_absolute_paths(main.http.api, run.directory),
+        auth=main.http.auth,
+        bgp=main.bgp if preserve else _withdrawing(main.bgp),
+        limits=parts.limits,
+        policy=policy,
+        engine=EngineSettings(pop=main.pop, mode=main.mode, **engine),  # type: ignore[arg-type]  # the tables name exactly its fields
+        storage=main.storage,
+        observability=main.observability,
+        safelist=SafelistSettings(
+            prefixes=main.safelist["prefixes"], infrastructure=_infrastructure(main)
+        ),
+        preserve_announcements=preserve,
+        alerting=parts.alerting or AlertSettings(),
+        correlation=correlation.correlation,
+        signals=correlation.signals,
+        inventory=inventory,
+        secrets=SecretBox(
+            {
+                reference: resolve_reference(reference, reader)
+                for reference in secret_references(correlation.signals)
+            }
+        ),
+        warnings=warnings,
+        effective=run.effective,
+        documents=run.documents,
+    )
+
+
+def _version(documents: Mapping[str, Document]) -> str:
+    lines = "".join(f"{name} {documents[name].version}\n" for name in sorted(documents))
+    return version_of(lines.encode())
+
+
+def _with_absolute_paths(api: ApiSettings, directory: Path) -> ApiSettings:
+    """Paths in the file start at the configuration directory."""
+    if api.tls is None:
+        return api
+    ca = api.tls.ca_path
+    tls = TlsSettings(
+        cert_path=directory / api.tls.cert_path,
+        key_path=directory / api.tls.key_path,
+        ca_path=None if ca is None else directory / ca,
+    )
+    return replace(api, tls=tls)
+
+
+def _withdrawing(bgp: SpeakerSettings) -> SpeakerSettings:
+    """preserve_announcements: false withdraws on exit, unless a neighbor says otherwise."""
+
+    def changed(peer: PeerSettings) -> PeerSettings:
+        return replace(peer, stop_mode=peer.stop_mode or StopMode.WITHDRAW)
+
+    return replace(
+        bgp,
+        peers=tuple(changed(peer) for peer in bgp.peers),
+        dynamic=tuple(replace(found, template=changed(found.template)) for found in bgp.dynamic),
+    )

@@ -1,0 +1,281 @@
+"""What one value says against another, within a file and across files.
+
+Each package judges its own settings (`problems` of guardrails, playbooks, BGP, correlation); here
+they are asked, their words are brought back to a place in a file, and what no package can see
+alone is added: TLS that mtls needs, a default TTL outside the guardrail, a playbook for a customer
+that does not exist, two listeners on one port. Checks run on whatever could be built, so that one
+bad section does not hide the mistakes of the others.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prefixd.auth.settings import AuthMode
+from prefixd.bgp.settings import SpeakerSettings
+from prefixd.bgp.settings import problems as bgp_problems
+from prefixd.config.bundle import (
+    ALERTING_NAME,
+    CORRELATION_NAME,
+    INVENTORY_NAME,
+    MAIN_NAME,
+    PLAYBOOKS_NAME,
+)
+from prefixd.config.correlation_file import CorrelationFile
+from prefixd.config.main_file import Http, MainFile
+from prefixd.config.problem import Complaint, Severity, TreePath, parse_path
+from prefixd.correlation.settings import CorrelationSettings
+from prefixd.correlation.validate import agreement_problems
+from prefixd.correlation.validate import problems as correlation_problems
+from prefixd.domain.inventory import Customer, Inventory
+from prefixd.domain.prefix import Address, Prefix
+from prefixd.domain.problem import Problem as DomainProblem
+from prefixd.engine.settings import Mode
+from prefixd.guardrails.limits import Limits
+from prefixd.guardrails.limits import problems as limit_problems
+from prefixd.notify.settings import (
+    AlertSettings,
+    Destination,
+    Discord,
+    Generic,
+    Opsgenie,
+    PagerDuty,
+    Slack,
+    Teams,
+    Telegram,
+    url_problem,
+)
+from prefixd.policy.playbook import PolicySettings
+from prefixd.policy.playbook import problems as policy_problems
+
+Found = Iterator[tuple[str, Complaint]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What could be built; None where a file or section was beyond use."""
+
+    main: MainFile | None = None
+    limits: Limits | None = None
+    policy: PolicySettings | None = None
+    customers: tuple[Customer, ...] | None = None
+    inventory: Inventory | tuple[DomainProblem, ...] | None = None
+    correlation: CorrelationFile | None = None
+    correlation_home: tuple[str, TreePath] = (CORRELATION_NAME, ())
+    alerting: AlertSettings | None = None
+    alerting_home: tuple[str, TreePath] = (ALERTING_NAME, ())
+
+
+def cross_check(parts: Parts) -> list[tuple[str, Complaint]]:
+    """Every contradiction, with the file it is to be mended in."""
+    found: list[tuple[str, Complaint]] = []
+    if parts.main is not None:
+        found += _main(parts.main)
+    if parts.limits is not None:
+        found += _limits(parts.limits, parts.main)
+    if parts.policy is not None:
+        found += _policy(parts.policy, parts.limits)
+    if isinstance(parts.inventory, tuple):
+        found += ((INVENTORY_NAME, _from_domain(problem)) for problem in parts.inventory)
+    if parts.customers is not None:
+        agreed = parts.correlation.correlation if parts.correlation else CorrelationSettings()
+        found += _customers(parts.customers, agreed.window_s)
+    if parts.policy is not None and isinstance(parts.inventory, Inventory):
+        found += _policy_against_inventory(parts.policy, parts.inventory)
+    if parts.main is not None and isinstance(parts.inventory, Inventory):
+        found += _safelist_against_inventory(parts.main, parts.inventory)
+    if parts.correlation is not None:
+        found += _correlation(parts.correlation, *parts.correlation_home)
+    if parts.alerting is not None:
+        found += _alerting(parts.alerting, *parts.alerting_home)
+    return found
+
+
+def _error(path: str | TreePath, message: str, hint: str | None = None) -> Complaint:
+    steps = parse_path(path) if isinstance(path, str) else path
+    return Complaint(path=steps, message=message, hint=hint)
+
+
+def _warning(path: str | TreePath, message: str, hint: str | None = None) -> Complaint:
+    steps = parse_path(path) if isinstance(path, str) else path
+    return Complaint(path=steps, message=message, hint=hint, severity=Severity.WARNING)
+
+
+def _from_domain(problem: DomainProblem, inside: TreePath = ()) -> Complaint:
+    return Complaint(path=(*inside, *parse_path(problem.field)), message=problem.reason)
+
+
+def _main(main: MainFile) -> Found:
+    found = [*_http(main.http), *_bgp(main.bgp), *_ports(main)]
+    if main.mode is Mode.ENFORCED and main.bgp.live and not main.bgp.peers:
+        found.append(
+            _warning("bgp", "no neighbor is configured: rules go nowhere", "list bgp.neighbors")
+        )
+    yield from ((MAIN_NAME, complaint) for complaint in found)
+
+
+def _http(http: Http) -> Iterator[Complaint]:
+    tls = http.api.tls
+    if http.auth.mode is AuthMode.MTLS:
+        if tls is None:
+            yield _error("http.auth.mode", "mtls needs TLS", "give http.tls")
+        elif tls.ca_path is None:
+            yield _error("http.tls", "mode mtls needs ca_path", "name the file of the CA")
+        if not http.auth.mtls_roles:
+            yield _error(
+                "http.auth.mtls",
+                "no certificate name has a role: nobody could do anything",
+                "list them under http.auth.mtls.roles",
+            )
+    if http.auth.mode is AuthMode.NONE and not _is_loopback(http.api.listen.host):
+        yield _warning(
+            "http.auth.mode",
+            f"none lets everybody who reaches {http.api.listen} do everything",
+            "use bearer or credentials, or listen on 127.0.0.1",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    address = Address.parse(host)
+    if address is None:
+        return host == "localhost"
+    return Prefix(4, 127 << 24, 8).contains(address) or str(address) == "::1"
+
+
+def _bgp(bgp: SpeakerSettings) -> Iterator[Complaint]:
+    neighbors = {f"neighbor {peer.name}": index for index, peer in enumerate(bgp.peers)}
+    ranges = {f"dynamic range {found.name}": index for index, found in enumerate(bgp.dynamic)}
+    for problem in bgp_problems(bgp):
+        path: TreePath = ("bgp",)
+        if problem.where in neighbors:
+            path = ("bgp", "neighbors", neighbors[problem.where])
+        elif problem.where in ranges:
+            path = ("bgp", "dynamic_neighbors", ranges[problem.where])
+        yield _error(path, f"{problem.where}: {problem.text}")
+    for index, peer in enumerate(bgp.peers):
+        if peer.export is None and peer.enabled:
+            yield _warning(
+                ("bgp", "neighbors", index),
+                f"neighbor {peer.name} has no export section and is told nothing",
+                "`export: {}` tells it everything its profile can take",
+            )
+
+
+def _ports(main: MainFile) -> Iterator[Complaint]:
+    api = main.http.api.listen
+    if main.bgp.live and any(entry.port == api.port for entry in main.bgp.listen):
+        yield _error("http.listen", f"port {api.port} is also in bgp.listen", "choose another")
+
+
+def _limits(limits: Limits, main: MainFile | None) -> Found:
+    for problem in limit_problems(limits):
+        complaint = _from_domain(problem)
+        in_timers = complaint.path[-1:] in {("min_ttl_seconds",), ("max_ttl_seconds",)}
+        if main is not None and in_timers and str(complaint.path[-1]) not in _given(main):
+            complaint = _error(("timers", complaint.path[-1]), complaint.message)
+        yield MAIN_NAME, complaint
+    if main is None:
+        return
+    default = main.timers.get("default_ttl_s", PolicySettings().default_ttl_s)
+    if isinstance(default, int) and not limits.min_ttl_s <= default <= limits.max_ttl_s:
+        yield (
+            MAIN_NAME,
+            _error(
+                "timers.default_ttl_seconds",
+                f"{default} is outside the guardrail's {limits.min_ttl_s}..{limits.max_ttl_s}",
+            ),
+        )
+
+
+def _given(main: MainFile) -> set[str]:
+    """Which TTL bounds the guardrails section names itself."""
+    names = {"min_ttl_s": "min_ttl_seconds", "max_ttl_s": "max_ttl_seconds"}
+    return {name for field, name in names.items() if field in main.guardrails}
+
+
+def _policy(policy: PolicySettings, limits: Limits | None) -> Found:
+    bounds = None if limits is None else (limits.min_ttl_s, limits.max_ttl_s)
+    for problem in policy_problems(policy, bounds):
+        home = MAIN_NAME if problem.field.startswith("escalation") else PLAYBOOKS_NAME
+        yield home, _from_domain(problem)
+
+
+def _customers(customers: Iterable[Customer], window_s: int) -> Found:
+    for index, customer in enumerate(customers):
+        if customer.correlation is not None:
+            for problem in agreement_problems(customer.correlation, window_s):
+                yield INVENTORY_NAME, _from_domain(problem, ("customers", index, "correlation"))
+
+
+def _policy_against_inventory(policy: PolicySettings, inventory: Inventory) -> Found:
+    services = {
+        service.service_id for customer in inventory.customers for service in customer.services
+    }
+    tags = {tag for customer in inventory.customers for tag in customer.tags}
+    for index, playbook in enumerate(policy.playbooks):
+        path = ("playbooks", index, "match")
+        match = playbook.match
+        unknown = [
+            *(("customers", name) for name in match.customer_ids if not inventory.customer(name)),
+            *(("services", name) for name in match.service_ids if name not in services),
+            *(("tags", name) for name in match.tags if name not in tags),
+        ]
+        for key, name in unknown:
+            yield (
+                PLAYBOOKS_NAME,
+                _warning((*path, key), f"{name!r} is not in the inventory: never matches"),
+            )
+
+
+def _safelist_against_inventory(main: MainFile, inventory: Inventory) -> Found:
+    for index, prefix in enumerate(main.safelist["prefixes"]):
+        covered = next(
+            (
+                (customer, own)
+                for customer in inventory.customers
+                for own in customer.prefixes
+                if prefix.covers(own)
+            ),
+            None,
+        )
+        if covered is not None:
+            customer, own = covered
+            yield (
+                MAIN_NAME,
+                _warning(
+                    ("safelist", "prefixes", index),
+                    f"covers {own} of customer {customer.customer_id!r}: nothing there is ever "
+                    "mitigated",
+                ),
+            )
+
+
+def _correlation(file: CorrelationFile, name: str, inside: TreePath) -> Found:
+    for problem in correlation_problems(file.correlation):
+        yield name, _from_domain(problem, inside)
+
+
+def _alerting(alerting: AlertSettings, name: str, inside: TreePath) -> Found:
+    first: dict[str, int] = {}
+    for index, destination in enumerate(alerting.destinations):
+        path = (*inside, "destinations", index)
+        earlier = first.setdefault(destination.id, index)
+        if earlier != index:
+            message = f"{destination.id!r} is also the id of destinations[{earlier}]"
+            yield name, _error((*path, "id"), message)
+        for key, url in _urls(destination):
+            reason = url_problem(url, alerting.allow_private)
+            if reason is not None:
+                where = f"destination {destination.id} ({destination.type})"
+                yield name, _error((*path, key), f"{where}: {key} {reason}")
+
+
+def _urls(destination: Destination) -> Iterator[tuple[str, str]]:
+    match destination.target:
+        case Slack(webhook_url=url) | Discord(webhook_url=url) | Teams(webhook_url=url):
+            yield "webhook_url", url
+        case PagerDuty(events_url=url):
+            yield "events_url", url
+        case Generic(url=url):
+            yield "url", url
+        case Telegram() | Opsgenie():
+            return
