@@ -46,8 +46,7 @@ def waiting(case: Case) -> GroupState:
 
 def holding(case: Case) -> GroupState:
     """A group that still keeps a live rule goes on doing so, whatever else it may not do."""
-    keeps = any(case.is_ours(mitigation) for mitigation in case.live)
-    return GroupState.MITIGATING if keeps else GroupState.HELD
+    return GroupState.MITIGATING if case.keeps_something else GroupState.HELD
 
 
 def scope_taken(blocking: Mitigation) -> Refusal:

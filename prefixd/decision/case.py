@@ -48,6 +48,11 @@ class Case:
         """Whether somebody reported something, or only time went by."""
         return self.trigger.kind in _BRINGS_NEWS
 
+    @property
+    def keeps_something(self) -> bool:
+        """Whether a live rule is there because of this group."""
+        return any(self.is_ours(mitigation) for mitigation in self.live)
+
     def is_ours(self, mitigation: Mitigation) -> bool:
         """Whether this group made or already keeps the mitigation."""
         return (

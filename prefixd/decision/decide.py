@@ -25,6 +25,7 @@ wider ports), the next best is tried, down to keeping what there is; the record 
 from dataclasses import replace
 
 from prefixd.correlation.clear import advance, due_at
+from prefixd.correlation.window import close
 from prefixd.decision.answer import Answer, held_back, unknown, waiting
 from prefixd.decision.case import Case, open_case
 from prefixd.decision.create import create
@@ -93,6 +94,11 @@ def _answer(case: Case) -> Answer:
     if group.state is GroupState.CLEARING:
         sentence = "the attack is reported over; the hold before the withdrawal runs"
         return Answer(plan=Nothing("clearing", sentence), state=group.state)
+    if _has_run_out(case):
+        return Answer(
+            plan=Nothing("ended", "nothing is in force and nothing new was reported"),
+            state=GroupState.CLOSED,
+        )
     if case.facts.mitigations is None:
         return held_back(case, unknown("mitigations_unknown", "which mitigations are live"))
     if not case.standing.firing:
@@ -114,6 +120,17 @@ def _answer(case: Case) -> Answer:
     return create(case, case.playbook, first)
 
 
+def _has_run_out(case: Case) -> bool:
+    """Its mitigations have ended by their time or by hand, and its window passed in silence."""
+    return (
+        case.group.state is GroupState.MITIGATING
+        and not case.brings_news
+        and case.facts.mitigations is not None
+        and not case.keeps_something
+        and case.now_us >= case.group.expires_at_us
+    )
+
+
 def _nobody_reports(case: Case) -> Answer:
     if case.group.state is GroupState.MITIGATING:
         sentence = "no source reports it at the moment; what is in force stays until its time"
@@ -124,6 +141,8 @@ def _nobody_reports(case: Case) -> Answer:
 def _decision(case: Case, answer: Answer) -> Decision:
     group = _next_group(case, answer)
     looks = [due_at(group, case.rules.correlation), answer.look_us]
+    if group.state is GroupState.MITIGATING and not case.keeps_something:
+        looks.append(group.expires_at_us)
     if answer.escalation is not None and answer.escalation.in_s is not None:
         looks.append(case.now_us + max(1, answer.escalation.in_s) * SECOND_US)
     service, playbook, asked = case.owner.service, case.playbook, answer.wanted
@@ -160,6 +179,8 @@ def _next_group(case: Case, answer: Answer) -> Group:
     hold = answer.plan.reason if isinstance(answer.plan, Hold) else None
     if answer.state is GroupState.MITIGATING:
         hold = None
+    if answer.state is GroupState.CLOSED:
+        return close(group, CloseReason.ENDED, case.now_us)
     return replace(
         group,
         state=answer.state,

@@ -23,6 +23,7 @@ from prefixd.decision.decision import (
     Revise,
     Wait,
 )
+from prefixd.domain.ids import MitigationId
 from prefixd.domain.rule import Rule, action_kind, format_action, format_match
 from prefixd.guardrails.checks import Refusal
 from prefixd.policy.relation import Relation
@@ -128,13 +129,18 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def record(decision: Decision) -> str:
-    """The whole explanation as canonical JSON text."""
-    return _encode(as_json(decision))
+def record_text(decision: Decision, mitigation_id: MitigationId | None = None) -> str:
+    """The whole explanation as canonical JSON text.
+
+    `mitigation_id` is the id given to what the plan creates; other plans name theirs.
+    """
+    return _encode(as_json(decision, mitigation_id))
 
 
-def as_json(decision: Decision) -> dict[str, Json]:
-    group = decision.group
+def as_json(decision: Decision, mitigation_id: MitigationId | None = None) -> dict[str, Json]:
+    group, plan = decision.group, decision.plan
+    if isinstance(plan, Extend | Escalate | Revise):
+        mitigation_id = plan.mitigation_id
     return {
         "at_us": decision.at_us,
         "pop": decision.pop,
@@ -160,7 +166,8 @@ def as_json(decision: Decision) -> dict[str, Json]:
             "fullest_peer": decision.counts.fullest_peer,
         },
         "policy": _policy(decision),
-        "plan": _plan(decision.plan),
+        "plan": _plan(plan),
+        "mitigation_id": mitigation_id,
         "not_done": [_refusal(refusal) for refusal in decision.not_done],
         "shadowed": [each.mitigation_id for each in decision.shadowed],
         "group_state": group.state.value,

@@ -41,15 +41,21 @@ Ports: TypeAlias = tuple[PortRange, ...]
 ANY_PORT: Final[Ports] = ()
 
 
-def port_ranges(ports: Iterable[int]) -> Ports:
-    """Single ports as canonical ranges: sorted, merged, port 0 and impossible numbers left out."""
-    ranges: list[PortRange] = []
-    for port in sorted({port for port in ports if 0 < port <= MAX_PORT}):
-        if ranges and ranges[-1].high == port - 1:
-            ranges[-1] = PortRange(ranges[-1].low, port)
+def merge_ranges(ranges: Iterable[PortRange]) -> Ports:
+    """Ranges in canonical form: sorted, and joined where they overlap or touch."""
+    merged: list[PortRange] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1].high + 1:
+            if high > merged[-1].high:
+                merged[-1] = PortRange(merged[-1].low, high)
         else:
-            ranges.append(PortRange(port, port))
-    return tuple(ranges)
+            merged.append(PortRange(low, high))
+    return tuple(merged)
+
+
+def port_ranges(ports: Iterable[int]) -> Ports:
+    """Single ports in canonical form; port 0 and impossible numbers are left out."""
+    return merge_ranges(PortRange(port, port) for port in ports if 0 < port <= MAX_PORT)
 
 
 class Fragment(StrEnum):

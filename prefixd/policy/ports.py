@@ -22,7 +22,7 @@ the service's ports. Where that used to leave nothing and then matched everythin
 from dataclasses import dataclass
 from typing import Final
 
-from prefixd.domain.rule import ANY_PORT, MAX_PORT, PortRange, Ports
+from prefixd.domain.rule import ANY_PORT, MAX_PORT, PortRange, Ports, merge_ranges
 from prefixd.policy.playbook import PortMode
 
 ALL_PORTS: Final[Ports] = (PortRange(0, MAX_PORT),)
@@ -83,12 +83,4 @@ def intersect(left: Ports, right: Ports) -> Ports:
 
 def union(left: Ports, right: Ports) -> Ports:
     """What either has, in canonical form; with "every port" on either side it is every port."""
-    if not left or not right:
-        return ANY_PORT
-    merged: list[PortRange] = []
-    for low, high in sorted((*left, *right)):
-        if merged and low <= merged[-1].high + 1:
-            merged[-1] = PortRange(merged[-1].low, max(merged[-1].high, high))
-        else:
-            merged.append(PortRange(low, high))
-    return tuple(merged)
+    return merge_ranges((*left, *right)) if left and right else ANY_PORT
