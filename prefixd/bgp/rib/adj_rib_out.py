@@ -1,0 +1,197 @@
+"""What has been told, what has yet to be told, and the step from one to the other.
+
+A table of what the other side holds, an outbox of keys that may differ from what it should hold,
+and `next_chunk`, which looks up the wish for some of them, packs the differences and moves the
+table along. The table changes when a chunk is handed out; if the connection dies, the table dies
+with it and the next session starts from nothing.
+
+Withdrawals stand first in a chunk and a limit is checked against the table as it will be, so that a
+peer never holds more than its budget, not even between two messages.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from prefixd.bgp.rib.attributes import AttributeEncoder
+from prefixd.bgp.rib.outbox import Outbox
+from prefixd.bgp.rib.route import Key
+from prefixd.bgp.rib.terms import Pacing
+from prefixd.bgp.rib.treatment import Treatment
+from prefixd.bgp.wire.iana import Family
+from prefixd.bgp.wire.packing import pack_announcements, pack_withdrawals
+
+_MOST_KEYS: Final = 2500
+_MOST_OCTETS: Final = 48_000
+_MESSAGE_OVERHEAD: Final = 160
+
+Table = dict[Family, dict[bytes, Treatment]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Whole messages for one write, and what they change."""
+
+    seq: int
+    octets: bytes
+    messages: int
+    announced: int = 0
+    withdrawn: int = 0
+    before: tuple[tuple[Key, Treatment | None], ...] = ()
+    """What the table said of each key until now."""
+    revision: int = 0
+    """Every change up to this one was considered when the chunk was made."""
+
+
+class Wish(Protocol):
+    """What the table should be."""
+
+    def desired(self, key: Key) -> Treatment | None: ...
+    def room(self, table: Table, afi: int) -> int:
+        """How many more routes of this family the peer can take."""
+        ...
+
+
+class AdjRibOut:
+    __slots__ = ("outbox", "recent", "table")
+
+    def __init__(self, pacing: Pacing) -> None:
+        self.table: Table = {}
+        self.outbox = Outbox(pacing)
+        self.recent: dict[Key, int] = {}
+        """The chunk that last told a key, until it is known to have been read."""
+
+    def told(self, key: Key) -> Treatment | None:
+        return self.table.get(key.family, {}).get(key.nlri)
+
+    def count(self, family: Family) -> int:
+        return len(self.table.get(family, {}))
+
+    def next_chunk(
+        self,
+        wish: Wish,
+        encoder: AttributeEncoder,
+        *,
+        now: float,
+        seq: Callable[[], int],
+        max_message: int,
+        revision: int,
+    ) -> Chunk | None:
+        """The next messages, if it is time and anything differs."""
+        while (at := self.outbox.ready_at(now)) is not None and at <= now:
+            taken = self.outbox.take(now, _MOST_KEYS)
+            plan = self._plan(taken, wish, revision, now)
+            if plan:
+                return self._pack(plan, encoder, seq(), max_message, revision)
+            if plan.postponed or not taken:
+                return None  # only what has no room yet; a withdrawal will make some
+        return None
+
+    def _plan(
+        self, taken: Sequence[tuple[Key, bool]], wish: Wish, revision: int, now: float
+    ) -> "_Plan":
+        plan = _Plan()
+        later: list[tuple[Key, Treatment]] = []
+        size = 0
+        for place, (key, force) in enumerate(taken):
+            family, nlri = key
+            wanted = wish.desired(key)
+            held = self.table.get(family, _EMPTY).get(nlri)
+            if wanted is held and not (force and wanted is not None):
+                continue
+            if wanted is None:
+                plan.withdraw(key)
+            elif held is None:
+                later.append((key, wanted))
+            else:
+                plan.announce(key, wanted)
+            size += len(nlri)
+            if size + len(plan.groups) * _MESSAGE_OVERHEAD > _MOST_OCTETS:
+                self._put_back(taken[place + 1 :], revision, now)
+                break
+        room: dict[int, int] = {}
+        for family, keys in plan.withdrawals.items():
+            room[family.afi] = self._room(room, wish, family.afi) + len(keys)
+        for key, wanted in later:
+            afi = key.family.afi
+            left = self._room(room, wish, afi)
+            if left <= 0:
+                plan.postponed.append((key, False))
+                continue
+            room[afi] = left - 1
+            plan.announce(key, wanted)
+        self._put_back(plan.postponed, revision, now)
+        return plan
+
+    def _room(self, known: dict[int, int], wish: Wish, afi: int) -> int:
+        if afi not in known:
+            known[afi] = wish.room(self.table, afi)
+        return known[afi]
+
+    def _put_back(self, keys: Iterable[tuple[Key, bool]], revision: int, now: float) -> None:
+        for key, force in keys:
+            if force:
+                self.outbox.mark_bulk((key,), force=True)
+            else:
+                self.outbox.mark((key,), revision, now)
+
+    def _pack(
+        self, plan: "_Plan", encoder: AttributeEncoder, seq: int, max_message: int, revision: int
+    ) -> Chunk:
+        messages: list[bytes] = []
+        before: list[tuple[Key, Treatment | None]] = []
+        withdrawn = announced = 0
+        for family, keys in plan.withdrawals.items():
+            table = self.table[family]
+            before += [(key, table.pop(key.nlri)) for key in keys]
+            nlri = [key.nlri for key in keys]
+            messages += pack_withdrawals(nlri, family=family, max_message=max_message)
+            withdrawn += len(keys)
+        for (family, _), (treatment, keys) in plan.groups.items():
+            table = self.table.setdefault(family, {})
+            attributes = encoder.encode(family, treatment)
+            nlri = [key.nlri for key in keys]
+            messages += pack_announcements(
+                nlri,
+                family=family,
+                attributes=attributes.octets,
+                next_hop=attributes.next_hop,
+                max_message=max_message,
+            )
+            before += [(key, table.get(key.nlri)) for key in keys]
+            table.update(dict.fromkeys(nlri, treatment))
+            announced += len(keys)
+        for key, _ in before:
+            self.recent[key] = seq
+        return Chunk(
+            seq=seq,
+            octets=b"".join(messages),
+            messages=len(messages),
+            announced=announced,
+            withdrawn=withdrawn,
+            before=tuple(before),
+            revision=revision,
+        )
+
+
+_EMPTY: Final[dict[bytes, Treatment]] = {}
+
+
+class _Plan:
+    """Keys sorted into what to withdraw and what to announce with which treatment."""
+
+    __slots__ = ("groups", "postponed", "withdrawals")
+
+    def __init__(self) -> None:
+        self.withdrawals: dict[Family, list[Key]] = {}
+        self.groups: dict[tuple[Family, int], tuple[Treatment, list[Key]]] = {}
+        self.postponed: list[tuple[Key, bool]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.withdrawals or self.groups)
+
+    def withdraw(self, key: Key) -> None:
+        self.withdrawals.setdefault(key.family, []).append(key)
+
+    def announce(self, key: Key, treatment: Treatment) -> None:
+        self.groups.setdefault((key.family, id(treatment)), (treatment, []))[1].append(key)

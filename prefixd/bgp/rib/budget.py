@@ -1,0 +1,74 @@
+"""Never more rules than the box can take: who is let in when not all fit.
+
+Exceeding a router's own prefix limit costs the session and with it every mitigation, so our limit
+lies below it and is kept at every instant. Higher priority goes first, then age; a part of the
+room is kept for people, because an attack that fills the table must not lock the operator out. A
+rule that is pushed out comes back by itself when there is room.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from prefixd.bgp.rib.profile import Profile
+from prefixd.bgp.rib.route import Key
+from prefixd.bgp.rib.terms import Budget
+from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Routes by family and together; None: as many as there are."""
+
+    v4: int | None
+    v6: int | None
+    total: int | None
+    reserve: float
+
+    def of(self, afi: int) -> int | None:
+        return self.v4 if afi == AFI_IPV4 else self.v6
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    key: Key
+    priority: int
+    since_us: int
+    manual: bool
+    weight: int
+    """How many rules it becomes: all parts of a split are let in, or none."""
+
+
+def limits_of(budget: Budget, profile: Profile) -> Limits:
+    def smaller(configured: int | None, of_profile: int | None) -> int | None:
+        return of_profile if configured is None else configured
+
+    return Limits(
+        smaller(budget.rules_v4, profile.budget_v4),
+        smaller(budget.rules_v6, profile.budget_v6),
+        smaller(budget.rules_total, profile.budget_total),
+        min(max(budget.reserved_for_manual, 0.0), 1.0),
+    )
+
+
+def squeezed_out(candidates: Iterable[Candidate], limits: Limits) -> set[Key]:
+    """The keys that find no room."""
+    out: set[Key] = set()
+    used = {AFI_IPV4: 0, AFI_IPV6: 0}
+    ordered = sorted(candidates, key=lambda c: (-c.priority, not c.manual, c.since_us, c.key))
+    for candidate in ordered:
+        afi = candidate.key.family.afi
+        own = _available(limits.of(afi), limits.reserve, manual=candidate.manual)
+        together = _available(limits.total, limits.reserve, manual=candidate.manual)
+        if (own is not None and used[afi] + candidate.weight > own) or (
+            together is not None and sum(used.values()) + candidate.weight > together
+        ):
+            out.add(candidate.key)
+        else:
+            used[afi] += candidate.weight
+    return out
+
+
+def _available(limit: int | None, reserve: float, *, manual: bool) -> int | None:
+    if limit is None or manual:
+        return limit
+    return limit - int(limit * reserve)

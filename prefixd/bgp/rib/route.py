@@ -1,0 +1,79 @@
+"""One route that somebody wants on the wire, and the key under which BGP knows it.
+
+The key is the family and the NLRI octets, length included, exactly as they travel. They are table
+key, withdrawal and wire form at once, so nothing is ever re-encoded and no two identities can
+drift apart. BGP has room for one route per key; who else wanted the key is the Loc-RIB's business.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from prefixd.bgp.rib.treatment import Treatment, strictness
+from prefixd.bgp.wire.flowspec import FlowSpecRule, decode_rule, encode_nlri, encode_rule
+from prefixd.bgp.wire.flowspec_canonical import canonical
+from prefixd.bgp.wire.flowspec_text import format_rule
+from prefixd.bgp.wire.iana import Family, Safi
+from prefixd.bgp.wire.prefix import Prefix, encode_prefix
+
+
+class Key(NamedTuple):
+    family: Family
+    nlri: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    route_id: str
+    """Whose it is: the mitigation's id."""
+    family: Family
+    nlri: bytes
+    treatment: Treatment
+    priority: int = 0
+    owner: str = ""
+    manual: bool = False
+    """Asked for by a person; may use the reserve of a peer's budget."""
+    expires_at_us: int = 0
+    """0: never by itself."""
+    since_us: int = 0
+    """When it was first wanted; older ones keep their place when a budget is short."""
+    peers: frozenset[str] | None = None
+    """Names or tags of the only peers that shall have it; None: all."""
+
+    @property
+    def key(self) -> Key:
+        return Key(self.family, self.nlri)
+
+
+def nlri_of(rule: FlowSpecRule) -> bytes:
+    """The canonical NLRI of a rule; WireError when it has none or no packet could match."""
+    return encode_nlri(encode_rule(canonical(rule)))
+
+
+def is_flowspec(family: Family) -> bool:
+    return family.safi == Safi.FLOWSPEC
+
+
+def rule_of(family: Family, nlri: bytes) -> FlowSpecRule:
+    """The rule behind the octets of a FlowSpec NLRI that we encoded ourselves."""
+    return decode_rule(nlri[2:] if nlri[0] >= 0xF0 else nlri[1:], family)
+
+
+def prefix_of(family: Family, nlri: bytes) -> Prefix:
+    return Prefix(family.afi, nlri[0], nlri[1:])
+
+
+def host_nlri(prefix: Prefix) -> bytes:
+    return encode_prefix(prefix)
+
+
+def describe(family: Family, nlri: bytes) -> str:
+    """For people: the rule's text, or the prefix."""
+    if is_flowspec(family):
+        return format_rule(rule_of(family, nlri))
+    return str(prefix_of(family, nlri))
+
+
+def precedence(route: Route) -> tuple[int, int, float, int, str]:
+    """Smallest wins a key that several want: priority, then strictness, then the newest."""
+    rank, rate = strictness(route.treatment)
+    return (-route.priority, rank, rate, -route.since_us, route.route_id)
