@@ -1,0 +1,154 @@
+"""The configuration in force, with its secrets starred; changing parts of it; loading it anew.
+
+A change is validated whole, written to its file atomically (the old one kept as `.bak`) and then
+taken over like any reload. `If-Match` with the version that was read refuses to overwrite somebody
+else's change.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from prefixd.api.page import format_time
+from prefixd.api.problem import ApiError
+from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.domain.actor import Actor, Permission
+from prefixd.engine.answers import ReloadAnswer
+
+View = Mapping[str, Any]
+
+
+class ConfigRejectedError(Exception):
+    """The new text is wrong; nothing changed. One line per problem."""
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("; ".join(errors))
+        self.errors = tuple(errors)
+
+
+class StaleVersionError(Exception):
+    """Somebody changed the part since it was read."""
+
+
+class ConfigFiles(Protocol):
+    """What the routes below ask of whoever owns the files."""
+
+    def view(self, part: str) -> View:
+        """`settings`, `inventory`, `playbooks`, `correlation` or `alerting`, redacted."""
+        ...
+
+    def version(self, part: str) -> str: ...
+
+    async def put(self, part: str, value: object, if_match: str | None, actor: Actor) -> None:
+        """Raises ConfigRejectedError or StaleVersionError."""
+        ...
+
+    async def reload(self, actor: Actor) -> ReloadAnswer:
+        """Raises ConfigRejectedError."""
+        ...
+
+
+class Reloaded(msgspec.Struct):
+    reloaded: list[str]
+    timestamp: str
+    restart_needed: list[str]
+
+
+class ConfigRoutes:
+    def __init__(self, files: ConfigFiles) -> None:
+        self._files = files
+
+    async def settings(self, _call: Call[None, NoQuery]) -> Reply:
+        return self._shown("settings")
+
+    async def inventory(self, _call: Call[None, NoQuery]) -> Reply:
+        return self._shown("inventory")
+
+    async def playbooks(self, _call: Call[None, NoQuery]) -> Reply:
+        return self._shown("playbooks")
+
+    async def correlation(self, _call: Call[None, NoQuery]) -> Reply:
+        return self._shown("correlation")
+
+    async def alerting(self, _call: Call[None, NoQuery]) -> Reply:
+        return self._shown("alerting")
+
+    async def put_playbooks(self, call: Call[Any, NoQuery]) -> Reply:
+        return await self._put("playbooks", call)
+
+    async def put_correlation(self, call: Call[Any, NoQuery]) -> Reply:
+        return await self._put("correlation", call)
+
+    async def put_alerting(self, call: Call[Any, NoQuery]) -> Reply:
+        return await self._put("alerting", call)
+
+    async def reload(self, call: Call[None, NoQuery]) -> Reply:
+        try:
+            answer = await self._files.reload(call.actor)
+        except ConfigRejectedError as error:
+            raise _rejected(error) from error
+        timestamp = format_time(answer.loaded_at_us)
+        return Reply(Reloaded(list(answer.changed), timestamp, list(answer.restarts)))
+
+    def _shown(self, part: str) -> Reply:
+        etag = f'"{self._files.version(part)}"'
+        return Reply(self._files.view(part), etag=etag)
+
+    async def _put(self, part: str, call: Call[Any, NoQuery]) -> Reply:
+        given = call.request.headers.get("If-Match")
+        if_match = None if given in {None, "*"} else str(given).strip('"')
+        try:
+            await self._files.put(part, call.body, if_match, call.actor)
+        except ConfigRejectedError as error:
+            raise _rejected(error) from error
+        except StaleVersionError as error:
+            message = f"{part} changed since you read it; read it again"
+            raise ApiError(412, "stale_version", message) from error
+        return self._shown(part)
+
+    def routes(self) -> Sequence[Route]:
+        reads = {
+            "settings": self.settings,
+            "inventory": self.inventory,
+            "playbooks": self.playbooks,
+            "correlation": self.correlation,
+            "alerting": self.alerting,
+        }
+        writes = {
+            "playbooks": self.put_playbooks,
+            "correlation": self.put_correlation,
+            "alerting": self.put_alerting,
+        }
+        shown = dict[str, Any]
+        return (
+            *(
+                Route(
+                    method="GET", path=f"/v1/config/{part}", handle=handle,
+                    summary=f"The {part} in force, secrets starred", tag="configuration",
+                    replies={200: shown, 304: None},
+                )
+                for part, handle in reads.items()
+            ),
+            *(
+                Route(
+                    method="PUT", path=f"/v1/config/{part}", handle=handle,
+                    summary=f"Replace the {part}", tag="configuration",
+                    permission=Permission.CONFIGURE, body=dict[str, Any],
+                    replies={200: shown, 304: None}, errors=("bad_config", "stale_version"),
+                    description="`If-Match` with the ETag that was read prevents overwriting.",
+                )
+                for part, handle in writes.items()
+            ),
+            Route(
+                method="POST", path="/v1/config/reload", handle=self.reload,
+                summary="Load the files anew", tag="configuration",
+                permission=Permission.CONFIGURE, replies={200: Reloaded}, errors=("bad_config",),
+            ),
+        )  # fmt: skip
+
+
+def _rejected(error: ConfigRejectedError) -> ApiError:
+    count = len(error.errors)
+    message = f"{count} problem{'s' if count != 1 else ''}: {error.errors[0]}"
+    return ApiError(400, "bad_config", message, errors=error.errors)
