@@ -1,0 +1,192 @@
+"""Accounts on a real database in memory: logins, roles, tokens, and what ends when."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import pytest
+
+from prefixd.auth.accounts import Accounts, LoggedIn, LoginRefused, TokenRequest
+from prefixd.auth.settings import AuthMode, AuthSettings
+from prefixd.domain.actor import SYSTEM, Actor, ActorKind, Permission, Role, operator
+from prefixd.domain.page import AuditFilter, PageRequest
+from prefixd.domain.prefix import Prefix
+from prefixd.errors import Conflict
+from prefixd.store.settings import StoreSettings
+from prefixd.store.store import Store, open_store
+from tests.kit.clock import FakeClock
+
+ADMIN = operator("root", Role.ADMIN)
+PASSWORD = "correct horse battery"
+
+
+@asynccontextmanager
+async def accounts(clock: FakeClock) -> AsyncIterator[tuple[Accounts, Store]]:
+    numbers = count(1)
+    settings = StoreSettings(connection_string="sqlite::memory:")
+    async with await open_store(settings, clock, pop="test1", instance="one") as store:
+        service = Accounts(
+            store,
+            AuthSettings(mode=AuthMode.CREDENTIALS),
+            clock,
+            lambda: f"00000000-0000-7000-8000-{next(numbers):012d}",
+            "test1",
+        )
+        yield service, store
+
+
+async def signed_in(service: Accounts, name: str = "alice", role: Role = Role.OPERATOR) -> str:
+    await service.create_operator(name, PASSWORD, role, ADMIN)
+    answer = await service.login(name, PASSWORD, "192.0.2.9")
+    assert isinstance(answer, LoggedIn)
+    return answer.cookie
+
+
+async def test_a_login_opens_a_session_that_knows_its_role() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        cookie = await signed_in(service)
+        actor = await service.session_actor(cookie)
+        assert actor is not None
+        assert (actor.name, actor.role) == ("alice", Role.OPERATOR)
+        assert await service.session_actor(cookie + "x") is None
+
+
+async def test_a_session_slides_while_used_and_ends_when_idle() -> None:
+    clock = FakeClock()
+    async with accounts(clock) as (service, _):
+        cookie = await signed_in(service)
+        for _ in range(3):
+            clock.advance(6 * 86_400)
+            assert await service.session_actor(cookie) is not None
+        clock.advance(7 * 86_400 + 1)
+        assert await service.session_actor(cookie) is None
+
+
+async def test_a_new_password_ends_every_session_of_its_owner() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        cookie = await signed_in(service)
+        (alice,) = await service.operators()
+        await service.set_password(alice.operator_id, "another password", ADMIN)
+        assert await service.session_actor(cookie) is None
+        assert isinstance(await service.login("alice", PASSWORD, "192.0.2.9"), LoginRefused)
+        assert isinstance(await service.login("alice", "another password", "a"), LoggedIn)
+
+
+async def test_logout_ends_the_session_at_once() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        cookie = await signed_in(service)
+        actor = await service.session_actor(cookie)
+        assert actor is not None
+        await service.logout(cookie, actor)
+        assert await service.session_actor(cookie) is None
+
+
+async def test_failed_logins_close_the_door_by_name_and_open_it_again() -> None:
+    clock = FakeClock()
+    async with accounts(clock) as (service, _):
+        await service.create_operator("alice", PASSWORD, Role.VIEWER, ADMIN)
+        for _ in range(5):
+            assert await service.login("alice", "wrong", "192.0.2.9") == LoginRefused()
+        answer = await service.login("alice", PASSWORD, "192.0.2.10")
+        assert isinstance(answer, LoginRefused)
+        assert answer.wait_s == pytest.approx(60)
+        clock.advance(60.1)
+        assert isinstance(await service.login("alice", PASSWORD, "192.0.2.10"), LoggedIn)
+
+
+async def test_one_address_guessing_many_names_is_stopped() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        for number in range(20):
+            assert await service.login(f"user{number}", "x", "192.0.2.9") == LoginRefused()
+        stopped = await service.login("another", "x", "192.0.2.9")
+        assert isinstance(stopped, LoginRefused)
+        assert stopped.wait_s > 0
+        assert await service.login("another", "x", "192.0.2.77") == LoginRefused()
+
+
+async def test_the_last_admin_stays() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        admin = await service.create_operator("root", PASSWORD, Role.ADMIN, SYSTEM)
+        with pytest.raises(Conflict):
+            await service.delete_operator(admin.operator_id, SYSTEM)
+        with pytest.raises(Conflict):
+            await service.set_role(admin.operator_id, Role.VIEWER, SYSTEM)
+        await service.create_operator("second", PASSWORD, Role.ADMIN, SYSTEM)
+        await service.delete_operator(admin.operator_id, SYSTEM)
+        assert [found.username for found in await service.operators()] == ["second"]
+
+
+async def test_a_removed_operator_is_out_at_once() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        cookie = await signed_in(service)
+        told: list[str] = []
+        service.on_revoked(lambda: told.append("revoked"))
+        (alice,) = await service.operators()
+        await service.delete_operator(alice.operator_id, ADMIN)
+        assert await service.session_actor(cookie) is None
+        assert told == ["revoked"]
+
+
+def a_request(**fields: object) -> TokenRequest:
+    values: dict[str, object] = {"name": "fnm", "permissions": frozenset({Permission.INGEST})}
+    return TokenRequest(**{**values, **fields})  # type: ignore[arg-type]  # because: test knobs
+
+
+async def test_an_ingest_token_is_a_detector_that_can_do_nothing_else() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        request = a_request(sources=frozenset({"fastnetmon"}))
+        _, fresh = await service.create_token(request, ADMIN)
+        actor = await service.token_actor(fresh.text, "192.0.2.9")
+        assert actor is not None
+        assert actor.kind is ActorKind.DETECTOR
+        assert actor.permissions == {Permission.INGEST}
+        assert actor.may_speak_for("fastnetmon")
+        assert not actor.may_speak_for("kentik")
+        assert await service.token_actor(fresh.text + "x", "192.0.2.9") is None
+
+
+async def test_a_token_works_only_from_its_networks_and_until_its_time() -> None:
+    clock = FakeClock()
+    network = Prefix.parse("192.0.2.0/24")
+    assert network is not None
+    async with accounts(clock) as (service, _):
+        expires = clock.now_us() + 60_000_000
+        request = a_request(networks=(network,), expires_at_us=expires)
+        _, fresh = await service.create_token(request, ADMIN)
+        assert await service.token_actor(fresh.text, "192.0.2.9") is not None
+        assert await service.token_actor(fresh.text, "198.51.100.1") is None
+        assert await service.token_actor(fresh.text, "local") is None
+        clock.advance(61)
+        assert await service.token_actor(fresh.text, "192.0.2.9") is None
+
+
+async def test_a_revoked_token_is_refused_at_once() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        made, fresh = await service.create_token(a_request(), ADMIN)
+        assert await service.token_actor(fresh.text, "a") is not None
+        await service.revoke_token(made.token_id, ADMIN)
+        assert await service.token_actor(fresh.text, "a") is None
+        with pytest.raises(Conflict):
+            await service.revoke_token(made.token_id, ADMIN)
+
+
+async def test_nobody_makes_a_token_that_may_more_than_its_maker() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        maker: Actor = operator("bob", Role.OPERATOR)
+        with pytest.raises(Conflict, match="permissions"):
+            await service.create_token(
+                a_request(permissions=frozenset({Permission.OPERATORS})), maker
+            )
+
+
+async def test_every_act_leaves_an_audit_row_and_no_secret() -> None:
+    async with accounts(FakeClock()) as (service, store):
+        await signed_in(service)
+        made, fresh = await service.create_token(a_request(), ADMIN)
+        await service.revoke_token(made.token_id, ADMIN)
+        page = await store.audit.page(AuditFilter(), PageRequest(limit=50))
+        actions = [row.entry.action for row in page.items]
+        assert sorted(actions) == ["login", "operator_create", "token_create", "token_revoke"]
+        text = " ".join(row.entry.details for row in page.items)
+        assert PASSWORD not in text
+        assert fresh.text not in text
