@@ -52,8 +52,9 @@ class Connections:
         self._transports: dict[int, Transport] = {}
 
     @property
-    def none_left(self) -> bool:
-        return not self._transports
+    def count(self) -> int:
+        """Open ones and those still saying goodbye."""
+        return len(self._transports)
 
     @property
     def next_deadline(self) -> float | None:

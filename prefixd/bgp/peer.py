@@ -77,7 +77,13 @@ from prefixd.bgp.session_input import (
     Write,
 )
 from prefixd.bgp.settings import Direction, PeerSettings, SpeakerSettings, StopMode
-from prefixd.bgp.sockopt import SocketRefusal, set_user_timeout, transport_status
+from prefixd.bgp.sockopt import (
+    SocketRefusal,
+    host_network,
+    set_md5,
+    set_user_timeout,
+    transport_status,
+)
 from prefixd.bgp.transport import Transport
 from prefixd.bgp.wire.capability import GracefulRestart
 from prefixd.bgp.wire.iana import CeaseSubcode
@@ -154,6 +160,11 @@ class Peer:
             return False
         session = self._established.session
         return session.state is State.ESTABLISHED and not session.outgoing.size
+
+    @property
+    def handshakes(self) -> int:
+        """Connections that are not established."""
+        return self._connections.count - (self._established is not None)
 
     @property
     def packets(self) -> PacketLog:
@@ -266,6 +277,23 @@ class Peer:
         self._connections.settings = settings
         self._connections.speaker = speaker
 
+    def leave(self, notification: Notification | None, detail: str) -> None:
+        """End for good, at once: another neighbour object takes over."""
+        self._wanted = False
+        self._happen(Stopped(notification, detail))
+        self.retire()
+
+    def rekey(self) -> None:
+        """Put the configured MD5 key on the live connection; the peer must do the same within its
+        retransmissions."""
+        key = self.settings.md5
+        if key is None or self._established is None:
+            return
+        try:
+            set_md5(self._established.sock, host_network(self.settings.address), key)
+        except SocketRefusal as error:
+            self.history.last_error = str(error)
+
     def retire(self) -> None:
         """Let `run()` end once every connection has said goodbye."""
         self._retiring = True
@@ -287,7 +315,7 @@ class Peer:
             self._happen(Started())
         self._wake.set()
         try:
-            while not (self._retiring and self._connections.none_left and self._stopping is None):
+            while not (self._retiring and not self._connections.count and self._stopping is None):
                 await self._wake.wait()
                 self._wake.clear()
                 self._turn(self._clock.monotonic())
