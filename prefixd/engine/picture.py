@@ -12,17 +12,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from prefixd.domain.actor import SYSTEM
 from prefixd.domain.group import Group
 from prefixd.domain.ids import GroupId, MitigationId
-from prefixd.domain.mitigation import Mitigation
+from prefixd.domain.mitigation import Mitigation, Status
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.record import CorroborationRecord, SignalRecord
+from prefixd.domain.record import CorroborationRecord
+from prefixd.engine.episodes import EpisodeKey, Known
+from prefixd.guardrails.facts import Withdrawal
 
 MINUTE_US = 60_000_000
 NOBODY = ""
-
-EpisodeKey = tuple[str, str]
-"""(source, external_id)"""
 
 
 @dataclass(slots=True)
@@ -37,13 +37,13 @@ class Picture:
     def __init__(self, episode_limit: int) -> None:
         self.mitigations: dict[MitigationId, Mitigation] = {}
         self.groups: dict[GroupId, Group] = {}
-        self.episodes: dict[EpisodeKey, SignalRecord] = {}
+        self.episodes: dict[EpisodeKey, Known] = {}
         self.corroborations: dict[EpisodeKey, CorroborationRecord] = {}
         self.elsewhere = Elsewhere()
         self.revision = 0
         """Grows with every change of a mitigation; equal numbers, equal lists."""
-        self.episodes_complete_since_us = 0
-        """Every episode seen at or after this is in memory; older ones may be in the store only."""
+        self.looks: dict[GroupId, int] = {}
+        """When time alone may next change what is decided about a group."""
         self._by_victim: dict[Prefix, dict[MitigationId, None]] = {}
         self._by_scope: dict[str, MitigationId] = {}
         self._by_customer: dict[str, int] = {}
@@ -52,7 +52,7 @@ class Picture:
         self._reserved: dict[str, int] = {}
         self._reserved_total = 0
         self._new: deque[int] = deque()
-        self._withdrawn: dict[str, int] = {}
+        self._withdrawals: dict[Prefix, list[Withdrawal]] = {}
         self._episode_limit = episode_limit
 
     # mitigations
@@ -66,8 +66,8 @@ class Picture:
         if not mitigation.is_live:
             if old is not None:
                 self._unlink(old)
-            if mitigation.withdrawn_at_us is not None:
-                self._withdrawn[mitigation.scope_hash] = mitigation.withdrawn_at_us
+            if mitigation.status is Status.WITHDRAWN and mitigation.ended_by != SYSTEM.name:
+                self._remember_withdrawal(mitigation)
         elif old is None:
             self._link(mitigation)
             self._new.append(mitigation.created_at_us)
@@ -141,13 +141,28 @@ class Picture:
             self._new.popleft()
         return len(self._new) + self._reserved_total
 
-    def withdrawn_at(self, scope_hash: str) -> int | None:
-        return self._withdrawn.get(scope_hash)
+    def withdrawals_of(self, victim: Prefix) -> tuple[Withdrawal, ...]:
+        """What people took back for this victim, oldest first. What detectors and timers ended is
+        not among them: an attack that begins again is not a rule somebody did not want."""
+        return tuple(self._withdrawals.get(victim, ()))
 
     def forget_withdrawals_before(self, before_us: int) -> None:
-        self._withdrawn = {
-            scope: at_us for scope, at_us in self._withdrawn.items() if at_us >= before_us
-        }
+        for victim, withdrawals in list(self._withdrawals.items()):
+            recent = [item for item in withdrawals if item.at_us >= before_us]
+            if recent:
+                self._withdrawals[victim] = recent
+            else:
+                del self._withdrawals[victim]
+
+    def _remember_withdrawal(self, mitigation: Mitigation) -> None:
+        self._withdrawals.setdefault(mitigation.victim, []).append(
+            Withdrawal(
+                victim=mitigation.victim,
+                vector=mitigation.vector,
+                scope_hash=mitigation.scope_hash,
+                at_us=mitigation.withdrawn_at_us or mitigation.updated_at_us,
+            )
+        )
 
     def reserve(self, mitigation: Mitigation) -> None:
         self._reserved_scopes.add(mitigation.scope_hash)
@@ -174,6 +189,7 @@ class Picture:
             self.groups[group.group_id] = group
         elif old is not None:
             del self.groups[group.group_id]
+            self.looks.pop(group.group_id, None)
             same_victim = self._groups_of[group.victim]
             del same_victim[group.group_id]
             if not same_victim:
@@ -185,24 +201,21 @@ class Picture:
 
     # episodes
 
-    def put_episode(self, record: SignalRecord) -> None:
-        key = (record.signal.source, record.signal.external_id)
+    def put_episode(self, known: Known) -> None:
         # Taken out first so that the dictionary stays in the order of last report.
-        self.episodes.pop(key, None)
-        self.episodes[key] = record
+        self.episodes.pop(known.key, None)
+        self.episodes[known.key] = known
         if len(self.episodes) > self._episode_limit:
-            self._drop_oldest_episode()
+            del self.episodes[next(iter(self.episodes))]
 
     def forget_episodes_before(self, before_us: int) -> None:
         while self.episodes:
             oldest = next(iter(self.episodes.values()))
-            if oldest.last_seen_us >= before_us:
-                break
-            self._drop_oldest_episode()
+            if oldest.episode.last_seen_us >= before_us:
+                return
+            del self.episodes[oldest.key]
 
-    def _drop_oldest_episode(self) -> None:
-        key = next(iter(self.episodes))
-        dropped = self.episodes.pop(key)
-        self.episodes_complete_since_us = max(
-            self.episodes_complete_since_us, dropped.last_seen_us + 1
-        )
+    def forget_corroborations_before(self, now_us: int) -> None:
+        for key, record in list(self.corroborations.items()):
+            if record.corroboration.expires_at_us <= now_us:
+                del self.corroborations[key]

@@ -24,7 +24,8 @@ from prefixd.domain.record import (
     QuotaLimits,
     SignalRecord,
 )
-from prefixd.engine.picture import EpisodeKey, Picture
+from prefixd.engine.episodes import EpisodeKey, Known
+from prefixd.engine.picture import Picture
 from prefixd.engine.ports import Transaction
 from prefixd.engine.snapshot import Snapshot
 
@@ -52,7 +53,7 @@ class _Row:
 class Turn:
     snapshot: Snapshot
     picture: Picture
-    victim: Prefix
+    victim: Prefix | None
     now_us: int
     new_id: Callable[[], str]
     groups: dict[GroupId, Group] = field(default_factory=dict)
@@ -62,7 +63,8 @@ class Turn:
     decisions: list[DecisionRecord] = field(default_factory=list)
     audits: list[AuditEntry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
-    _episodes: dict[EpisodeKey, SignalRecord] = field(default_factory=dict)
+    episodes: dict[EpisodeKey, Known] = field(default_factory=dict)
+    looks: dict[GroupId, int | None] = field(default_factory=dict)
     _new_signals: set[SignalId] = field(default_factory=set)
     _group_rows: dict[GroupId, int] = field(default_factory=dict)
     _rows: dict[MitigationId, _Row] = field(default_factory=dict)
@@ -71,6 +73,8 @@ class Turn:
     # what is, seen through what shall be
 
     def live_groups(self) -> tuple[Group, ...]:
+        if self.victim is None:
+            return ()
         known = [
             self.groups.get(group.group_id, group) for group in self.picture.groups_of(self.victim)
         ]
@@ -82,6 +86,8 @@ class Turn:
         return self.groups.get(group_id) or self.picture.groups.get(group_id)
 
     def live_mitigations(self) -> tuple[Mitigation, ...]:
+        if self.victim is None:
+            return ()
         known = [
             self.mitigations.get(row.mitigation_id, row)
             for row in self.picture.of_victim(self.victim)
@@ -93,14 +99,14 @@ class Turn:
     def mitigation(self, mitigation_id: MitigationId) -> Mitigation | None:
         return self.mitigations.get(mitigation_id) or self.picture.mitigations.get(mitigation_id)
 
-    def episode(self, key: EpisodeKey) -> SignalRecord | None:
-        return self._episodes.get(key) or self.picture.episodes.get(key)
+    def episode(self, key: EpisodeKey) -> Known | None:
+        return self.episodes.get(key) or self.picture.episodes.get(key)
 
     # what shall be
 
     def save_group(self, group: Group) -> None:
         known = self.group(group.group_id)
-        if known is group:
+        if known == group:
             return
         if group.group_id not in self._group_rows:
             self._group_rows[group.group_id] = 0 if known is None else known.version
@@ -140,7 +146,13 @@ class Turn:
         if new:
             self._new_signals.add(record.signal_id)
         self.signals[record.signal_id] = record
-        self._episodes[(record.signal.source, record.signal.external_id)] = record
+
+    def is_new_signal(self, signal_id: SignalId) -> bool:
+        return signal_id in self._new_signals
+
+    def look_at(self, group_id: GroupId, at_us: int | None) -> None:
+        """When time alone may change the answer for this group; None: never."""
+        self.looks[group_id] = at_us
 
     def audit(
         self,
@@ -199,26 +211,38 @@ class Turn:
             tx.groups.insert(group)
 
     def _write_mitigations(self, tx: Transaction) -> None:
-        beginnings: list[tuple[Mitigation, QuotaLimits]] = []
+        # Again endings, then moves, then beginnings: each may need the scope the one before left.
+        moves: list[Mitigation] = []
+        beginnings: list[Mitigation] = []
         for identity, mitigation in self.mitigations.items():
             row = self._rows[identity]
             if row.seen_version == 0:
-                beginnings.append((mitigation, row.limits))
+                beginnings.append(mitigation)
             elif row.acknowledged_only:
                 tx.mitigations.acknowledge(mitigation)
+            elif mitigation.is_live:
+                moves.append(mitigation)
             else:
                 tx.mitigations.update(mitigation, row.seen_version)
-        for mitigation, limits in beginnings:
-            tx.mitigations.insert(mitigation, limits)
+        for mitigation in moves:
+            tx.mitigations.update(mitigation, self._rows[mitigation.mitigation_id].seen_version)
+        for mitigation in beginnings:
+            tx.mitigations.insert(mitigation, self._rows[mitigation.mitigation_id].limits)
 
     def enter(self) -> None:
         """Committed: what was wished is now so."""
-        for signal in self.signals.values():
-            self.picture.put_episode(signal)
+        for known in self.episodes.values():
+            self.picture.put_episode(known)
         for group in self.groups.values():
             self.picture.put_group(group)
+        for group_id, at_us in self.looks.items():
+            if at_us is None or group_id not in self.picture.groups:
+                self.picture.looks.pop(group_id, None)
+            else:
+                self.picture.looks[group_id] = at_us
         for mitigation in self.mitigations.values():
-            self.picture.put(mitigation)
+            if mitigation.pop == self.snapshot.pop:
+                self.picture.put(mitigation)
         for corroboration in self.corroborations:
             value = corroboration.corroboration
             self.picture.corroborations[(value.source, value.external_id)] = corroboration

@@ -11,12 +11,15 @@ so that whoever asked can be told `queued`; it keeps its place.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from prefixd.engine.answers import Busy
+
+log = logging.getLogger(__name__)
 
 J = TypeVar("J")
 
@@ -47,6 +50,7 @@ class Workers(Generic[J]):
         turn_limit: int,
         patience_s: float,
         overdue: Callable[[J], None],
+        abandon: Callable[[J, BaseException], None],
     ) -> None:
         self._take_turn = take_turn
         self._line_limit = line_limit
@@ -54,6 +58,7 @@ class Workers(Generic[J]):
         self._turn_limit = turn_limit
         self._patience_s = patience_s
         self._overdue = overdue
+        self._abandon = abandon
         self._lines: dict[Hashable, _Line[J]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting = 0
@@ -82,7 +87,7 @@ class Workers(Generic[J]):
             self._waiting += 1
             task = asyncio.get_running_loop().create_task(self._work(key, line))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._ended)
             return
         line.waiting.append(place)
         self._waiting += 1
@@ -108,6 +113,7 @@ class Workers(Generic[J]):
             raise Busy("too many signals are waiting for this victim")
 
     async def _work(self, key: Hashable, line: _Line[J]) -> None:
+        places: list[Place[J]] = []
         try:
             while line.waiting:
                 count = min(len(line.waiting), self._turn_limit)
@@ -116,11 +122,19 @@ class Workers(Generic[J]):
                 for place in places:
                     place.started = True
                 await self._take_turn(key, [place.job for place in places])
-        finally:
-            # Reached with jobs left only when a turn broke or was cancelled: the engine is
-            # stopping or wrong, and the callers of those jobs are released by their own timeout.
+        except BaseException as error:
+            # Cancelled while stopping, or wrong: whoever waits in this line must not wait for ever.
             self._waiting -= len(line.waiting)
+            for place in (*places, *line.waiting):
+                self._abandon(place.job, error)
+            raise
+        finally:
             del self._lines[key]
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a turn failed; its jobs were answered so", exc_info=error)
 
     def _expect(self, place: Place[J]) -> None:
         loop = asyncio.get_running_loop()

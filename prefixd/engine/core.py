@@ -1,0 +1,289 @@
+"""The engine's one way of changing anything: ask the verbs, save the turn, then let it show.
+
+Whatever happens to a victim, by a signal, a hand, a timer or another instance, is a *verb*: a plain
+function over a `Turn`, run in the victim's line. Deciding is synchronous, so between reading the
+picture and reserving what the decision takes nobody else runs: that is the gate, and it needs no
+lock. Then the unit is saved; then it enters the picture; then effects; then those who asked get
+their answers. When the database says that a row had moved on (another instance, a commit whose
+answer was lost) the picture is refreshed from the store and the verbs are asked again.
+
+When the store is away nothing new is taken and nothing that stands is touched.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from prefixd.domain.group import GroupState
+from prefixd.domain.mitigation import LIVE, Mitigation
+from prefixd.domain.news import StoreLost, StoreRestored
+from prefixd.domain.page import PAGE_MAX, GroupFilter, MitigationFilter, PageRequest
+from prefixd.domain.prefix import Prefix
+from prefixd.domain.signal import SignalKind
+from prefixd.engine.answers import Busy
+from prefixd.engine.bus import Bus
+from prefixd.engine.due import Due, DueTimes, Key
+from prefixd.engine.effects import Effects
+from prefixd.engine.episodes import known_from
+from prefixd.engine.picture import Picture
+from prefixd.engine.ports import Announcer, Notifier, Store
+from prefixd.engine.snapshot import Snapshot
+from prefixd.engine.steady import SteadyTime
+from prefixd.engine.turn import Turn
+from prefixd.engine.worker import Workers
+from prefixd.errors import Conflict, StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+"""How often a turn is asked again after a conflict before its callers are told to come back."""
+
+
+@dataclass(slots=True, eq=False)
+class Job(Generic[T]):
+    """A verb and whoever waits for its answer."""
+
+    verb: Callable[[Turn], T]
+    answer: "asyncio.Future[T]"
+    overdue: Callable[[], None] | None = None
+
+    def resolve(self, value: T) -> None:
+        if not self.answer.done():
+            self.answer.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            # A timer's verb has nobody waiting; its failure was logged where it happened.
+            self.answer.exception()
+
+
+AnyJob = Job[object]
+EVERYBODY = "no victim"
+"""The line of what concerns no single victim."""
+
+
+class Core:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        announcer: Announcer,
+        notifier: Notifier,
+        time: SteadyTime,
+        snapshot: Snapshot,
+        new_id: Callable[[], str],
+    ) -> None:
+        settings = snapshot.settings
+        self.store = store
+        self.announcer = announcer
+        self.time = time
+        self.snapshot = snapshot
+        self.new_id = new_id
+        self.picture = Picture(settings.episode_memory_limit)
+        self.bus = Bus(settings.subscriber_queue_limit)
+        self.effects = Effects(announcer, notifier, self.bus, snapshot.pop)
+        self.store_problem: str | None = None
+        self.suspect = False
+        """Something may be in the store that is not in the picture: compare before trusting."""
+        self.next_moment_us: Callable[[Key], int | None] = _nothing_due
+        self.fire: Callable[[Key], None] = _ignore
+        self.due = DueTimes(time, lambda key: self.next_moment_us(key), lambda key: self.fire(key))
+        self.workers: Workers[AnyJob] = Workers(
+            self._take_turn,
+            line_limit=settings.victim_queue_limit,
+            total_limit=settings.total_queue_limit,
+            turn_limit=settings.victim_batch_limit,
+            patience_s=settings.answer_wait_s,
+            overdue=_overdue,
+            abandon=_abandon,
+        )
+
+    # asking
+
+    def ask(
+        self,
+        victim: Prefix | None,
+        verb: Callable[[Turn], T],
+        *,
+        patient: bool = True,
+        overdue: Callable[[], None] | None = None,
+    ) -> "asyncio.Future[T]":
+        """Put a verb in its victim's line. The future holds its answer once that is durable, or
+        StoreUnavailable, or Busy. Raises Busy at once when the line is full."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        job: Job[T] = Job(verb, answer, overdue)
+        self.workers.submit(EVERYBODY if victim is None else victim, job, patient=patient)  # type: ignore[arg-type]  # because a line holds jobs of every answer type and never looks at the answer
+        return answer
+
+    def begin(self, victim: Prefix | None) -> Turn:
+        return Turn(
+            snapshot=self.snapshot,
+            picture=self.picture,
+            victim=victim,
+            now_us=self.time.now_us(),
+            new_id=self.new_id,
+        )
+
+    # a turn
+
+    async def _take_turn(self, key: Hashable, jobs: list[AnyJob]) -> None:
+        victim = key if isinstance(key, Prefix) else None
+        for _ in range(ATTEMPTS):
+            turn = self.begin(victim)
+            try:
+                answers = await self._attempt(turn, jobs)
+            except Conflict as conflict:
+                log.info("a row had moved on, reading again", extra={"conflict": str(conflict)})
+                try:
+                    await self.refresh(turn, conflict)
+                except StoreUnavailable as error:
+                    self._fail(jobs, error)
+                    return
+            except StoreUnavailable as error:
+                self._fail(jobs, error)
+                return
+            else:
+                self.settle(turn)
+                for job, answer in zip(jobs, answers, strict=True):
+                    job.resolve(answer)
+                return
+        log.warning("a row kept moving, giving up for now", extra={"victim": str(victim)})
+        for job in jobs:
+            job.fail(Busy("the row is being changed elsewhere"))
+
+    async def _attempt(self, turn: Turn, jobs: list[AnyJob]) -> list[object]:
+        try:
+            answers = [job.verb(turn) for job in jobs]
+            if not turn.is_empty:
+                async with self.store.transaction() as tx:
+                    turn.write(tx)
+                if self.store_problem is not None:
+                    self.regain_store()
+            return answers
+        finally:
+            turn.release()
+
+    def settle(self, turn: Turn) -> None:
+        """The unit is durable: it enters the picture, its moments the heap, and it shows."""
+        turn.enter()
+        for mitigation_id in turn.mitigations:
+            self.schedule((Due.MITIGATION, mitigation_id))
+        for group_id in {**turn.groups, **turn.looks}:
+            self.schedule((Due.GROUP, group_id))
+        self.effects.apply(turn.mitigations.values(), turn.news)
+
+    def schedule(self, key: Key) -> None:
+        moment_us = self.next_moment_us(key)
+        if moment_us is not None:
+            self.due.schedule(key, moment_us)
+
+    def _fail(self, jobs: list[AnyJob], error: StoreUnavailable) -> None:
+        self.lose_store(error)
+        for job in jobs:
+            job.fail(error)
+
+    # the store, when it differs or is away
+
+    async def refresh(self, turn: Turn, conflict: Conflict) -> None:
+        """Read again what a conflict showed to be other than pictured."""
+        if conflict.what == "quota":
+            await self.refresh_elsewhere()
+            return
+        await self._refresh_episodes(turn)
+        await self._refresh_rows(turn)
+
+    async def refresh_elsewhere(self) -> None:
+        """Count the live rows of other POPs, which limits over all POPs include."""
+        live = await self.store.mitigations.live(None)
+        total = 0
+        by_customer: dict[str, int] = {}
+        for row in live.rows:
+            if row.pop != self.snapshot.pop:
+                total += 1
+                if row.customer_id is not None:
+                    by_customer[row.customer_id] = by_customer.get(row.customer_id, 0) + 1
+        self.picture.elsewhere.total = total
+        self.picture.elsewhere.by_customer = by_customer
+
+    async def _refresh_episodes(self, turn: Turn) -> None:
+        for source, external_id in turn.episodes:
+            rows = [
+                row
+                for kind in SignalKind
+                if (row := await self.store.signals.latest(source, external_id, kind)) is not None
+            ]
+            for known in known_from(rows, self.snapshot.pop).values():
+                self.picture.put_episode(known)
+
+    async def _refresh_rows(self, turn: Turn) -> None:
+        """Every live row of the victim, and those of the turn that the picture takes for live."""
+        pop = self.snapshot.pop
+        if turn.victim is not None:
+            everything = PageRequest(limit=PAGE_MAX)
+            statuses = frozenset(status.value for status in LIVE)
+            rows = MitigationFilter(victim=turn.victim, pop=pop, statuses=statuses)
+            for row in (await self.store.mitigations.page(rows, everything)).items:
+                self.adopt(row)
+            states = frozenset(
+                state.value for state in GroupState if state is not GroupState.CLOSED
+            )
+            groups = GroupFilter(victim=turn.victim, pop=pop, states=states)
+            for group in (await self.store.groups.page(groups, everything)).items:
+                self.picture.put_group(group)
+        for mitigation_id in turn.mitigations:
+            if (stored := await self.store.mitigations.get(mitigation_id)) is not None:
+                self.adopt(stored)
+        for group_id in turn.groups:
+            if (held := await self.store.groups.get(group_id)) is not None:
+                self.picture.put_group(held)
+
+    def adopt(self, mitigation: Mitigation) -> bool:
+        """A row as the store has it; whether it differed from the picture. What it means for the
+        wire follows at once."""
+        known = self.picture.mitigations.get(mitigation.mitigation_id)
+        if mitigation.pop != self.snapshot.pop or known == mitigation:
+            return False
+        if known is None and not mitigation.is_live:
+            return False
+        self.picture.put(mitigation)
+        self.schedule((Due.MITIGATION, mitigation.mitigation_id))
+        self.effects.apply([mitigation], [])
+        return True
+
+    def lose_store(self, error: StoreUnavailable) -> None:
+        self.suspect = True
+        if self.store_problem is None:
+            log.error("the store is away: nothing new is taken, rules stay", exc_info=error)
+            self.effects.tell([StoreLost(at_us=self.time.now_us(), text=str(error))])
+        self.store_problem = str(error)
+
+    def regain_store(self) -> None:
+        if self.store_problem is not None:
+            self.store_problem = None
+            log.warning("the store is back")
+            self.effects.tell([StoreRestored(at_us=self.time.now_us())])
+
+
+def _nothing_due(key: Key) -> None:
+    return None
+
+
+def _ignore(key: Key) -> None:
+    return None
+
+
+def _overdue(job: AnyJob) -> None:
+    if job.overdue is not None:
+        job.overdue()
+
+
+def _abandon(job: AnyJob, error: BaseException) -> None:
+    if isinstance(error, asyncio.CancelledError):
+        job.fail(Busy("the service is stopping", retry_after_s=5))
+    else:
+        job.fail(error)
