@@ -40,6 +40,7 @@ def held_back(
 
 
 def waiting(case: Case) -> GroupState:
+    """A group whose victim found an owner at last starts collecting like any other."""
     state = case.group.state
     return state if state in (GroupState.MITIGATING, GroupState.HELD) else GroupState.OPEN
 

@@ -3,7 +3,7 @@
 Gathering is done once and in one place, so that the deciding code reads like the decision itself.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from prefixd.correlation.assess import assess
 from prefixd.correlation.assessment import Assessment, Origin
@@ -11,7 +11,7 @@ from prefixd.correlation.weigh import standing
 from prefixd.decision.decision import Trigger, TriggerKind
 from prefixd.decision.rules import Rules
 from prefixd.domain.agreement import Agreement
-from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group, GroupState
+from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group
 from prefixd.domain.inventory import Owner
 from prefixd.domain.mitigation import ON_THE_WIRE, Mitigation
 from prefixd.domain.rule import port_ranges
@@ -82,7 +82,7 @@ def open_case(
         if mitigation.status in ON_THE_WIRE and mitigation.pop == rules.pop
     )
     return Case(
-        group=_assessed(group, owner, playbook, assessment, rules, now_us),
+        group=group,
         facts=facts,
         rules=rules,
         now_us=now_us,
@@ -130,28 +130,3 @@ def _wishes(playbook: Playbook | None, owner: Owner) -> list[tuple[Origin, Agree
     if owner.customer.correlation is not None:
         wishes.append((Origin.CUSTOMER, owner.customer.correlation))
     return wishes
-
-
-def _assessed(
-    group: Group,
-    owner: Owner,
-    playbook: Playbook | None,
-    assessment: Assessment,
-    rules: Rules,
-    now_us: int,
-) -> Group:
-    met_at_us = group.met_at_us
-    if met_at_us is None and assessment.met:
-        met_at_us = now_us
-    return replace(
-        group,
-        state=GroupState.OPEN if group.state is GroupState.UNOWNED else group.state,
-        met_at_us=met_at_us,
-        confidence=assessment.confidence,
-        source_count=assessment.sources,
-        primary_count=assessment.primary_sources,
-        playbook=None if playbook is None else playbook.name,
-        customer_id=owner.customer.customer_id,
-        service_id=None if owner.service is None else owner.service.service_id,
-        config_version=rules.config_version,
-    )

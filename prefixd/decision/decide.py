@@ -181,9 +181,21 @@ def _next_group(case: Case, answer: Answer) -> Group:
         hold = None
     if answer.state is GroupState.CLOSED:
         return close(group, CloseReason.ENDED, case.now_us)
+    owner, assessment = case.owner, case.assessment
+    met_at_us = group.met_at_us
+    if met_at_us is None and assessment.met:
+        met_at_us = case.now_us
     return replace(
         group,
         state=answer.state,
+        met_at_us=met_at_us,
+        confidence=assessment.confidence,
+        source_count=assessment.sources,
+        primary_count=assessment.primary_sources,
+        playbook=None if case.playbook is None else case.playbook.name,
+        customer_id=owner.customer.customer_id,
+        service_id=None if owner.service is None else owner.service.service_id,
+        config_version=case.rules.config_version,
         hold_reason=hold,
         mitigation_ids=ids,
         trigger_signal_id=group.trigger_signal_id or _trigger_signal(case, answer),

@@ -10,7 +10,7 @@ from prefixd.domain.group import HoldReason
 from prefixd.domain.inventory import Owner
 from prefixd.domain.mitigation import Mitigation, Origin
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.rule import Rule, scope_hash
+from prefixd.domain.rule import Rule
 from prefixd.domain.vector import Vector
 from prefixd.guardrails.checks import Refusal
 from prefixd.guardrails.facts import Facts, Proposal, Purpose
@@ -34,7 +34,6 @@ def creation_of(
         rule=rule,
         victim=victim,
         vector=vector,
-        scope_hash=scope_hash(rule.match),
         customer_id=None if owner is None else owner.customer.customer_id,
         ttl_s=ttl_s,
         now_us=now_us,
@@ -53,7 +52,6 @@ def change_of(
         rule=rule,
         victim=mitigation.victim,
         vector=mitigation.vector,
-        scope_hash=scope_hash(rule.match),
         customer_id=mitigation.customer_id,
         ttl_s=ttl_s,
         now_us=now_us,
@@ -70,7 +68,6 @@ def extension_of(owner: Owner | None, mitigation: Mitigation, ttl_s: int, now_us
         rule=mitigation.rule,
         victim=mitigation.victim,
         vector=mitigation.vector,
-        scope_hash=mitigation.scope_hash,
         customer_id=mitigation.customer_id,
         ttl_s=ttl_s,
         now_us=now_us,

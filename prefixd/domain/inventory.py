@@ -1,25 +1,23 @@
 """Who owns an address: customers, their services and assets, found by longest match.
 
-Built once per load. Every asset and customer prefix becomes an interval on the number line of its
-address family; nested intervals are cut into flat segments, each naming the narrowest owner, and a
-look-up is one bisection. Owners keep a link to the next wider owner, so that a victim which is a
-whole network finds the narrowest owner that covers all of it.
+Built once per load from every customer prefix and every asset; the narrowest owner that covers the
+whole victim wins, wherever it stands in the file.
 
 An address listed twice would have two owners and the answer would depend on the order of a file:
 such an inventory is refused when it is built, with the place of each mistake.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 from prefixd.domain.agreement import Agreement
-from prefixd.domain.prefix import V4, V6, Address, Prefix
+from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.problem import Problem
 from prefixd.domain.rule import MAX_PORT
+from prefixd.domain.segments import Segments
 from prefixd.domain.vector import TCP, UDP
 
 
@@ -76,20 +74,10 @@ class Owner:
     asset: Asset | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    owner: Owner
-    wider: "_Node | None"
-
-
-_EDGE: Final = -1  # before the first address of either family
-_Cut: TypeAlias = Callable[[int, _Node | None], None]
-
-
 class Inventory:
     """Immutable. `build_inventory` makes one; an empty inventory owns nothing."""
 
-    __slots__ = ("_by_id", "_nodes", "_starts", "customers", "prefix_count", "warnings")
+    __slots__ = ("_by_id", "_segments", "customers", "prefix_count", "warnings")
 
     def __init__(
         self,
@@ -103,56 +91,19 @@ class Inventory:
         self._by_id: Mapping[str, Customer] = MappingProxyType(
             {customer.customer_id: customer for customer in customers}
         )
-        self._starts: dict[int, list[int]] = {V4: [_EDGE], V6: [_EDGE]}
-        self._nodes: dict[int, list[_Node | None]] = {V4: [None], V6: [None]}
-        for version in (V4, V6):
-            self._flatten(version, [owners[p] for p in sorted(owners) if p.version == version])
+        self._segments = Segments(owners)
 
     def customer(self, customer_id: str) -> Customer | None:
         return self._by_id.get(customer_id)
 
     def find(self, victim: Prefix) -> Owner | None:
         """The narrowest owner that covers the whole victim, or None."""
-        version, value, length = victim
-        node = self._nodes[version][bisect_right(self._starts[version], value) - 1]
-        while node is not None and node.owner.prefix.length > length:
-            node = node.wider
-        return None if node is None else node.owner
+        node = self._segments.find(victim)
+        return None if node is None else node.value
 
     def space(self, version: int) -> int:
         """How many addresses of a family have an owner, each counted once."""
-        starts, nodes = self._starts[version], self._nodes[version]
-        return sum(
-            following - start
-            for start, following, node in zip(starts, starts[1:], nodes, strict=False)
-            if node is not None
-        )
-
-    def _flatten(self, version: int, owners: list[Owner]) -> None:
-        """Sweep prefixes in address order, widest first; the stack holds those still open."""
-        starts, nodes = self._starts[version], self._nodes[version]
-
-        def cut(at: int, node: _Node | None) -> None:
-            if starts[-1] == at:
-                nodes[-1] = node
-            else:
-                starts.append(at)
-                nodes.append(node)
-
-        stack: list[_Node] = []
-        for owner in owners:
-            self._close(stack, owner.prefix.value, cut)
-            node = _Node(owner, stack[-1] if stack else None)
-            stack.append(node)
-            cut(owner.prefix.value, node)
-        self._close(stack, None, cut)
-
-    @staticmethod
-    def _close(stack: list[_Node], upto: int | None, cut: _Cut) -> None:
-        """End every open prefix that lies wholly before `upto` (None: all of them)."""
-        while stack and (upto is None or stack[-1].owner.prefix.last_value < upto):
-            ended = stack.pop()
-            cut(ended.owner.prefix.last_value + 1, stack[-1] if stack else None)
+        return self._segments.size(version)
 
 
 EMPTY_INVENTORY: Final = Inventory((), {})

@@ -10,9 +10,11 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Final
 
-from prefixd.domain.prefix import Prefix, netmask
+from prefixd.domain.prefix import Prefix
+from prefixd.domain.segments import Segments
 
 
 class EntrySource(StrEnum):
@@ -34,53 +36,48 @@ class SafelistEntry:
         return self.expires_at_us is None or now_us < self.expires_at_us
 
 
+def _first_live(entries: tuple[SafelistEntry, ...], now_us: int) -> SafelistEntry | None:
+    return next((entry for entry in entries if entry.is_live(now_us)), None)
+
+
+def _prefix_of(item: tuple[Prefix, tuple[SafelistEntry, ...]]) -> Prefix:
+    return item[0]
+
+
 class Safelist:
     """An immutable index over entries; build a new one when the entries change."""
 
-    __slots__ = ("_by_prefix", "_lengths", "_sorted", "entries")
+    __slots__ = ("_segments", "_sorted", "entries")
 
     def __init__(self, entries: Iterable[SafelistEntry] = ()) -> None:
         self.entries = tuple(
             sorted(entries, key=lambda entry: (entry.prefix, entry.source, entry.added_at_us))
         )
-        by_prefix: dict[Prefix, list[SafelistEntry]] = {}
+        by_prefix: dict[Prefix, tuple[SafelistEntry, ...]] = {}
         for entry in self.entries:
-            by_prefix.setdefault(entry.prefix, []).append(entry)
-        self._by_prefix = {prefix: tuple(same) for prefix, same in by_prefix.items()}
-        self._sorted = sorted(by_prefix)
-        lengths: dict[int, set[int]] = {}
-        for prefix in by_prefix:
-            lengths.setdefault(prefix.version, set()).add(prefix.length)
-        self._lengths = {
-            version: tuple(sorted(found, reverse=True)) for version, found in lengths.items()
-        }
+            by_prefix[entry.prefix] = (*by_prefix.get(entry.prefix, ()), entry)
+        self._segments = Segments(by_prefix)
+        self._sorted = sorted(by_prefix.items(), key=_prefix_of)
 
     def touched_by(self, prefix: Prefix, now_us: int) -> SafelistEntry | None:
         """The entry a rule for `prefix` would touch: the narrowest around it, else one inside."""
-        version, value, own_length = prefix
-        for length in self._lengths.get(version, ()):
-            if length <= own_length:
-                found = self._by_prefix.get(
-                    Prefix(version, value & netmask(version, length), length)
-                )
-                live = _first_live(found, now_us)
-                if live is not None:
-                    return live
-        if prefix.is_host:
-            return None
-        for inside in self._sorted[bisect_left(self._sorted, prefix) :]:
-            if not prefix.covers(inside):
-                break
-            live = _first_live(self._by_prefix[inside], now_us)
+        node = self._segments.find(prefix)
+        while node is not None:
+            live = _first_live(node.value, now_us)
+            if live is not None:
+                return live
+            node = node.wider
+        return None if prefix.is_host else self._inside(prefix, now_us)
+
+    def _inside(self, prefix: Prefix, now_us: int) -> SafelistEntry | None:
+        first = bisect_left(self._sorted, prefix, key=_prefix_of)
+        for held, entries in islice(self._sorted, first, None):
+            if not prefix.covers(held):
+                return None
+            live = _first_live(entries, now_us)
             if live is not None:
                 return live
         return None
 
 
 EMPTY_SAFELIST: Final = Safelist()
-
-
-def _first_live(entries: tuple[SafelistEntry, ...] | None, now_us: int) -> SafelistEntry | None:
-    if entries is None:
-        return None
-    return next((entry for entry in entries if entry.is_live(now_us)), None)

@@ -21,6 +21,7 @@ from prefixd.domain.rule import (
     Ports,
     drops_everything,
     format_rate,
+    scope_hash,
 )
 from prefixd.guardrails.facts import Facts, Proposal, Purpose
 from prefixd.guardrails.limits import Limits, ProtectedFlow
@@ -57,7 +58,8 @@ def safelisted(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | No
     if facts.safelist is None:
         return _unknown("safelist_unknown", "the safelist")
     match = proposal.rule.match
-    for prefix in (proposal.victim, match.dst, match.src):
+    victim, dst = proposal.victim, match.dst
+    for prefix in (victim, None if dst == victim else dst, match.src):
         if prefix is None:
             continue
         entry = facts.safelist.touched_by(prefix, proposal.now_us)
@@ -250,7 +252,7 @@ def quiet_period(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | 
         return _unknown("withdrawals_unknown", "what was withdrawn lately")
     for withdrawal in facts.withdrawals:
         same_attack = (withdrawal.victim, withdrawal.vector) == (proposal.victim, proposal.vector)
-        if not same_attack and withdrawal.scope_hash != proposal.scope_hash:
+        if not same_attack and withdrawal.scope_hash != scope_hash(proposal.rule.match):
             continue
         age_s = (proposal.now_us - withdrawal.at_us) // 1_000_000
         if age_s < limits.quiet_period_after_withdraw_s:

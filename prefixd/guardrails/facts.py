@@ -67,7 +67,6 @@ class Proposal:
     rule: Rule
     victim: Prefix
     vector: Vector
-    scope_hash: str
     customer_id: str | None
     ttl_s: int
     now_us: int

@@ -8,6 +8,7 @@ source port the replies come from. Ports appear only where the protocol has them
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -137,8 +138,14 @@ def _allowed(service: Service | None, protocol: int | None, mode: PortMode) -> P
     if protocol is None:
         if mode is PortMode.REFERENCE:
             return ANY_PORT  # that reading consults a list only where the vector names a protocol
-        return port_ranges((*service.allowed_ports(UDP), *service.allowed_ports(TCP)))
-    return port_ranges(service.allowed_ports(protocol))
+        return _as_ranges((*service.allowed_ports(UDP), *service.allowed_ports(TCP)))
+    return _as_ranges(service.allowed_ports(protocol))
+
+
+@lru_cache(maxsize=4096)
+def _as_ranges(ports: tuple[int, ...]) -> Ports:
+    """Services list few ports and the same ones: worth remembering on the hottest path."""
+    return port_ranges(ports)
 
 
 def _only_service_ports(playbook: Playbook, found: ServicePortsOnly) -> NotWanted:
