@@ -76,6 +76,13 @@ def _renumbered(*parts: str) -> list[str]:
 
 # --- errors -------------------------------------------------------------------------------------
 
+# Unique indexes an update can run into, as each driver names them, and our word for it.
+_UNIQUE_WORDS = {
+    "mitigations_scope": "scope",
+    "mitigations.scope_hash": "scope",
+    "signal_groups_live": "group",
+    "signal_groups.pop": "group",
+}
 _SQLITE_WORDS = {
     sqlite3.SQLITE_FULL: ("the disk that holds the database is full", 30),
     sqlite3.SQLITE_BUSY: ("the database is locked by another process", 1),
@@ -97,7 +104,7 @@ def from_sqlite(error: sqlite3.Error) -> Exception:
         words, retry_after_s = _SQLITE_WORDS[code & 0xFF]
         return StoreUnavailable(words, retry_after_s)
     if isinstance(error, sqlite3.IntegrityError):
-        return Conflict("constraint", str(error))
+        return _refusal(str(error).removeprefix("UNIQUE constraint failed: ").partition(",")[0])
     if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
         return StoreUnavailable("the database is closed", 1)
     if isinstance(error, sqlite3.DataError | sqlite3.InterfaceError):
@@ -120,10 +127,14 @@ def from_postgres(error: Exception) -> Exception:
         case asyncpg.ReadOnlySQLTransactionError():
             return StoreUnavailable("the database server is read-only (a standby?)", 5)
         case asyncpg.IntegrityConstraintViolationError():
-            return Conflict("constraint", error.constraint_name or "")
+            return _refusal(error.constraint_name or "")
         case asyncpg.DataError():
             return Conflict("value", str(error))
         case asyncpg.PostgresError():
             return StoreUnavailable(f"the database failed: {error}", 5)
         case _:
             return StoreUnavailable("the database server cannot be reached", 2)
+
+
+def _refusal(constraint: str) -> Conflict:
+    return Conflict(_UNIQUE_WORDS.get(constraint, "constraint"), constraint)

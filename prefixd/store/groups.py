@@ -29,7 +29,7 @@ _INSERT: Final = (
     f"INSERT INTO signal_groups ({_COLUMNS}) VALUES ({', '.join('?' * 25)}) ON CONFLICT DO NOTHING"
 )
 _UPDATE: Final = (
-    "UPDATE signal_groups SET vector = ?, state = ?, last_primary_at = ?, window_expires_at = ?,"
+    "UPDATE signal_groups SET group_key = ?, vector = ?, state = ?, last_primary_at = ?, window_expires_at = ?,"
     " met_at = ?, derived_confidence = ?, source_count = ?, primary_count = ?, playbook_name = ?,"
     " hold_reason = ?, clearing_since = ?, close_reason = ?, closed_at = ?, customer_id = ?,"
     " service_id = ?, sources = ?, has_mitigation = ?, details_json = ?, evidence_json = ?,"
@@ -79,9 +79,11 @@ class GroupWrites:
 
     def update(self, group: Group, seen_version: int | None = None) -> None:
         """Conflict("version") unless the stored group is not closed and has the version that was
-        seen, by default one less than the new one."""
+        seen, by default one less than the new one. Conflict("group") when it takes a key that
+        another live group of the victim has."""
         seen = group.version - 1 if seen_version is None else seen_version
         params = (
+            group.key,
             group.vector,
             group.state,
             *_changing(group),
