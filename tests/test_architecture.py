@@ -70,7 +70,7 @@ FLOORS: dict[str, tuple[set[str], str]] = {
     "observability": ({"clock", "errors"}, "stands beside the floors"),
 }  # fmt: skip
 
-COMPOSERS = {"app", "__main__", "daemon"}  # they may import everything; nobody imports them
+COMPOSERS = {"app", "__main__", "commands", "daemon"}  # they may import everything; nobody imports them
 PURE = {"bgp.wire", "bgp.fsm", "bgp.rib", "domain", *RULES, "decision"}
 IMPURE_MODULES = {
     "asyncio": "a pure package does not wait",

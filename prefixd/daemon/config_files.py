@@ -1,0 +1,165 @@
+"""The live configuration: what is in force, loading it anew, changing a part of it.
+
+Load, diff and apply are apart. Loading and planning touch nothing; only `_take_over` swaps, in one
+place, for SIGHUP, the reload call and a change through the API alike. A failure before it leaves
+everything as it was.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from prefixd.api.config import ConfigRejectedError, StaleVersionError
+from prefixd.api.page import format_time
+from prefixd.clock import Clock
+from prefixd.config.assemble import load_config
+from prefixd.config.bundle import (
+    ALERTING_NAME,
+    CORRELATION_NAME,
+    INVENTORY_NAME,
+    PLAYBOOKS_NAME,
+    Config,
+)
+from prefixd.config.diff import ConfigDiff, diff, render_diff
+from prefixd.config.problem import ConfigError, Severity
+from prefixd.config.redact import alerting_view, correlation_view, playbooks_view, settings_view
+from prefixd.config.update import EditConflict, plan_update, save, version_on_disk
+from prefixd.domain.actor import Actor
+from prefixd.domain.inventory import Customer
+from prefixd.engine.answers import ReloadAnswer
+
+log = logging.getLogger(__name__)
+
+FILE_OF_PART = {
+    "playbooks": PLAYBOOKS_NAME,
+    "correlation": CORRELATION_NAME,
+    "alerting": ALERTING_NAME,
+    "inventory": INVENTORY_NAME,
+}
+
+TakeOver = Callable[[Config, Config, ConfigDiff, Actor], Awaitable[ReloadAnswer]]
+
+
+class LiveConfig:
+    """Fits the `ConfigFiles` port of the API."""
+
+    def __init__(
+        self, config: Config, environment: Mapping[str, str], clock: Clock, take_over: TakeOver
+    ) -> None:
+        self.current = config
+        self._environment = environment
+        self._clock = clock
+        self._take_over = take_over
+        self._loaded_at_us = clock.now_us()
+        self._one_at_a_time = asyncio.Lock()
+
+    def version(self, part: str) -> str:
+        name = FILE_OF_PART.get(part)
+        return self.current.version if name is None else version_on_disk(self.current, name)
+
+    def view(self, part: str) -> Mapping[str, Any]:
+        loaded_at = format_time(self._loaded_at_us)
+        match part:
+            case "settings":
+                return {"settings": settings_view(self.current), "loaded_at": loaded_at}
+            case "inventory":
+                return inventory_view(self.current, loaded_at)
+            case "playbooks":
+                tree = playbooks_view(self.current)
+                playbooks = tree.get("playbooks") if isinstance(tree, dict) else None
+                listed = playbooks if isinstance(playbooks, list) else []
+                return {
+                    "playbooks": listed,
+                    "total_playbooks": len(listed),
+                    "loaded_at": loaded_at,
+                }
+            case "correlation":
+                return {"config": correlation_view(self.current), "loaded_at": loaded_at}
+            case _:
+                shown = alerting_view(self.current)
+                return shown if isinstance(shown, dict) else {}
+
+    async def reload(self, actor: Actor) -> ReloadAnswer:
+        async with self._one_at_a_time:
+            directory = self.current.directory
+            try:
+                new = await asyncio.to_thread(self._load, directory)
+            except ConfigError as error:
+                log.error(
+                    "reload refused, the old configuration stays",
+                    extra={"problems": len(error.problems), "first": str(error.problems[0])},
+                )
+                raise ConfigRejectedError(_texts(error)) from error
+            return await self._swap(new, actor)
+
+    async def put(self, part: str, value: Any, if_match: str | None, actor: Actor) -> None:
+        name = FILE_OF_PART[part]
+        async with self._one_at_a_time:
+            body = value.get("config", value) if isinstance(value, dict) else value
+            try:
+                plan = await asyncio.to_thread(
+                    plan_update, self.current, name, body, self._environment
+                )
+                await asyncio.to_thread(save, plan, if_match=if_match)
+            except ConfigError as error:
+                raise ConfigRejectedError(_texts(error)) from error
+            except EditConflict as error:
+                raise StaleVersionError(name) from error
+            except OSError as error:
+                raise ConfigRejectedError(
+                    [f"{name} cannot be written: {error.strerror}"]
+                ) from error
+            await self._swap(plan.config, actor)
+
+    async def _swap(self, new: Config, actor: Actor) -> ReloadAnswer:
+        found = diff(self.current, new)
+        answer = await self._take_over(self.current, new, found, actor)
+        self.current = new
+        self._loaded_at_us = self._clock.now_us()
+        log.info("configuration loaded", extra={"changes": render_diff(found, limit=20)})
+        return answer
+
+    def _load(self, directory: Path) -> Config:
+        return load_config(directory, self._environment, listen=str(self.current.api.listen))
+
+
+def inventory_view(config: Config, loaded_at: str) -> Mapping[str, Any]:
+    customers = [_customer(customer) for customer in config.inventory.customers]
+    services = [service for customer in customers for service in customer["services"]]
+    return {
+        "customers": customers,
+        "total_customers": len(customers),
+        "total_services": len(services),
+        "total_assets": sum(len(service["assets"]) for service in services),
+        "loaded_at": loaded_at,
+    }
+
+
+def _customer(customer: Customer) -> dict[str, Any]:
+    return {
+        "customer_id": customer.customer_id,
+        "name": customer.name,
+        "prefixes": [str(prefix) for prefix in customer.prefixes],
+        "policy_profile": str(customer.profile),
+        "services": [
+            {
+                "service_id": service.service_id,
+                "name": service.name,
+                "assets": [
+                    {"ip": str(asset.address), "role": asset.role, "interface": asset.interface}
+                    for asset in service.assets
+                ],
+                "allowed_ports": {
+                    "udp": list(service.allowed_udp),
+                    "tcp": list(service.allowed_tcp),
+                },
+            }
+            for service in customer.services
+        ],
+    }
+
+
+def _texts(error: ConfigError) -> list[str]:
+    return [str(problem) for problem in error.problems if problem.severity is Severity.ERROR]
