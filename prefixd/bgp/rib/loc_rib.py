@@ -114,7 +114,7 @@ class LocRib:
 
     def expire(self, now_us: int) -> tuple[tuple[str, ...], set[Key]]:
         """Remove what has outlived its end; the ids, and the keys touched."""
-        overdue: list[str] = []
+        overdue: dict[str, None] = {}
         while self._due_seconds and self._due_seconds[0] * _SECOND_US <= now_us:
             second = heapq.heappop(self._due_seconds)
             for route_id in self._due.pop(second):
@@ -122,7 +122,7 @@ class LocRib:
                 if route is None or not route.expires_at_us:
                     continue
                 if route.expires_at_us <= now_us:
-                    overdue.append(route_id)
+                    overdue[route_id] = None
                 else:  # it was extended meanwhile
                     self._remember_end(route)
         return tuple(overdue), self.remove(overdue)

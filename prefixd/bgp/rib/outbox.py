@@ -94,8 +94,9 @@ class Outbox:
             self._refill(now, rate)
             debt = rate
         urgent_room = most if not rate else min(most, int(self._tokens) + debt)
-        taken = [(key, False) for key in islice(self.urgent, max(0, urgent_room))]
-        for key, _ in taken:
+        urgent = list(islice(self.urgent, max(0, urgent_room)))
+        taken = [(key, self.bulk.pop(key, False)) for key in urgent]
+        for key in urgent:
             del self.urgent[key]
         room = most - len(taken)
         if rate:

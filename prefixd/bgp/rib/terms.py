@@ -82,3 +82,13 @@ class Terms:
     """The peer's tags, and its name where a route or a deviation names it."""
     safety: SafetyNet = NO_SAFETY_NET
     quarantined: frozenset[Key] = frozenset()
+
+    def wire_form(self) -> tuple[object, ...]:
+        """What changes the octets of a route that is told anyway."""
+        policy = self.policy
+        told = (
+            ()
+            if policy is None
+            else (policy.communities, policy.large_communities, policy.local_pref, policy.med)
+        )
+        return (self.local_as, self.internal, self.four_octet_as, self.rtbh, told)

@@ -1,0 +1,54 @@
+"""One peer's place among the others: in step with its group, or on its own way.
+
+In step, a member is a position in the group's log. On its own way (a dump, a refresh, too slow) it
+has a table and an outbox of its own, built from state and never from old messages; when both lie
+where the group's lie, it falls in step again.
+"""
+
+from dataclasses import dataclass, field
+
+from prefixd.bgp.rib.adj_rib_out import AdjRibOut, Chunk
+from prefixd.bgp.rib.fence import Fence
+from prefixd.bgp.rib.group import UpdateGroup
+from prefixd.bgp.rib.route import Key
+from prefixd.bgp.wire.iana import Family
+
+
+@dataclass(slots=True, kw_only=True)
+class Member:
+    name: str
+    group: UpdateGroup
+    cursor: int = 0
+    own: AdjRibOut | None = None
+    """None: in step."""
+    before_dump: list[bytes] = field(default_factory=list[bytes])
+    """Messages that must precede the dump: BoRR."""
+    after_dump: list[bytes] = field(default_factory=list[bytes])
+    """Messages that must follow it: End-of-RIB, EoRR."""
+    fences: dict[Family, Fence] = field(default_factory=dict[Family, Fence])
+    seen: dict[Key, int] = field(default_factory=dict[Key, int])
+    """Rules the peer showed us it holds, and when (microseconds)."""
+    written: int = 0
+    """The last chunk handed out."""
+    written_at: float = 0.0
+    announced: int = 0
+    withdrawn: int = 0
+    refresh_allowed_at: dict[Family, float] = field(default_factory=dict[Family, float])
+    refresh_queued: dict[Family, bool] = field(default_factory=dict[Family, bool])
+
+    @property
+    def in_step(self) -> bool:
+        return self.own is None
+
+    def handed(self, chunk: Chunk, now: float) -> Chunk:
+        self.written = max(self.written, chunk.seq)
+        self.written_at = now
+        self.announced += chunk.announced
+        self.withdrawn += chunk.withdrawn
+        for key, _ in chunk.before:
+            self.seen.pop(key, None)
+        return chunk
+
+    @property
+    def table_source(self) -> AdjRibOut:
+        return self.group.out if self.own is None else self.own
