@@ -29,7 +29,8 @@ _INSERT: Final = (
     f"INSERT INTO signal_groups ({_COLUMNS}) VALUES ({', '.join('?' * 25)}) ON CONFLICT DO NOTHING"
 )
 _UPDATE: Final = (
-    "UPDATE signal_groups SET group_key = ?, vector = ?, state = ?, last_primary_at = ?, window_expires_at = ?,"
+    "UPDATE signal_groups SET group_key = ?, vector = ?, state = ?, last_primary_at = ?,"
+    " window_expires_at = ?,"
     " met_at = ?, derived_confidence = ?, source_count = ?, primary_count = ?, playbook_name = ?,"
     " hold_reason = ?, clearing_since = ?, close_reason = ?, closed_at = ?, customer_id = ?,"
     " service_id = ?, sources = ?, has_mitigation = ?, details_json = ?, evidence_json = ?,"

@@ -111,8 +111,10 @@ class Lane:
         if self._path == MEMORY:
             target = MEMORY
         else:
+            if create:
+                _create_private(self._path)
             quoted = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-            target = f"file:{quoted}?mode={'rwc' if create else 'rw'}"
+            target = f"file:{quoted}?mode=rw"
         connection = sqlite3.connect(
             target,
             uri=True,
@@ -145,6 +147,16 @@ class Lane:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _create_private(path: str) -> None:
+    """Password hashes will be in it. SQLite gives its side files the mode of the file."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the database file {path} cannot be opened: {error.strerror}", 5
+        ) from error
 
 
 def _identity(path: str) -> tuple[int, int] | None:
