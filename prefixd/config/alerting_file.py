@@ -19,7 +19,8 @@ from prefixd.config.kinds import (
     set_of,
 )
 from prefixd.config.reader import BAD, Bad, Live, Reader, did_you_mean
-from prefixd.config.schema import Key, OneOf, Section, field_defaults, key, secret_keys
+from prefixd.config.schema import Key, OneOf, Section, field_defaults, key
+from prefixd.config.secret_keys import secret_keys
 from prefixd.config.secrets import STARS
 from prefixd.notify.settings import (
     MAX_URL_LENGTH,

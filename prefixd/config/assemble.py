@@ -6,12 +6,11 @@ as arguments, so that the same directory can be judged for another machine.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from prefixd.api.settings import ApiSettings, TlsSettings
-from prefixd.bgp.settings import PeerSettings, SpeakerSettings, StopMode
+from prefixd.config.adapter_section import resolve_reference
 from prefixd.config.alerting_file import ALERTING
 from prefixd.config.bundle import (
     ALERTING_NAME,
@@ -22,41 +21,35 @@ from prefixd.config.bundle import (
     OPTIONAL_NAMES,
     PLAYBOOKS_NAME,
     Config,
-    Protected,
     SafelistSettings,
 )
 from prefixd.config.check import Parts, cross_check
-from prefixd.config.correlation_file import (
-    CORRELATION,
-    CorrelationFile,
-    resolve_reference,
-    secret_references,
+from prefixd.config.correlation_file import CORRELATION, CorrelationFile, secret_references
+from prefixd.config.derive import (
+    infrastructure_of,
+    limits_of,
+    policy_of,
+    with_absolute_paths,
+    withdrawing,
 )
+from prefixd.config.http_section import LISTEN
 from prefixd.config.inventory_file import INVENTORY
-from prefixd.config.load import Document, document_from_tree, load_file, version_of
-from prefixd.config.main_file import CONNECTION, LISTEN, MAIN, MainFile, log_level
+from prefixd.config.load import Document, load_file, version_of
+from prefixd.config.main_file import CONNECTION, MAIN, MainFile, log_level
 from prefixd.config.playbooks_file import PLAYBOOKS
 from prefixd.config.problem import Complaint, ConfigError, Problem, Severity
 from prefixd.config.reader import Bad, Effective, Reader
 from prefixd.config.schema import Section
 from prefixd.config.secrets import SecretBox, expand
-from prefixd.config.yaml_tree import Tree
 from prefixd.domain.inventory import Inventory, build_inventory
-from prefixd.domain.prefix import Address, Prefix
-from prefixd.domain.rule import PortRange
-from prefixd.domain.vector import TCP, UDP
 from prefixd.engine.settings import EngineSettings
-from prefixd.guardrails.limits import Limits, ProtectedFlow
 from prefixd.notify.settings import AlertSettings
 from prefixd.observability.settings import LogLevel
-from prefixd.policy.playbook import Escalation, Playbook, PolicySettings
 
 T = TypeVar("T")
 
 DATABASE_URL = "DATABASE_URL"
 LOG_LEVEL_VARIABLE = "RUST_LOG"
-BGP_PORTS = (PortRange(179, 179),)
-BFD_PORTS = (PortRange(3784, 3785), PortRange(4784, 4784))
 
 
 def load_config(
@@ -64,15 +57,18 @@ def load_config(
     env: Mapping[str, str],
     *,
     listen: str | None = None,
-    replaced: Mapping[str, Tree] | None = None,
+    documents: Mapping[str, Document] | None = None,
 ) -> Config:
     """Read, check and build everything; raises ConfigError with all problems.
 
-    `listen` overrides http.listen. `replaced` puts a tree in the place of a file, which is how a
-    change that comes through the API is judged before it is written.
+    `listen` overrides http.listen. `documents` stand in for the files, which is how a change that
+    comes through the API is judged before it is written.
     """
     run = _Run(directory, env)
-    run.load(replaced or {})
+    if documents is None:
+        run.load()
+    else:
+        run.documents.update(documents)
     parts = run.read()
     main = _overridden(parts.main, env, listen, run)
     parts = replace(parts, main=main)
@@ -95,15 +91,11 @@ class _Run:
         self.complaints: dict[str, list[Complaint]] = {}
         self.effective: dict[str, Effective] = {}
 
-    def load(self, replaced: Mapping[str, Tree]) -> None:
+    def load(self) -> None:
         if not self.directory.is_dir():
             self.problems.append(_no_directory(self.directory))
             return
         for name in FILE_NAMES:
-            if name in replaced:
-                version = version_of(repr(replaced[name]).encode())
-                self.documents[name] = document_from_tree(name, replaced[name], version)
-                continue
             path = self.directory / name
             if name in OPTIONAL_NAMES and not (path.exists() or path.is_symlink()):
                 continue
@@ -130,8 +122,8 @@ class _Run:
         if main is not None:
             parts = replace(
                 parts,
-                limits=_limits(main),
-                policy=None if playbooks is None else _policy(main, playbooks),
+                limits=limits_of(main),
+                policy=None if playbooks is None else policy_of(main, playbooks),
             )
             parts = _with_fallbacks(parts, main, self.documents)
         return parts
@@ -239,70 +231,6 @@ def _level_of(directives: str) -> LogLevel | None:
     return general
 
 
-def _limits(main: MainFile) -> Limits:
-    """Three sections feed one class; bounds the guardrails do not name are those of the timers."""
-    names = {entry.name for entry in fields(Limits)}
-    merged = {**main.timers, **main.guardrails, **main.quotas}
-    own = {name: value for name, value in merged.items() if name in names}
-    given_flows = own.pop("protected_flows", ())
-    assert isinstance(given_flows, tuple)
-    return Limits(**own, protected_flows=(*given_flows, *_session_flows(main.bgp)))  # type: ignore[arg-type]  # filtered by the fields of Limits
-
-
-def _policy(main: MainFile, playbooks: tuple[Playbook, ...]) -> PolicySettings:
-    escalation = dict(main.escalation)
-    chosen = {"default_ttl_s": main.timers.get("default_ttl_s")}
-    chosen["relaxed_confidence"] = escalation.pop("relaxed_confidence", None)
-    given = {name: value for name, value in chosen.items() if value is not None}
-    return PolicySettings(playbooks=playbooks, escalation=Escalation(**escalation), **given)  # type: ignore[arg-type]  # the tables name exactly these fields
-
-
-def _session_flows(bgp: SpeakerSettings) -> tuple[ProtectedFlow, ...]:
-    """Our BGP sessions and their BFD, towards the router and, where our address is known, back."""
-    flows: list[ProtectedFlow] = []
-    for peer in bgp.peers:
-        ends = [("towards", peer.address), ("from", peer.local_address)]
-        for word, address in ends:
-            prefix = None if address is None else Prefix.parse(str(address))
-            if prefix is None:
-                continue
-            name = f"the session {word} {peer.name}"
-            flows += (
-                ProtectedFlow(name=f"BGP: {name}", dst=prefix, protocol=TCP, dst_ports=BGP_PORTS),
-                ProtectedFlow(name=f"BGP: {name}", dst=prefix, protocol=TCP, src_ports=BGP_PORTS),
-                ProtectedFlow(name=f"BFD: {name}", dst=prefix, protocol=UDP, dst_ports=BFD_PORTS),
-            )
-    return tuple(flows)
-
-
-def _infrastructure(main: MainFile) -> tuple[Protected, ...]:
-    """Routers, our own addresses, and what the file declares."""
-    found = [
-        Protected(prefix, "declared as infrastructure")
-        for prefix in main.safelist["infrastructure"]
-    ]
-    named = [
-        *((str(peer.address), f"router {peer.name}") for peer in main.bgp.peers),
-        *(
-            (str(peer.local_address), f"our address towards {peer.name}")
-            for peer in main.bgp.peers
-            if peer.local_address is not None
-        ),
-        *(
-            (str(entry.address), "our BGP address")
-            for entry in main.bgp.listen
-            if not entry.address.is_unspecified
-        ),
-        (main.http.api.listen.host, "our API address"),
-        (str(main.bgp.router_id), "our router id"),
-    ]
-    for text, reason in named:
-        address = Address.parse(text)
-        if address is not None and address.value != 0:
-            found.append(Protected(address.host(), reason))
-    return tuple(found)
-
-
 def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
     main, policy, inventory = parts.main, parts.policy, parts.inventory
     # Without an error nothing of these can be missing.
@@ -321,16 +249,16 @@ def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
         version=_version(run.documents),
         pop=main.pop,
         mode=main.mode,
-        api=_with_absolute_paths(main.http.api, run.directory),
+        api=with_absolute_paths(main.http.api, run.directory),
         auth=main.http.auth,
-        bgp=main.bgp if preserve else _withdrawing(main.bgp),
+        bgp=main.bgp if preserve else withdrawing(main.bgp),
         limits=parts.limits,
         policy=policy,
         engine=EngineSettings(pop=main.pop, mode=main.mode, **engine),  # type: ignore[arg-type]  # the tables name exactly its fields
         storage=main.storage,
         observability=main.observability,
         safelist=SafelistSettings(
-            prefixes=main.safelist["prefixes"], infrastructure=_infrastructure(main)
+            prefixes=main.safelist["prefixes"], infrastructure=infrastructure_of(main)
         ),
         preserve_announcements=preserve,
         alerting=parts.alerting or AlertSettings(),
@@ -352,29 +280,3 @@ def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
 def _version(documents: Mapping[str, Document]) -> str:
     lines = "".join(f"{name} {documents[name].version}\n" for name in sorted(documents))
     return version_of(lines.encode())
-
-
-def _with_absolute_paths(api: ApiSettings, directory: Path) -> ApiSettings:
-    """Paths in the file start at the configuration directory."""
-    if api.tls is None:
-        return api
-    ca = api.tls.ca_path
-    tls = TlsSettings(
-        cert_path=directory / api.tls.cert_path,
-        key_path=directory / api.tls.key_path,
-        ca_path=None if ca is None else directory / ca,
-    )
-    return replace(api, tls=tls)
-
-
-def _withdrawing(bgp: SpeakerSettings) -> SpeakerSettings:
-    """preserve_announcements: false withdraws on exit, unless a neighbor says otherwise."""
-
-    def changed(peer: PeerSettings) -> PeerSettings:
-        return replace(peer, stop_mode=peer.stop_mode or StopMode.WITHDRAW)
-
-    return replace(
-        bgp,
-        peers=tuple(changed(peer) for peer in bgp.peers),
-        dynamic=tuple(replace(found, template=changed(found.template)) for found in bgp.dynamic),
-    )

@@ -8,7 +8,7 @@ bad section does not hide the mistakes of the others.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefixd.auth.settings import AuthMode
 from prefixd.bgp.settings import SpeakerSettings
@@ -21,7 +21,8 @@ from prefixd.config.bundle import (
     PLAYBOOKS_NAME,
 )
 from prefixd.config.correlation_file import CorrelationFile
-from prefixd.config.main_file import Http, MainFile
+from prefixd.config.http_section import Http
+from prefixd.config.main_file import MainFile
 from prefixd.config.problem import Complaint, Severity, TreePath, parse_path
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.correlation.validate import agreement_problems
@@ -46,6 +47,7 @@ from prefixd.notify.settings import (
 )
 from prefixd.policy.playbook import PolicySettings
 from prefixd.policy.playbook import problems as policy_problems
+from prefixd.signals.webhook_compile import compile_adapter
 
 Found = Iterator[tuple[str, Complaint]]
 
@@ -76,6 +78,8 @@ def cross_check(parts: Parts) -> list[tuple[str, Complaint]]:
         found += _policy(parts.policy, parts.limits)
     if isinstance(parts.inventory, tuple):
         found += ((INVENTORY_NAME, _from_domain(problem)) for problem in parts.inventory)
+    if isinstance(parts.inventory, Inventory):
+        found += ((INVENTORY_NAME, _as_warning(odd)) for odd in parts.inventory.warnings)
     if parts.customers is not None:
         agreed = parts.correlation.correlation if parts.correlation else CorrelationSettings()
         found += _customers(parts.customers, agreed.window_s)
@@ -102,6 +106,10 @@ def _warning(path: str | TreePath, message: str, hint: str | None = None) -> Com
 
 def _from_domain(problem: DomainProblem, inside: TreePath = ()) -> Complaint:
     return Complaint(path=(*inside, *parse_path(problem.field)), message=problem.reason)
+
+
+def _as_warning(problem: DomainProblem) -> Complaint:
+    return replace(_from_domain(problem), severity=Severity.WARNING)
 
 
 def _main(main: MainFile) -> Found:
@@ -252,6 +260,23 @@ def _safelist_against_inventory(main: MainFile, inventory: Inventory) -> Found:
 def _correlation(file: CorrelationFile, name: str, inside: TreePath) -> Found:
     for problem in correlation_problems(file.correlation):
         yield name, _from_domain(problem, inside)
+    for index, adapter in enumerate(file.signals.webhooks):
+        compiled = compile_adapter(adapter)
+        if isinstance(compiled, tuple):
+            path = (*inside, "webhook_adapters", index)
+            yield from ((name, _from_domain(problem, path)) for problem in compiled)
+    yield from ((name, complaint) for complaint in _names(file, inside))
+
+
+def _names(file: CorrelationFile, inside: TreePath) -> Iterator[Complaint]:
+    """Adapters, sensors and built-in sources share one set of source names."""
+    adapters = {adapter.name for adapter in file.signals.webhooks}
+    for index, sensor in enumerate(file.signals.deception):
+        path = (*inside, "sensors", "deception", index)
+        if sensor.name in adapters or sensor.name in file.correlation.sources:
+            yield _error((*path, "name"), f"{sensor.name!r} is also the name of another source")
+        if sensor.enabled and not (sensor.webhook_secret_refs or sensor.file_path):
+            yield _error(path, "has no input", "give it secrets for its webhook, or file_path")
 
 
 def _alerting(alerting: AlertSettings, name: str, inside: TreePath) -> Found:

@@ -1,0 +1,106 @@
+"""Settings that no section builds alone: put together from several, or derived from others.
+
+Limits come from three sections and from the sessions that no rule may cut; the safelist's
+infrastructure from every address that is a router's or ours.
+"""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+from prefixd.api.settings import ApiSettings, TlsSettings
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings, StopMode
+from prefixd.config.bundle import (
+    Protected,
+)
+from prefixd.config.main_file import MainFile
+from prefixd.domain.prefix import V4, Address, Prefix
+from prefixd.guardrails.limits import Limits, ProtectedFlow
+from prefixd.guardrails.protection import session_flows
+from prefixd.policy.playbook import Escalation, Playbook, PolicySettings
+
+LOOPBACK = Prefix(V4, 127 << 24, 8)
+
+
+def limits_of(main: MainFile) -> Limits:
+    """Three sections feed one class; bounds the guardrails do not name are those of the timers."""
+    names = {entry.name for entry in fields(Limits)}
+    merged = {**main.timers, **main.guardrails, **main.quotas}
+    own = {name: value for name, value in merged.items() if name in names}
+    given_flows = own.pop("protected_flows", ())
+    assert isinstance(given_flows, tuple)
+    return Limits(**own, protected_flows=(*given_flows, *_protected_flows(main.bgp)))  # type: ignore[arg-type]  # filtered by the fields of Limits
+
+
+def policy_of(main: MainFile, playbooks: tuple[Playbook, ...]) -> PolicySettings:
+    escalation = dict(main.escalation)
+    chosen = {"default_ttl_s": main.timers.get("default_ttl_s")}
+    chosen["relaxed_confidence"] = escalation.pop("relaxed_confidence", None)
+    given = {name: value for name, value in chosen.items() if value is not None}
+    return PolicySettings(playbooks=playbooks, escalation=Escalation(**escalation), **given)  # type: ignore[arg-type]  # the tables name exactly these fields
+
+
+def _protected_flows(bgp: SpeakerSettings) -> Iterator[ProtectedFlow]:
+    for peer in bgp.peers:
+        theirs = Address.parse(str(peer.address))
+        if theirs is not None:
+            ours = None if peer.local_address is None else Address.parse(str(peer.local_address))
+            yield from session_flows(peer.name, theirs, ours)
+
+
+def infrastructure_of(main: MainFile) -> tuple[Protected, ...]:
+    """Routers, our own addresses, and what the file declares."""
+    found = [
+        Protected(prefix, "declared as infrastructure")
+        for prefix in main.safelist["infrastructure"]
+    ]
+    named = [
+        *((str(peer.address), f"router {peer.name}") for peer in main.bgp.peers),
+        *(
+            (str(peer.local_address), f"our address towards {peer.name}")
+            for peer in main.bgp.peers
+            if peer.local_address is not None
+        ),
+        *(
+            (str(entry.address), "our BGP address")
+            for entry in main.bgp.listen
+            if not entry.address.is_unspecified
+        ),
+        (main.http.api.listen.host, "our API address"),
+        (str(main.bgp.router_id), "our router id"),
+    ]
+    for text, reason in named:
+        address = Address.parse(text)
+        if address is not None and not _is_local(address):
+            found.append(Protected(address.host(), reason))
+    return tuple(found)
+
+
+def _is_local(address: Address) -> bool:
+    return address.value == 0 or str(address) == "::1" or LOOPBACK.contains(address)
+
+
+def with_absolute_paths(api: ApiSettings, directory: Path) -> ApiSettings:
+    """Paths in the file start at the configuration directory."""
+    if api.tls is None:
+        return api
+    ca = api.tls.ca_path
+    tls = TlsSettings(
+        cert_path=directory / api.tls.cert_path,
+        key_path=directory / api.tls.key_path,
+        ca_path=None if ca is None else directory / ca,
+    )
+    return replace(api, tls=tls)
+
+
+def withdrawing(bgp: SpeakerSettings) -> SpeakerSettings:
+    """preserve_announcements: false withdraws on exit, unless a neighbor says otherwise."""
+
+    def changed(peer: PeerSettings) -> PeerSettings:
+        return replace(peer, stop_mode=peer.stop_mode or StopMode.WITHDRAW)
+
+    return replace(
+        bgp,
+        peers=tuple(changed(peer) for peer in bgp.peers),
+        dynamic=tuple(replace(found, template=changed(found.template)) for found in bgp.dynamic),
+    )
