@@ -30,9 +30,9 @@ def format_action(action: Action) -> str:
         case Discard():
             return "discard"
         case RateLimit(rate_bps=rate_bps):
-            return f"limit {rate_bps:.10g} bit/s"
+            return f"limit {_plain(rate_bps)} bit/s"
         case PacketRateLimit(rate_pps=rate_pps):
-            return f"limit {rate_pps:.10g} packets/s"
+            return f"limit {_plain(rate_pps)} packets/s"
         case TrafficAction(sample=sample, continue_matching=continue_matching):
             words = ("sample" if sample else "", "continue matching" if continue_matching else "")
             return ", ".join(filter(None, words)) or "no sample, stop matching"
@@ -51,6 +51,11 @@ def format_action(action: Action) -> str:
             return _format_interface_set(action)
         case _:
             assert_never(action)
+
+
+def _plain(rate: float) -> str:
+    """All digits: an exponent is where people lose a zero."""
+    return f"{rate:.0f}" if rate >= 1 else f"{rate:g}"
 
 
 def _verb(*, copy: bool) -> str:

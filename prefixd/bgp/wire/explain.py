@@ -15,7 +15,7 @@ from prefixd.bgp.wire.errors import Fault, WireError
 from prefixd.bgp.wire.flowspec import FlowSpecRule, split_bodies
 from prefixd.bgp.wire.flowspec_match import BITMASK_KINDS, PREFIX_KINDS, Kind
 from prefixd.bgp.wire.flowspec_text import KIND_NAMES, format_rule
-from prefixd.bgp.wire.header import message_length
+from prefixd.bgp.wire.header import HEADER_LENGTH, message_length
 from prefixd.bgp.wire.iana import Afi, ErrorCode, Family, HeaderSubcode, MessageType, Safi
 from prefixd.bgp.wire.meaning import meaning
 from prefixd.bgp.wire.message import Keepalive, Message, decode_body
@@ -51,12 +51,14 @@ def explain(octets: bytes, context: WireContext) -> Explanation:
 
 
 def _decode(reader: TracingReader, octets: bytes, context: WireContext) -> Message:
-    reader.take(16, "marker")
-    reader.u16("length")
-    kind = reader.u8("type")
-    length = message_length(octets, 0, context)
+    length = None
+    if len(octets) >= HEADER_LENGTH:
+        reader.take(16, "marker")
+        reader.u16("length")
+        reader.u8("type")
+        length = message_length(octets, 0, context)
     if length != len(octets):
-        wanted = "a header has 19" if length is None else f"the header says {length}"
+        wanted = f"a header has {HEADER_LENGTH}" if length is None else f"the header says {length}"
         raise WireError(
             f"{len(octets)} octets, {wanted}",
             offset=len(octets),
@@ -65,7 +67,7 @@ def _decode(reader: TracingReader, octets: bytes, context: WireContext) -> Messa
             subcode=HeaderSubcode.BAD_MESSAGE_LENGTH,
             answerable=False,
         )
-    return decode_body(MessageType(kind), reader, context)
+    return decode_body(MessageType(octets[HEADER_LENGTH - 1]), reader, context)
 
 
 def _readings(reader: TracingReader) -> Iterator[Field]:

@@ -56,9 +56,13 @@ class Notification:
         return Notification(self.data[0], self.data[1], self.data[2:])
 
     def __str__(self) -> str:
+        """One level deep: a hard reset inside a hard reset is a joke at our stack's expense."""
         carried = self.carried
-        if carried is not None:
-            return f"{self.code}/{self.subcode} {self.name} carrying {carried}"
+        if carried is None:
+            return self._words()
+        return f"{self.code}/{self.subcode} {self.name} carrying {carried._words()}"
+
+    def _words(self) -> str:
         words = f"{self.code}/{self.subcode} {self.name}"
         if self.text is not None:
             return f'{words} "{self.text}"'
