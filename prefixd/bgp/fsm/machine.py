@@ -286,9 +286,9 @@ class Machine:
                 reason = DownReason(DownKind.PEER_NOTIFIED, notification)
                 return self._end(reason, None, CloseMode.ABORT)
             case MessageRefused(None, detail):
-                return self._end(
-                    DownReason(DownKind.WE_CLOSED, None, detail), None, CloseMode.ABORT
-                )
+                # A NOTIFICATION nobody can read still means that the peer has ended the session.
+                reason = DownReason(DownKind.PEER_NOTIFIED, Notification(ErrorCode.CEASE), detail)
+                return self._end(reason, None, CloseMode.ABORT)
             case MessageRefused(notification, detail):
                 return self._notify(notification, detail)
             case HoldExpired():

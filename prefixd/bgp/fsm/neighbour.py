@@ -224,7 +224,7 @@ class Neighbour:
 
     def _open_arrived(self, event: OpenArrived) -> list[PeerAction]:
         new = self._connections.get(event.connection)
-        if new is None:
+        if new is None or new.stage is not Stage.WAITING:
             return []
         rival = next((key for key in self._connections if key != event.connection), None)
         if rival is None:
@@ -245,9 +245,10 @@ class Neighbour:
                 assert_never(verdict)
 
     def _up(self, connection: int) -> list[PeerAction]:
-        if connection not in self._connections:
+        risen = self._connections.get(connection)
+        if risen is None or risen.stage is not Stage.CONFIRMED:
             return []
-        self._connections[connection].stage = Stage.ESTABLISHED
+        risen.stage = Stage.ESTABLISHED
         return [*self._stop(PeerTimer.RETRY), self._start(PeerTimer.STABLE, self._stable_s)]
 
     def _lost(self, event: ConnectionLost, jitter: float) -> list[PeerAction]:

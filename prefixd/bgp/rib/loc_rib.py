@@ -199,6 +199,7 @@ def _matters(before: Route, after: Route) -> bool:
         before.treatment is not after.treatment
         or before.priority != after.priority
         or before.manual != after.manual
+        or before.since_us != after.since_us
         or before.owner != after.owner
         or before.peers != after.peers
     )
