@@ -103,13 +103,22 @@ def open_case(
 
 def _attack(group: Group, owner: Owner, firing: tuple[Evidence, ...]) -> Attack:
     """All that is reported now, put together. A source that names no ports says nothing of them."""
+    ports: set[int] = set()
+    bps: int | None = None
+    pps: int | None = None
+    for item in firing:
+        ports.update(item.dst_ports)
+        if item.bps is not None and (bps is None or item.bps > bps):
+            bps = item.bps
+        if item.pps is not None and (pps is None or item.pps > pps):
+            pps = item.pps
     return Attack(
         victim=group.victim,
         vector=_vector(group, firing),
         owner=owner,
-        dst_ports=port_ranges(port for item in firing for port in item.dst_ports),
-        bps=max((item.bps for item in firing if item.bps is not None), default=None),
-        pps=max((item.pps for item in firing if item.pps is not None), default=None),
+        dst_ports=port_ranges(ports),
+        bps=bps,
+        pps=pps,
     )
 
 

@@ -145,8 +145,9 @@ def _decision(case: Case, answer: Answer) -> Decision:
         looks.append(group.expires_at_us)
     if answer.escalation is not None and answer.escalation.in_s is not None:
         looks.append(case.now_us + max(1, answer.escalation.in_s) * SECOND_US)
-    service, playbook, asked = case.owner.service, case.playbook, answer.wanted
-    rule = answer.rule if answer.rule is not None or asked is None else asked.rule
+    rule = answer.rule
+    if rule is None and answer.wanted is not None:
+        rule = answer.wanted.rule
     return Decision(
         plan=answer.plan,
         group=group,
@@ -157,15 +158,10 @@ def _decision(case: Case, answer: Answer) -> Decision:
         counts=case.facts.counts,
         shadowed=answer.shadowed,
         assessment=case.assessment,
-        customer_id=case.owner.customer.customer_id,
-        service_id=None if service is None else service.service_id,
-        profile=case.owner.customer.profile,
-        playbook=None if playbook is None else playbook.name,
-        playbook_version=0 if playbook is None else playbook.version,
-        step=None if asked is None else asked.step,
+        owner=case.owner,
+        playbook=case.playbook,
+        wanted=answer.wanted,
         rule=rule,
-        ttl_s=None if asked is None else asked.ttl_s,
-        softened="" if asked is None else asked.softened,
         escalation=answer.escalation,
         not_done=answer.not_done,
         next_look_us=min((look for look in looks if look is not None), default=None),
@@ -222,8 +218,5 @@ def _plain(
         pop=rules.pop,
         config_version=rules.config_version,
         counts=facts.counts,
-        customer_id=group.customer_id,
-        service_id=group.service_id,
-        playbook=group.playbook,
         next_look_us=due_at(group, rules.correlation) if group.is_live else None,
     )

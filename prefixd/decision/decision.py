@@ -12,13 +12,16 @@ from typing import TypeAlias
 from prefixd.correlation.assessment import Assessment, Missing
 from prefixd.domain.group import Group, HoldReason
 from prefixd.domain.ids import MitigationId, SignalId
+from prefixd.domain.inventory import Owner
 from prefixd.domain.mitigation import Draft
 from prefixd.domain.record import Outcome
 from prefixd.domain.rule import Rule
 from prefixd.guardrails.checks import Refusal
 from prefixd.guardrails.facts import Counts
 from prefixd.policy.escalate import Blocked
+from prefixd.policy.playbook import Playbook
 from prefixd.policy.relation import Relation
+from prefixd.policy.scope import Wanted
 
 
 class TriggerKind(StrEnum):
@@ -136,15 +139,10 @@ class Decision:
     counts: Counts
     shadowed: tuple[Shadowed, ...] = ()
     assessment: Assessment | None = None
-    customer_id: str | None = None
-    service_id: str | None = None
-    profile: str | None = None
-    playbook: str | None = None
-    playbook_version: int = 0
-    step: int | None = None
-    rule: Rule | None = None
-    ttl_s: int | None = None
-    softened: str = ""  # why a softer step than the due one was taken
+    owner: Owner | None = None
+    playbook: Playbook | None = None
+    wanted: Wanted | None = None  # what policy asked for
+    rule: Rule | None = None  # what it became, beside what is in force already
     escalation: Blocked | None = None  # what stands in the way of the next step
     not_done: tuple[Refusal, ...] = ()  # why something better than the plan was not possible
     next_look_us: int | None = None  # when time alone may change the answer

@@ -72,8 +72,8 @@ def sentence(decision: Decision) -> str:
 
 def _more(decision: Decision) -> str:
     text = ""
-    if decision.softened and decision.step is not None:
-        text += f" A softer step was taken ({decision.softened})."
+    if decision.wanted is not None and decision.wanted.softened:
+        text += f" A softer step was taken ({decision.wanted.softened})."
     if decision.not_done:
         text += f" More was not possible: {_refusals(decision.not_done)}."
     if decision.shadowed:
@@ -139,6 +139,7 @@ def record_text(decision: Decision, mitigation_id: MitigationId | None = None) -
 
 def as_json(decision: Decision, mitigation_id: MitigationId | None = None) -> dict[str, Json]:
     group, plan = decision.group, decision.plan
+    owner, playbook = decision.owner, decision.playbook
     if isinstance(plan, Extend | Escalate | Revise):
         mitigation_id = plan.mitigation_id
     return {
@@ -152,11 +153,11 @@ def as_json(decision: Decision, mitigation_id: MitigationId | None = None) -> di
         "group_id": group.group_id,
         "victim": group.victim.victim_text(),
         "vector": group.vector.value,
-        "customer_id": decision.customer_id,
-        "service_id": decision.service_id,
-        "profile": decision.profile,
-        "playbook": decision.playbook,
-        "playbook_version": decision.playbook_version,
+        "customer_id": group.customer_id,
+        "service_id": group.service_id,
+        "profile": None if owner is None else owner.customer.profile.value,
+        "playbook": group.playbook,
+        "playbook_version": None if playbook is None else playbook.version,
         **_evidence(decision.assessment),
         "counts": {
             "customer": decision.counts.customer,
@@ -229,11 +230,11 @@ def _input(item: Input) -> Json:
 
 
 def _policy(decision: Decision) -> Json:
-    blocked = decision.escalation
+    blocked, wanted = decision.escalation, decision.wanted
     return {
-        "step": decision.step,
-        "ttl_seconds": decision.ttl_s,
-        "softened": decision.softened or None,
+        "step": None if wanted is None else wanted.step,
+        "ttl_seconds": None if wanted is None else wanted.ttl_s,
+        "softened": None if wanted is None else wanted.softened or None,
         "rule": None if decision.rule is None else _rule_json(decision.rule),
         "next_step": None
         if blocked is None

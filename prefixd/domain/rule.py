@@ -55,7 +55,7 @@ def merge_ranges(ranges: Iterable[PortRange]) -> Ports:
 
 def port_ranges(ports: Iterable[int]) -> Ports:
     """Single ports in canonical form; port 0 and impossible numbers are left out."""
-    return merge_ranges(PortRange(port, port) for port in ports if 0 < port <= MAX_PORT)
+    return merge_ranges([PortRange(port, port) for port in ports if 0 < port <= MAX_PORT])
 
 
 class Fragment(StrEnum):
