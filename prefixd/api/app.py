@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from prefixd.api import health
+from prefixd.api import audit, events, groups, health, mitigations, peers, report, safelist, stats
 from prefixd.api.cors import Cors
 from prefixd.api.endpoint import Endpoint
 from prefixd.api.guard import Guard
@@ -14,7 +14,19 @@ from prefixd.api.services import Services
 from prefixd.api.settings import ApiSettings
 from prefixd.auth.throttle import RateLimiter
 
-ROUTES: tuple[Route, ...] = (*health.ROUTES,)
+ROUTES: tuple[Route, ...] = (
+    *health.ROUTES,
+    *events.ROUTES,
+    *mitigations.ROUTES,
+    *groups.ROUTES,
+    *safelist.ROUTES,
+    *audit.ROUTES,
+    *stats.ROUTES,
+    *report.ROUTES,
+    *peers.ROUTES,
+)
+"""Routes that need nothing but `Services`. Those with a service of their own (accounts, adapters,
+configuration, the feed) are objects that the composer makes and hands in beside these."""
 
 
 def build_app(

@@ -47,7 +47,8 @@ async def incident(call: Call[None, ReportQuery]) -> Reply:
         found = await queries.mitigation(wanted)
         if found is None:
             raise not_found(f"mitigation {wanted}")
-        victim, mitigations = found.victim, (found,)
+        victim = found.victim
+        mitigations: tuple[Mitigation, ...] = (found,)
     else:
         parsed = parse_victim(query.ip, "ip")
         if parsed is None:
