@@ -4,7 +4,18 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from prefixd.api import audit, events, groups, health, mitigations, peers, report, safelist, stats
+from prefixd.api import (
+    audit,
+    corroborators,
+    events,
+    groups,
+    health,
+    mitigations,
+    peers,
+    report,
+    safelist,
+    stats,
+)
 from prefixd.api.cors import Cors
 from prefixd.api.endpoint import Endpoint
 from prefixd.api.guard import Guard
@@ -17,6 +28,7 @@ from prefixd.auth.throttle import RateLimiter
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *events.ROUTES,
+    *corroborators.ROUTES,
     *mitigations.ROUTES,
     *groups.ROUTES,
     *safelist.ROUTES,
