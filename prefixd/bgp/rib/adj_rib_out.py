@@ -163,6 +163,9 @@ class AdjRibOut:
             announced += len(keys)
         for key, _ in before:
             self.recent[key] = seq
+        for keys in plan.withdrawals.values():
+            for key in keys:
+                del self.recent[key]
         return Chunk(
             seq=seq,
             octets=b"".join(messages),

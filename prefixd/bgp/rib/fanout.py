@@ -123,7 +123,12 @@ class Fanout:
         self._start_queued_refresh(member, now)
         self._squeeze(member.group, now)
         chunk = self._in_step(member, now) if member.in_step else self._on_its_own(member, now)
-        return None if chunk is None else member.handed(chunk, now)
+        if chunk is None:
+            return None
+        mates = self._of(member.group) if member.in_step else [member]
+        if not any(fence.works is not False for mate in mates for fence in mate.fences.values()):
+            member.table_source.recent.clear()  # nobody will ever prove anything
+        return member.handed(chunk, now)
 
     def wake_at(self, name: str, now: float) -> float | None:
         """When `next_chunk` may have something for this peer."""
@@ -279,6 +284,19 @@ class Fanout:
         group.forget_before(min(positions, default=group.log_end))
         if not positions:
             group.out.outbox.clear()
+
+    def proven(self, name: str) -> None:
+        """A fence was answered: forget what nobody will ask about any more."""
+        member = self._members.get(name)
+        if member is None:
+            return
+        out = member.table_source
+        mates = self._of(member.group) if member.in_step else [member]
+        for family in member.fences:
+            known = [m.fences[family].proven for m in mates if m.fences[family].works is not False]
+            floor = min(known, default=0)
+            for key in [k for k, seq in out.recent.items() if k.family == family and seq <= floor]:
+                del out.recent[key]
 
     def drop_laggards(self, now: float) -> None:
         """Members too far behind their group go their own way."""

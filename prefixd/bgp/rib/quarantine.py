@@ -11,7 +11,7 @@ A quiet point is a moment up to which the peer is known, or may be believed, to 
 got. This module knows no sockets and no clock; it is told what was written and what happened.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from prefixd.bgp.rib.route import Key
@@ -37,7 +37,9 @@ class Quarantine:
     convicted: dict[Key, Evidence] = field(default_factory=dict[Key, Evidence])
     _untested: list[tuple[Key, ...]] = field(default_factory=list[tuple[Key, ...]])
     _on_trial: tuple[Key, ...] = ()
-    _written: dict[Key, None] = field(default_factory=dict[Key, None])
+    _written: list[Sequence[tuple[Key, object]]] = field(
+        default_factory=list[Sequence[tuple[Key, object]]]
+    )
 
     @property
     def held_back(self) -> frozenset[Key]:
@@ -49,9 +51,10 @@ class Quarantine:
         """A trial is under way or waits for the next quiet point."""
         return bool(self._untested or self._on_trial)
 
-    def wrote(self, keys: Iterable[Key]) -> None:
-        for key in keys:
-            self._written[key] = None
+    def wrote(self, changes: Sequence[tuple[Key, object]]) -> None:
+        """Remember what a chunk told; by reference, because nearly always nobody will ask."""
+        if changes:
+            self._written.append(changes)
 
     def quiet(self) -> bool:
         """Everything written was digested; True when `held_back` became smaller: test more."""
@@ -73,7 +76,7 @@ class Quarantine:
         detail: str = "",
     ) -> tuple[Key, ...]:
         """`blamed`: it ended in a way that accuses what was just written. The newly convicted."""
-        suspects = tuple(self._written)
+        suspects = tuple(dict.fromkeys(key for each in self._written for key, _ in each))
         self._written.clear()
         trial, self._on_trial = self._on_trial, ()
         if not blamed or not suspects:

@@ -5,7 +5,7 @@ of "things that must match" can be forgotten when a new knob is added here. Term
 when a session is up, because families, AS width and message size are negotiated.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from prefixd.bgp.rib.profile import GENERIC, Profile
@@ -92,3 +92,7 @@ class Terms:
             else (policy.communities, policy.large_communities, policy.local_pref, policy.med)
         )
         return (self.local_as, self.internal, self.four_octet_as, self.rtbh, told)
+
+    def without_policy(self) -> "Terms":
+        """The terms of a peer that shall be told nothing any more."""
+        return replace(self, policy=None, pacing=replace(self.pacing, rules_per_second=0))

@@ -1,0 +1,280 @@
+"""What a peer tells us: nothing is believed that was not asked for.
+
+The default import mode denies everything; `monitor` keeps the rules to look at, for running beside
+another controller before replacing it; `accept` checks each rule against what this peer may ask
+for and reports those that pass, so that they can become mitigations like any other, through the
+same guardrails. Memory is bounded per family, whatever the peer sends.
+
+A rule with our own AS number in its path is our own, echoed. It is dropped, but it proves that the
+peer holds it, and that is worth telling.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from prefixd.bgp.rib.route import Key, host_nlri, is_flowspec
+from prefixd.bgp.rib.treatment import KIND_OF_ABILITY, FlowTreatment, abilities_of
+from prefixd.bgp.wire.as_path import AsPath
+from prefixd.bgp.wire.attribute import Attribute
+from prefixd.bgp.wire.community import (
+    Communities,
+    ExtendedCommunities,
+    Ipv6ExtendedCommunities,
+)
+from prefixd.bgp.wire.errors import WireError
+from prefixd.bgp.wire.flowspec import FlowSpecRule, encode_nlri, encode_rule
+from prefixd.bgp.wire.flowspec_action import decode_actions
+from prefixd.bgp.wire.flowspec_canonical import canonical
+from prefixd.bgp.wire.flowspec_match import Kind, PrefixMatch
+from prefixd.bgp.wire.iana import Family
+from prefixd.bgp.wire.mp_reach import RawNlri
+from prefixd.bgp.wire.outcome import Outcome
+from prefixd.bgp.wire.prefix import Prefix, mask_octets
+from prefixd.bgp.wire.scalar import ClusterList, OriginatorId
+
+
+class Doubt(StrEnum):
+    """Why a received route is not taken."""
+
+    LOOPED = "looped"
+    NO_DESTINATION = "no_destination"
+    DESTINATION = "destination"
+    ACTION = "action"
+    COMMUNITY = "community"
+    NEVER_MATCHES = "never_matches"
+    TOO_MANY = "too_many"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPolicy:
+    keep: bool = False
+    """Remember what the peer says."""
+    report: bool = False
+    """Tell about rules that pass the checks below."""
+    destinations: tuple[Prefix, ...] = ()
+    actions: frozenset[str] = frozenset()
+    required_communities: frozenset[int] = frozenset()
+    max_flowspec: int = 1000
+    max_unicast: int = 10_000
+
+    def most(self, family: Family) -> int:
+        return self.max_flowspec if is_flowspec(family) else self.max_unicast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One route of a peer, as it stands."""
+
+    key: Key
+    treatment: FlowTreatment | None
+    """None for unicast routes."""
+    communities: tuple[int, ...]
+    doubt: Doubt | None
+    since_us: int
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    received: Received
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Echoed:
+    """The peer sent our own rule back: it holds it."""
+
+    key: Key
+
+
+ImportEvent = Learned | Lost | Echoed
+
+
+@dataclass(slots=True)
+class AdjRibIn:
+    policy: ImportPolicy
+    local_as: int
+    router_id: int
+    tables: dict[Family, dict[bytes, Received]] = field(
+        default_factory=dict[Family, dict[bytes, Received]]
+    )
+    ignored: dict[Doubt, int] = field(default_factory=dict[Doubt, int])
+
+    def __len__(self) -> int:
+        return sum(map(len, self.tables.values()))
+
+    def routes(self) -> Iterator[Received]:
+        for table in self.tables.values():
+            yield from table.values()
+
+    def apply(self, outcome: Outcome, now_us: int) -> list[ImportEvent]:
+        """What an UPDATE changes, in order."""
+        events: list[ImportEvent] = []
+        for routes in outcome.withdrawn:
+            for nlri in routes.nlri:
+                self._forget(_key(routes.family, nlri), events)
+        looped = _has_looped(outcome.attributes, self.local_as, self.router_id)
+        treatment, communities = _treatment(outcome.attributes)
+        for routes in outcome.announced:
+            for nlri in routes.nlri:
+                key = _key(routes.family, nlri)
+                if looped:
+                    self._count(Doubt.LOOPED)
+                    self._forget(key, events)
+                    events.append(Echoed(key))
+                elif self.policy.keep:
+                    held = treatment if is_flowspec(routes.family) else None
+                    doubt = self._doubt(key, nlri, held, communities)
+                    self._keep(key, held, communities, doubt, now_us, events)
+        for family in outcome.disabled:
+            self.forget_family(family, events)
+        return events
+
+    def _keep(
+        self,
+        key: Key,
+        treatment: FlowTreatment | None,
+        communities: tuple[int, ...],
+        doubt: Doubt | None,
+        now_us: int,
+        events: list[ImportEvent],
+    ) -> None:
+        table = self.tables.setdefault(key.family, {})
+        known = table.get(key.nlri)
+        if known is None and len(table) >= self.policy.most(key.family):
+            self._count(Doubt.TOO_MANY)
+            return
+        if doubt is not None:
+            self._count(doubt)
+        received = Received(
+            key=key, treatment=treatment, communities=communities, doubt=doubt, since_us=now_us
+        )
+        table[key.nlri] = received
+        if not self.policy.report:
+            return
+        if doubt is None:
+            events.append(Learned(received))
+        elif known is not None and known.doubt is None:
+            events.append(Lost(key))
+
+    def _doubt(
+        self,
+        key: Key,
+        nlri: FlowSpecRule | Prefix | RawNlri,
+        treatment: FlowTreatment | None,
+        communities: tuple[int, ...],
+    ) -> Doubt | None:
+        policy = self.policy
+        if not policy.required_communities <= set(communities):
+            return Doubt.COMMUNITY
+        if treatment is not None and policy.actions:
+            words = {KIND_OF_ABILITY.get(a, a.value) for a in abilities_of(treatment)}
+            if not words <= policy.actions:
+                return Doubt.ACTION
+        destination = nlri if isinstance(nlri, Prefix) else None
+        if isinstance(nlri, FlowSpecRule):
+            match = nlri.component(Kind.DST_PREFIX)
+            if not isinstance(match, PrefixMatch) or match.offset:
+                return Doubt.NO_DESTINATION
+            destination = Prefix(key.family.afi, match.length, match.pattern)
+            if not _can_match(nlri):
+                return Doubt.NEVER_MATCHES
+        if destination is None or not _inside(destination, policy.destinations):
+            return Doubt.DESTINATION
+        return None
+
+    def _forget(self, key: Key, events: list[ImportEvent]) -> None:
+        known = self.tables.get(key.family, {}).pop(key.nlri, None)
+        if known is not None and known.doubt is None and self.policy.report:
+            events.append(Lost(key))
+
+    def forget_family(self, family: Family, events: list[ImportEvent]) -> None:
+        for nlri in tuple(self.tables.get(family, ())):
+            self._forget(Key(family, nlri), events)
+
+    def mark_stale(self, families: Iterable[Family]) -> None:
+        """The session is gone, the peer may come back and confirm (RFC 4724 4.2)."""
+        for family in families:
+            table = self.tables.get(family, {})
+            for nlri, received in table.items():
+                table[nlri] = Received(
+                    key=received.key,
+                    treatment=received.treatment,
+                    communities=received.communities,
+                    doubt=received.doubt,
+                    since_us=received.since_us,
+                    stale=True,
+                )
+
+    def sweep(self, families: Iterable[Family]) -> list[ImportEvent]:
+        """Forget what was not confirmed."""
+        events: list[ImportEvent] = []
+        for family in families:
+            for nlri, received in tuple(self.tables.get(family, {}).items()):
+                if received.stale:
+                    self._forget(Key(family, nlri), events)
+        return events
+
+    def _count(self, doubt: Doubt) -> None:
+        self.ignored[doubt] = self.ignored.get(doubt, 0) + 1
+
+
+def _key(family: Family, nlri: FlowSpecRule | Prefix | RawNlri) -> Key:
+    """Foreign spellings of one rule share a key; a rule without canonical form keeps its own."""
+    if isinstance(nlri, RawNlri):
+        return Key(family, nlri.octets)
+    if isinstance(nlri, Prefix):
+        return Key(family, host_nlri(nlri))
+    try:
+        return Key(family, encode_nlri(encode_rule(canonical(nlri))))
+    except WireError:
+        return Key(family, encode_nlri(encode_rule(nlri)))
+
+
+def _can_match(rule: FlowSpecRule) -> bool:
+    try:
+        canonical(rule)
+    except WireError:
+        return False
+    return True
+
+
+def _has_looped(attributes: Iterable[Attribute], local_as: int, router_id: int) -> bool:
+    for attribute in attributes:
+        if isinstance(attribute, AsPath) and any(
+            local_as in segment.asns for segment in attribute.segments
+        ):
+            return True
+        if isinstance(attribute, OriginatorId) and attribute.value == router_id:
+            return True
+        if isinstance(attribute, ClusterList) and router_id in attribute.values:
+            return True
+    return False
+
+
+def _treatment(attributes: Iterable[Attribute]) -> tuple[FlowTreatment, tuple[int, ...]]:
+    extended: tuple[bytes, ...] = ()
+    ipv6: tuple[bytes, ...] = ()
+    communities: tuple[int, ...] = ()
+    for attribute in attributes:
+        if isinstance(attribute, ExtendedCommunities):
+            extended = attribute.values
+        elif isinstance(attribute, Ipv6ExtendedCommunities):
+            ipv6 = attribute.values
+        elif isinstance(attribute, Communities):
+            communities = attribute.values
+    return FlowTreatment(decode_actions(extended, ipv6).actions), communities
+
+
+def _inside(prefix: Prefix, allowed: tuple[Prefix, ...]) -> bool:
+    return any(
+        each.afi == prefix.afi
+        and each.length <= prefix.length
+        and mask_octets(prefix.octets, each.length) == each.octets
+        for each in allowed
+    )
