@@ -124,7 +124,7 @@ class GroupReads:
         where.equal("vector", wanted.vector)
         where.equal("victim_ip", None if wanted.victim is None else wanted.victim.victim_text())
         where.equal("customer_id", wanted.customer_id)
-        where.equal("pop", wanted.pop)
+        where.equal_unindexed("pop", wanted.pop)
         if wanted.source is not None:
             where.term("sources LIKE ? ESCAPE '!'", f"%|{_escaped(wanted.source)}|%")
         if wanted.met is not None:

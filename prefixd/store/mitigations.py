@@ -6,6 +6,7 @@ it was decided on and touches live rows only, so nothing revives what has ended,
 late. Counters and rows change in one transaction and only here.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -51,6 +52,7 @@ _ACKNOWLEDGE: Final = (
     " WHERE mitigation_id = ? AND version = ? AND acknowledged_at IS NULL"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM mitigations"
+VERSION_STEP_ROWS: Final = 5000
 _LISTING: Final = Listing("mitigations", _COLUMNS, "created_at", "mitigation_id")
 
 
@@ -165,6 +167,21 @@ class MitigationReads:
             self._unreadables,
         )
 
+    async def live_versions(self, pop: str) -> Sequence[tuple[MitigationId, int]]:
+        """Id and version of every live row of a POP: enough to see what has changed."""
+        found: list[tuple[MitigationId, int]] = []
+        last = ""
+        while True:
+            rows = await self._database.fetch_all(
+                f"SELECT mitigation_id, version FROM mitigations WHERE {_LIVE} AND pop = ?"
+                f" AND mitigation_id > ? ORDER BY mitigation_id LIMIT {VERSION_STEP_ROWS}",
+                (pop, last),
+            )
+            found += [(MitigationId(row[0]), row[1]) for row in rows]
+            if len(rows) < VERSION_STEP_ROWS:
+                return found
+            last = found[-1][0]
+
     async def get(self, mitigation_id: str) -> Mitigation | None:
         row = await self._database.fetch_one(f"{_SELECT} WHERE mitigation_id = ?", (mitigation_id,))
         return None if row is None else self._unreadables.one("mitigations", row, _mitigation)
@@ -175,7 +192,7 @@ class MitigationReads:
         where.equal("customer_id", wanted.customer_id)
         where.equal("victim_ip", None if wanted.victim is None else wanted.victim.victim_text())
         where.equal("vector", wanted.vector)
-        where.equal("pop", wanted.pop)
+        where.equal_unindexed("pop", wanted.pop)
         where.equal("signal_group_id", wanted.group_id)
         if wanted.acknowledged is not None:
             known = "IS NOT NULL" if wanted.acknowledged else "IS NULL"

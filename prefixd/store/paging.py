@@ -39,6 +39,12 @@ class Where:
         if value is not None:
             self.term(f"{column} = ?", value)
 
+    def equal_unindexed(self, column: str, value: str | None) -> None:
+        """For columns that many rows share and whose index has another order than the list:
+        concatenation keeps the planner from fetching them all and sorting."""
+        if value is not None:
+            self.term(f"{column} || '' = ?", value)
+
     def one_of(self, column: str, values: Collection[str] | None) -> None:
         if values is None:
             return

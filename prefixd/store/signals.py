@@ -154,13 +154,13 @@ class SignalReads:
 
     async def page(self, wanted: EventFilter, page: PageRequest) -> Page[SignalRecord]:
         where = Where()
-        where.equal("source", wanted.source)
+        where.equal_unindexed("source", wanted.source)
         where.equal("victim_ip", None if wanted.victim is None else wanted.victim.victim_text())
         where.equal("vector", wanted.vector)
         where.equal("action", wanted.kind)
         where.equal("outcome", wanted.outcome)
         where.equal("group_id", wanted.group_id)
-        where.equal("pop", wanted.pop)
+        where.equal_unindexed("pop", wanted.pop)
         return await read_page(self._database, _LISTING, where, page, _record, self._unreadables)
 
     async def _one(self, sql: str, *params: str) -> SignalRecord | None:

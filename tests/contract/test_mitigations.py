@@ -209,6 +209,8 @@ async def test_live_is_by_pop_and_whole(settings: StoreSettings) -> None:
         await save(store, foreign, ended)
         assert set((await store.mitigations.live("ams1")).rows) == set(mine)
         assert set((await store.mitigations.live(None)).rows) == {*mine, foreign}
+        versions = await store.mitigations.live_versions("ams1")
+        assert sorted(versions) == sorted((row.mitigation_id, row.version) for row in mine)
 
 
 async def test_pages_keep_rows_of_one_microsecond_apart(settings: StoreSettings) -> None:
