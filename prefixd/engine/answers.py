@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.record import Outcome
-from prefixd.domain.rule import Action, Ports
+from prefixd.domain.rule import Action, Ports, Rule
 from prefixd.errors import PrefixdError
 
 
@@ -38,6 +38,8 @@ class IngestAnswer:
     mitigation_id: str | None = None
     episode: int = 1
     duplicate: bool = False
+    attached: tuple[str, ...] = ()
+    """Groups that evidence without a victim joined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,18 @@ class ItemAnswer:
 
     mitigation_id: str
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewAnswer:
+    """`plan` is create, extend, revise or refuse; `peers` has a line for each neighbour."""
+
+    plan: str
+    rule: Rule
+    ttl_s: int
+    notes: tuple[str, ...]
+    reasons: tuple[Refusal, ...]
+    peers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

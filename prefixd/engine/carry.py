@@ -53,7 +53,6 @@ from prefixd.domain.rule import format_action, format_match
 from prefixd.engine.gather import quota_limits
 from prefixd.engine.turn import Turn
 
-
 SOONEST_LOOK_US = 1_000_000
 
 
@@ -360,5 +359,5 @@ def _kept(
         signal_id=from_signal,
         mitigation_id=mitigation_id,
         config_version=decision.config_version,
-        playbook=decision.playbook,
+        playbook=group.playbook,
     )

@@ -246,14 +246,21 @@ class Core:
         """A row as the store has it; whether it differed from the picture. What it means for the
         wire follows at once."""
         known = self.picture.mitigations.get(mitigation.mitigation_id)
-        if mitigation.pop != self.snapshot.pop or known == mitigation:
+        if mitigation.pop != self.snapshot.pop:
             return False
-        if known is None and not mitigation.is_live:
+        if known is None:
+            if not mitigation.is_live:
+                return False
+        elif known.version >= mitigation.version:
             return False
         self.picture.put(mitigation)
         self.schedule((Due.MITIGATION, mitigation.mitigation_id))
         self.effects.apply([mitigation], [])
         return True
+
+    @property
+    def safelist_ok(self) -> bool:
+        return self.snapshot.safelist is not None
 
     def lose_store(self, error: StoreUnavailable) -> None:
         self.suspect = True

@@ -44,6 +44,9 @@ class Picture:
         """Grows with every change of a mitigation; equal numbers, equal lists."""
         self.looks: dict[GroupId, int] = {}
         """When time alone may next change what is decided about a group."""
+        self.untranslated: dict[Prefix, int] = {}
+        """Victims whose rows still stand in the time before the civil clock was set, and by how
+        much they are to be moved."""
         self._by_victim: dict[Prefix, dict[MitigationId, None]] = {}
         self._by_scope: dict[str, MitigationId] = {}
         self._by_customer: dict[str, int] = {}
@@ -119,6 +122,10 @@ class Picture:
 
     def newest_first(self) -> Iterator[Mitigation]:
         return reversed(self.mitigations.values())
+
+    def expiry_us(self, mitigation: Mitigation) -> int:
+        """When its time is over, on the clock as it stands now."""
+        return mitigation.expires_at_us + self.untranslated.get(mitigation.victim, 0)
 
     # room
 

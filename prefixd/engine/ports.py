@@ -21,6 +21,7 @@ from typing import Protocol
 
 from prefixd.domain.audit import AuditEntry, AuditRow
 from prefixd.domain.group import Group
+from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import News
 from prefixd.domain.page import (
@@ -152,6 +153,10 @@ class MitigationReads(Protocol):
         """Live rows of a POP, or of all. A row that cannot be read never hides the others."""
         ...
 
+    async def live_versions(self, pop: str) -> Sequence[tuple[MitigationId, int]]:
+        """Id and version of each live row, readable or not: cheap enough to ask often."""
+        ...
+
     async def get(self, mitigation_id: str) -> Mitigation | None: ...
     async def page(self, wanted: MitigationFilter, page: PageRequest) -> Page[Mitigation]: ...
 
@@ -181,6 +186,11 @@ class StatsReads(Protocol):
 
 
 class Store(Protocol):
+    @property
+    def instance(self) -> str:
+        """Our name in the changes we cause."""
+        ...
+
     @property
     def signals(self) -> SignalReads: ...
     @property
@@ -221,6 +231,11 @@ class Drift(Protocol):
 
 
 class Announcer(Protocol):
+    @property
+    def revision(self) -> int:
+        """Grows with every change of the rules it holds, whoever caused it."""
+        ...
+
     def announce(self, intents: Iterable[Intent]) -> None:
         """Add or change; a rule that cannot be expressed is kept, withheld and shown as such."""
         ...

@@ -24,6 +24,7 @@ from prefixd.domain.record import (
     QuotaLimits,
     SignalRecord,
 )
+from prefixd.domain.safelist import SafelistEntry
 from prefixd.engine.episodes import EpisodeKey, Known
 from prefixd.engine.picture import Picture
 from prefixd.engine.ports import Transaction
@@ -62,6 +63,8 @@ class Turn:
     corroborations: list[CorroborationRecord] = field(default_factory=list)
     decisions: list[DecisionRecord] = field(default_factory=list)
     audits: list[AuditEntry] = field(default_factory=list)
+    safelist_put: list[SafelistEntry] = field(default_factory=list)
+    safelist_removed: list[SafelistEntry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
     episodes: dict[EpisodeKey, Known] = field(default_factory=dict)
     looks: dict[GroupId, int | None] = field(default_factory=dict)
@@ -192,12 +195,16 @@ class Turn:
                 tx.signals.update(signal)
         for corroboration in self.corroborations:
             tx.corroborations.put(corroboration)
+        for entry in self.safelist_put:
+            tx.safelist.put(entry)
+        for entry in self.safelist_removed:
+            tx.safelist.remove(entry.prefix, entry.source)
         self._write_groups(tx)
         self._write_mitigations(tx)
         for decision in self.decisions:
             tx.decisions.insert(decision)
-        for entry in self.audits:
-            tx.audit.append(entry)
+        for act in self.audits:
+            tx.audit.append(act)
 
     def _write_groups(self, tx: Transaction) -> None:
         # Endings before beginnings: what closes may free the very place that what opens takes.

@@ -23,6 +23,7 @@ class RecordingAnnouncer:
         self.announced = 0
         self.withdrawn = 0
         self.replaced = 0
+        self.revision = 0
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -32,11 +33,13 @@ class RecordingAnnouncer:
         for intent in intents:
             self.intents[intent.mitigation_id] = intent
             self.announced += 1
+            self.revision += 1
 
     def withdraw(self, mitigation_ids: Iterable[str]) -> None:
         for identity in mitigation_ids:
             if self.intents.pop(identity, None) is not None:
                 self.withdrawn += 1
+                self.revision += 1
 
     def replace(self, intents: Sequence[Intent]) -> RecordedDrift:
         self.replaced += 1
@@ -51,6 +54,7 @@ class RecordingAnnouncer:
             ),
         )
         self.intents = dict(wanted)
+        self.revision += 1
         return drift
 
     def preview(self, rule: Rule) -> Sequence[str]:

@@ -1,0 +1,211 @@
+"""The wire made equal to the store, in both directions, as often as anyone likes.
+
+Two comparisons, each idempotent. The *picture* is compared with the store: another instance, a
+commit whose answer was lost or a hand in the database may have changed rows. Then the *RIB* is
+compared with the picture: what is missing is announced, what is surplus withdrawn, what differs
+replaced. After a clean run the difference is zero, so any difference is counted and told.
+
+A row that cannot be read keeps what it announced: not knowing is no order to withdraw. And rows
+that vanished altogether (not ended: gone) are believed one by one, but not when it is most of
+them: an empty table is more often a fault than a wish.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prefixd.domain.ids import MitigationId
+from prefixd.domain.mitigation import Mitigation
+from prefixd.domain.news import DriftRepaired
+from prefixd.domain.page import Unreadable
+from prefixd.domain.rule import Intent
+from prefixd.engine.answers import ReconcileAnswer
+from prefixd.engine.core import Core
+from prefixd.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+ASK_STORE_EVERY = 10
+"""Every so many looks the store is asked as well, in case a change was told to nobody."""
+
+
+@dataclass(slots=True)
+class DriftCounts:
+    """Since the start; what the metrics show."""
+
+    runs: int = 0
+    failures: int = 0
+    missing: int = 0
+    surplus: int = 0
+    changed: int = 0
+    adopted: int = 0
+    guarded: int = 0
+
+
+class Reconciler:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._running = asyncio.Lock()
+        self.counts = DriftCounts()
+        self.last: ReconcileAnswer | None = None
+        self._clean_at = (-1, -1)
+
+    async def run(self, *, expect_drift: bool = False) -> ReconcileAnswer:
+        """Compare and heal. `expect_drift` after a start or a reload, where a difference is the
+        point and no news. Raises StoreUnavailable, having changed nothing."""
+        async with self._running:  # held over our own reads only; nobody else waits for it
+            self._core.suspect = False
+            try:
+                guarded, unreadable = await self._follow_store()
+            except StoreUnavailable:
+                self._core.suspect = True
+                raise
+        return self._follow_picture(guarded, unreadable, expect_drift=expect_drift)
+
+    async def run_timer(self) -> None:
+        """Look again at the interval. Most looks find that nothing moved, and cost nothing; every
+        tenth asks the store too, and so does the first after it was away."""
+        core = self._core
+        looks = 0
+        while True:
+            await asyncio.sleep(core.snapshot.settings.reconcile_interval_s)
+            looks += 1
+            try:
+                await self.look(ask_store=looks % ASK_STORE_EVERY == 0)
+            except StoreUnavailable as error:
+                self.counts.failures += 1
+                core.lose_store(error)
+
+    async def look(self, *, ask_store: bool) -> ReconcileAnswer | None:
+        """The cheap comparison; None when nothing moved since the last clean one."""
+        core = self._core
+        guarded = False
+        if core.suspect:
+            return await self.run()
+        if ask_store:
+            async with self._running:
+                guarded = await self._follow_versions()
+        seen = (core.picture.revision, core.announcer.revision)
+        if seen == self._clean_at and not guarded:
+            return None
+        return self._follow_picture(guarded, (), expect_drift=False)
+
+    async def _follow_versions(self) -> bool:
+        core = self._core
+        stored = dict(await core.store.mitigations.live_versions(core.snapshot.pop))
+        known = core.picture.mitigations
+        for mitigation_id, version in stored.items():
+            row = known.get(mitigation_id)
+            if row is None or row.version < version:
+                await self._adopt_fresh(mitigation_id)
+        return await self._follow_vanished([key for key in known if key not in stored])
+
+    async def _follow_store(self) -> tuple[bool, Sequence[Unreadable]]:
+        core = self._core
+        live = await core.store.mitigations.live(core.snapshot.pop)
+        for unreadable in live.unreadable:
+            log.error(
+                "a live row cannot be read; its rule stays as it is",
+                extra={"mitigation_id": unreadable.id, "reason": unreadable.reason},
+            )
+        stored = {row.mitigation_id for row in live.rows}
+        stored.update(MitigationId(unreadable.id) for unreadable in live.unreadable)
+        for count, row in enumerate(live.rows):
+            if count % core.snapshot.settings.reconcile_batch == 0:
+                await asyncio.sleep(0)
+            if row.mitigation_id not in core.picture.mitigations:
+                await self._adopt_fresh(row.mitigation_id)
+            elif core.adopt(row):
+                self.counts.adopted += 1
+        vanished = [key for key in core.picture.mitigations if key not in stored]
+        return await self._follow_vanished(vanished), live.unreadable
+
+    async def _adopt_fresh(self, mitigation_id: MitigationId) -> None:
+        """It may have ended since the list was read: what counts is how it is now."""
+        row = await self._core.store.mitigations.get(mitigation_id)
+        if row is not None and self._core.adopt(row):
+            self.counts.adopted += 1
+
+    async def _follow_vanished(self, vanished: Sequence[MitigationId]) -> bool:
+        """Rows of the picture that the store no longer lists as live: ended elsewhere, made after
+        the list was read, or gone. True when so many are gone that nobody is believed."""
+        core = self._core
+        gone: list[Mitigation] = []
+        for mitigation_id in vanished:
+            row = await core.store.mitigations.get(mitigation_id)
+            if row is not None:
+                if core.adopt(row):
+                    self.counts.adopted += 1
+            elif (known := core.picture.mitigations.get(mitigation_id)) is not None:
+                gone.append(known)
+        settings = core.snapshot.settings
+        share = len(gone) / max(1, len(core.picture.mitigations))
+        if len(gone) > settings.withdraw_guard_count and share > settings.withdraw_guard_share:
+            self.counts.guarded += 1
+            log.error(
+                "most live rows are gone from the store; no rule is withdrawn for that",
+                extra={"gone": len(gone), "live": len(core.picture.mitigations)},
+            )
+            return True
+        for row in gone:
+            log.warning(
+                "a live row is gone from the store; its rule is withdrawn",
+                extra={"mitigation_id": row.mitigation_id},
+            )
+            core.picture.forget(row.mitigation_id)
+        return False
+
+    def _follow_picture(
+        self, guarded: bool, unreadable: Sequence[Unreadable], *, expect_drift: bool
+    ) -> ReconcileAnswer:
+        core = self._core
+        now_us = core.time.now_us()
+        desired = self.desired()
+        drift = core.announcer.replace(desired)
+        answer = ReconcileAnswer(
+            at_us=now_us,
+            desired=len(desired),
+            missing=len(drift.missing),
+            surplus=len(drift.surplus),
+            changed=len(drift.changed),
+            corrupt=len(unreadable),
+            guarded=guarded,
+        )
+        self.last = answer
+        self.counts.runs += 1
+        self._clean_at = (core.picture.revision, core.announcer.revision)
+        if not expect_drift and (answer.missing or answer.surplus or answer.changed):
+            self.counts.missing += answer.missing
+            self.counts.surplus += answer.surplus
+            self.counts.changed += answer.changed
+            log.warning(
+                "the RIB differed from the store and was made to match",
+                extra={
+                    "missing": list(drift.missing)[:20],
+                    "surplus": list(drift.surplus)[:20],
+                    "changed": list(drift.changed)[:20],
+                },
+            )
+            core.effects.tell(
+                [
+                    DriftRepaired(
+                        at_us=now_us,
+                        missing=answer.missing,
+                        surplus=answer.surplus,
+                        changed=answer.changed,
+                    )
+                ]
+            )
+        return answer
+
+    def desired(self) -> list[Intent]:
+        """What the world shall hear now. A row whose time is over is not part of it, even while
+        its ending cannot be saved."""
+        core = self._core
+        now_us = core.time.now_us()
+        return [
+            core.effects.intent(row)
+            for row in core.picture.mitigations.values()
+            if row.on_the_wire and core.picture.expiry_us(row) > now_us
+        ]
