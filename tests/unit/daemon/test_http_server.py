@@ -1,0 +1,52 @@
+import socket
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from prefixd.daemon import proxies
+from prefixd.daemon.http_server import bind_tcp
+from prefixd.domain.prefix import Prefix
+from prefixd.errors import StartupError
+
+
+def test_a_taken_port_says_so_and_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StartupError) as caught:
+            bind_tcp("127.0.0.1", port, "the API")
+    assert str(caught.value) == (
+        f"the API cannot listen on 127.0.0.1:{port}: another process uses it already "
+        "(find it with `ss -ltnp`), or change the setting"
+    )
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(StartupError, match="this machine does not have that address"):
+        bind_tcp("192.0.2.77", 8080, "the API")
+
+
+def test_both_families_listen() -> None:
+    for host in ("127.0.0.1", "::1"):
+        with bind_tcp(host, 0, "the API") as listening:
+            assert listening.getsockname()[0] == host
+
+
+TRUSTED = tuple(p for p in (Prefix.parse("10.0.0.0/8"),) if p is not None)
+
+
+@pytest.mark.parametrize(
+    ("socket_address", "header", "caller"),
+    [
+        ("192.0.2.9", "198.51.100.1", "192.0.2.9"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "not an address", "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+    ],
+)
+def test_only_trusted_proxies_are_believed(
+    socket_address: str, header: str, caller: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxies, "client_address", lambda _request: socket_address)
+    request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": header})
+    assert proxies.address_reader(TRUSTED)(request) == caller
