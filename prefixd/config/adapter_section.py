@@ -174,6 +174,8 @@ FIELD_OBJECT = Section(
 class FieldKind:
     """An expression, a list of them, or a section with one of path, paths, const, lookup."""
 
+    documents = FIELD_OBJECT
+
     def read(self, value: object, reader: Reader) -> FieldSource | Bad:
         if isinstance(value, str):
             path = EXPRESSION.read(value, reader)

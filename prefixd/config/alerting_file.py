@@ -238,7 +238,7 @@ DESTINATION: OneOf[Destination] = OneOf(
 ALERTING = Section(
     lambda destinations, **fields: AlertSettings(destinations=number_ids(destinations), **fields),
     [
-        key("destinations", Listing(kind=DESTINATION, unique=False), "Who is told."),
+        key("destinations", Listing(kind=DESTINATION, unique=False), "Who is told.", default=()),
         key("events", Events(), "What destinations without a list of their own are told.",
             default_text="everything"),
         key("public_url", Text(maximum=MAX_URL_LENGTH, pattern=r"https?://\S+",

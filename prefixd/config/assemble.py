@@ -6,7 +6,7 @@ as arguments, so that the same directory can be judged for another machine.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,8 +27,6 @@ from prefixd.config.check import Parts, cross_check
 from prefixd.config.correlation_file import CORRELATION, CorrelationFile, secret_references
 from prefixd.config.derive import (
     infrastructure_of,
-    limits_of,
-    policy_of,
     with_absolute_paths,
     withdrawing,
 )
@@ -41,6 +39,7 @@ from prefixd.config.problem import Complaint, ConfigError, Problem, Severity
 from prefixd.config.reader import Bad, Effective, Reader
 from prefixd.config.schema import Section
 from prefixd.config.secrets import SecretBox, expand
+from prefixd.config.sections import Sections
 from prefixd.domain.inventory import Inventory, build_inventory
 from prefixd.engine.settings import EngineSettings
 from prefixd.notify.settings import AlertSettings
@@ -90,6 +89,7 @@ class _Run:
         self.problems: list[Problem] = []
         self.complaints: dict[str, list[Complaint]] = {}
         self.effective: dict[str, Effective] = {}
+        self.usable: Mapping[str, object] = {}
 
     def load(self) -> None:
         if not self.directory.is_dir():
@@ -108,25 +108,25 @@ class _Run:
     def read(self) -> Parts:
         """Every file into its own settings; what is beyond use stays None."""
         main = self.read_file(MAIN_NAME, MAIN)
+        usable = self.usable
+        if main is not None:
+            usable = {entry.name: getattr(main, entry.name) for entry in fields(MainFile)}
+        sections = Sections.of(usable)
         customers = self.read_file(INVENTORY_NAME, INVENTORY, records=False)
         playbooks = self.read_file(PLAYBOOKS_NAME, PLAYBOOKS)
         correlation = self.read_file(CORRELATION_NAME, CORRELATION, wrapped_in="correlation")
         alerting = self.read_file(ALERTING_NAME, ALERTING, wrapped_in="alerting")
         parts = Parts(
             main=main,
+            sections=sections,
             customers=customers,
             inventory=None if customers is None else build_inventory(customers),
+            limits=sections.limits(),
+            policy=None if playbooks is None else sections.policy(playbooks),
             correlation=correlation,
             alerting=alerting,
         )
-        if main is not None:
-            parts = replace(
-                parts,
-                limits=limits_of(main),
-                policy=None if playbooks is None else policy_of(main, playbooks),
-            )
-            parts = _with_fallbacks(parts, main, self.documents)
-        return parts
+        return _with_fallbacks(parts, self.documents)
 
     def read_file(
         self, name: str, section: Section[T], *, records: bool = True, wrapped_in: str = ""
@@ -151,6 +151,8 @@ class _Run:
         prefix = f"{wrapped_in}." if wrapped_in and not reader.path else ""
         for path, entry in reader.named_effective().items():
             self.effective[prefix + path] = entry
+        if name == MAIN_NAME:
+            self.usable = reader.usable
         return None if isinstance(found, Bad) else found
 
     def complain(self, name: str, complaint: Complaint) -> None:
@@ -175,12 +177,13 @@ def _no_directory(directory: Path) -> Problem:
     )
 
 
-def _with_fallbacks(parts: Parts, main: MainFile, documents: Mapping[str, Document]) -> Parts:
+def _with_fallbacks(parts: Parts, documents: Mapping[str, Document]) -> Parts:
     """The sections of prefixd.yaml count where there is no file of their own."""
-    if CORRELATION_NAME not in documents and isinstance(main.correlation, CorrelationFile):
+    main = parts.sections
+    if CORRELATION_NAME not in documents and main.correlation is not None:
         home = (MAIN_NAME, ("correlation",))
         parts = replace(parts, correlation=main.correlation, correlation_home=home)
-    if ALERTING_NAME not in documents and isinstance(main.alerting, AlertSettings):
+    if ALERTING_NAME not in documents and main.alerting is not None:
         home = (MAIN_NAME, ("alerting",))
         parts = replace(parts, alerting=main.alerting, alerting_home=home)
     return parts

@@ -24,6 +24,8 @@ from prefixd.config.correlation_file import CorrelationFile
 from prefixd.config.http_section import Http
 from prefixd.config.main_file import MainFile
 from prefixd.config.problem import Complaint, Severity, TreePath, parse_path
+from prefixd.config.schema import Fields
+from prefixd.config.sections import Sections
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.correlation.validate import agreement_problems
 from prefixd.correlation.validate import problems as correlation_problems
@@ -57,6 +59,7 @@ class Parts:
     """What could be built; None where a file or section was beyond use."""
 
     main: MainFile | None = None
+    sections: Sections
     limits: Limits | None = None
     policy: PolicySettings | None = None
     customers: tuple[Customer, ...] | None = None
@@ -70,10 +73,9 @@ class Parts:
 def cross_check(parts: Parts) -> list[tuple[str, Complaint]]:
     """Every contradiction, with the file it is to be mended in."""
     found: list[tuple[str, Complaint]] = []
-    if parts.main is not None:
-        found += _main(parts.main)
+    found += ((MAIN_NAME, complaint) for complaint in _main(parts.sections))
     if parts.limits is not None:
-        found += _limits(parts.limits, parts.main)
+        found += _limits(parts.limits, parts.sections)
     if parts.policy is not None:
         found += _policy(parts.policy, parts.limits)
     if isinstance(parts.inventory, tuple):
@@ -85,8 +87,8 @@ def cross_check(parts: Parts) -> list[tuple[str, Complaint]]:
         found += _customers(parts.customers, agreed.window_s)
     if parts.policy is not None and isinstance(parts.inventory, Inventory):
         found += _policy_against_inventory(parts.policy, parts.inventory)
-    if parts.main is not None and isinstance(parts.inventory, Inventory):
-        found += _safelist_against_inventory(parts.main, parts.inventory)
+    if isinstance(parts.inventory, Inventory):
+        found += _safelist_against_inventory(parts.sections, parts.inventory)
     if parts.correlation is not None:
         found += _correlation(parts.correlation, *parts.correlation_home)
     if parts.alerting is not None:
@@ -112,13 +114,17 @@ def _as_warning(problem: DomainProblem) -> Complaint:
     return replace(_from_domain(problem), severity=Severity.WARNING)
 
 
-def _main(main: MainFile) -> Found:
-    found = [*_http(main.http), *_bgp(main.bgp), *_ports(main)]
-    if main.mode is Mode.ENFORCED and main.bgp.live and not main.bgp.peers:
-        found.append(
-            _warning("bgp", "no neighbor is configured: rules go nowhere", "list bgp.neighbors")
-        )
-    yield from ((MAIN_NAME, complaint) for complaint in found)
+def _main(main: Sections) -> Iterator[Complaint]:
+    if main.http is not None:
+        yield from _http(main.http)
+    if main.bgp is not None:
+        yield from _bgp(main.bgp)
+        if main.http is not None:
+            yield from _ports(main.http, main.bgp)
+        if main.mode is Mode.ENFORCED and main.bgp.live and not main.bgp.peers:
+            yield _warning(
+                "bgp", "no neighbor is configured: rules go nowhere", "list bgp.neighbors"
+            )
 
 
 def _http(http: Http) -> Iterator[Complaint]:
@@ -168,40 +174,41 @@ def _bgp(bgp: SpeakerSettings) -> Iterator[Complaint]:
             )
 
 
-def _ports(main: MainFile) -> Iterator[Complaint]:
-    api = main.http.api.listen
-    if main.bgp.live and any(entry.port == api.port for entry in main.bgp.listen):
-        yield _error("http.listen", f"port {api.port} is also in bgp.listen", "choose another")
+def _ports(http: Http, bgp: SpeakerSettings) -> Iterator[Complaint]:
+    port = http.api.listen.port
+    if bgp.live and any(entry.port == port for entry in bgp.listen):
+        yield _error("http.listen", f"port {port} is also in bgp.listen", "choose another")
 
 
-def _limits(limits: Limits, main: MainFile | None) -> Found:
+def _limits(limits: Limits, main: Sections) -> Found:
+    guardrails, timers = main.guardrails or {}, main.timers or {}
     for problem in limit_problems(limits):
-        complaint = _from_domain(problem)
-        in_timers = complaint.path[-1:] in {("min_ttl_seconds",), ("max_ttl_seconds",)}
-        if main is not None and in_timers and str(complaint.path[-1]) not in _given(main):
-            complaint = _error(("timers", complaint.path[-1]), complaint.message)
-        yield MAIN_NAME, complaint
-    if main is None:
-        return
-    default = main.timers.get("default_ttl_s", PolicySettings().default_ttl_s)
+        yield MAIN_NAME, _at_home(_from_domain(problem), guardrails)
+    if limits.min_ttl_s > limits.max_ttl_s:
+        return  # said already; whatever is compared with such bounds would only repeat it
+    default = timers.get("default_ttl_s", PolicySettings().default_ttl_s)
     if isinstance(default, int) and not limits.min_ttl_s <= default <= limits.max_ttl_s:
-        yield (
-            MAIN_NAME,
-            _error(
-                "timers.default_ttl_seconds",
-                f"{default} is outside the guardrail's {limits.min_ttl_s}..{limits.max_ttl_s}",
-            ),
-        )
+        bounds = f"{limits.min_ttl_s}..{limits.max_ttl_s}"
+        message = f"{default} is outside the guardrail's {bounds}"
+        yield MAIN_NAME, _error("timers.default_ttl_seconds", message)
 
 
-def _given(main: MainFile) -> set[str]:
-    """Which TTL bounds the guardrails section names itself."""
-    names = {"min_ttl_s": "min_ttl_seconds", "max_ttl_s": "max_ttl_seconds"}
-    return {name for field, name in names.items() if field in main.guardrails}
+def _at_home(complaint: Complaint, guardrails: Fields) -> Complaint:
+    """TTL bounds that the guardrails section leaves out come from the timers."""
+    in_timers = {
+        ("guardrails", "min_ttl_seconds"): "min_ttl_s",
+        ("guardrails", "max_ttl_seconds"): "max_ttl_s",
+    }
+    field = in_timers.get((str(complaint.path[0]), str(complaint.path[-1])))
+    if field is None or field in guardrails:
+        return complaint
+    return replace(complaint, path=("timers", complaint.path[-1]))
 
 
 def _policy(policy: PolicySettings, limits: Limits | None) -> Found:
-    bounds = None if limits is None else (limits.min_ttl_s, limits.max_ttl_s)
+    bounds = None
+    if limits is not None and limits.min_ttl_s <= limits.max_ttl_s:
+        bounds = limits.min_ttl_s, limits.max_ttl_s
     for problem in policy_problems(policy, bounds):
         home = MAIN_NAME if problem.field.startswith("escalation") else PLAYBOOKS_NAME
         yield home, _from_domain(problem)
@@ -234,8 +241,10 @@ def _policy_against_inventory(policy: PolicySettings, inventory: Inventory) -> F
             )
 
 
-def _safelist_against_inventory(main: MainFile, inventory: Inventory) -> Found:
-    for index, prefix in enumerate(main.safelist["prefixes"]):
+def _safelist_against_inventory(main: Sections, inventory: Inventory) -> Found:
+    prefixes = (main.safelist or {}).get("prefixes", ())
+    assert isinstance(prefixes, tuple)
+    for index, prefix in enumerate(prefixes):
         covered = next(
             (
                 (customer, own)

@@ -14,6 +14,7 @@ from prefixd.config.bundle import (
     Protected,
 )
 from prefixd.config.main_file import MainFile
+from prefixd.config.schema import Fields
 from prefixd.domain.prefix import V4, Address, Prefix
 from prefixd.guardrails.limits import Limits, ProtectedFlow
 from prefixd.guardrails.protection import session_flows
@@ -22,22 +23,27 @@ from prefixd.policy.playbook import Escalation, Playbook, PolicySettings
 LOOPBACK = Prefix(V4, 127 << 24, 8)
 
 
-def limits_of(main: MainFile) -> Limits:
+def limits_of(
+    timers: Fields, guardrails: Fields, quotas: Fields, bgp: SpeakerSettings | None
+) -> Limits:
     """Three sections feed one class; bounds the guardrails do not name are those of the timers."""
     names = {entry.name for entry in fields(Limits)}
-    merged = {**main.timers, **main.guardrails, **main.quotas}
+    merged = {**timers, **guardrails, **quotas}
     own = {name: value for name, value in merged.items() if name in names}
-    given_flows = own.pop("protected_flows", ())
-    assert isinstance(given_flows, tuple)
-    return Limits(**own, protected_flows=(*given_flows, *_protected_flows(main.bgp)))  # type: ignore[arg-type]  # filtered by the fields of Limits
+    declared = own.pop("protected_flows", ())
+    assert isinstance(declared, tuple)
+    sessions = () if bgp is None else _protected_flows(bgp)
+    return Limits(**own, protected_flows=(*declared, *sessions))  # type: ignore[arg-type]  # filtered by the fields of Limits
 
 
-def policy_of(main: MainFile, playbooks: tuple[Playbook, ...]) -> PolicySettings:
-    escalation = dict(main.escalation)
-    chosen = {"default_ttl_s": main.timers.get("default_ttl_s")}
-    chosen["relaxed_confidence"] = escalation.pop("relaxed_confidence", None)
+def policy_of(
+    timers: Fields, escalation: Fields, playbooks: tuple[Playbook, ...]
+) -> PolicySettings:
+    own = dict(escalation)
+    chosen = {"default_ttl_s": timers.get("default_ttl_s")}
+    chosen["relaxed_confidence"] = own.pop("relaxed_confidence", None)
     given = {name: value for name, value in chosen.items() if value is not None}
-    return PolicySettings(playbooks=playbooks, escalation=Escalation(**escalation), **given)  # type: ignore[arg-type]  # the tables name exactly these fields
+    return PolicySettings(playbooks=playbooks, escalation=Escalation(**own), **given)  # type: ignore[arg-type]  # the tables name exactly these fields
 
 
 def _protected_flows(bgp: SpeakerSettings) -> Iterator[ProtectedFlow]:

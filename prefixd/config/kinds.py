@@ -23,6 +23,8 @@ E = TypeVar("E", bound=StrEnum)
 K = TypeVar("K")
 V = TypeVar("V")
 
+MANY_WORDS = 8  # more alternatives than this are not all listed when one is close
+
 
 class Kind(Protocol[T_co]):
     def read(self, value: object, reader: Reader) -> T_co | Bad:
@@ -156,6 +158,8 @@ class Word(Generic[E]):
             except ValueError:
                 pass
         hint = did_you_mean(value, names) if isinstance(value, str) else None
+        if hint is not None and len(names) > MANY_WORDS:
+            return reader.complain("is not a word known here", value=value, hint=hint)
         return reader.complain(f"must be {_alternatives(names)}", value=value, hint=hint)
 
     def describe(self) -> str:

@@ -66,6 +66,7 @@ class Reader:
         "path",
         "records",
         "secret",
+        "usable",
     )
 
     def __init__(self, env: Mapping[str, str], directory: Path, *, records: bool = True) -> None:
@@ -76,6 +77,8 @@ class Reader:
         self.complaints: list[Complaint] = []
         self.effective: dict[TreePath, Effective] = {}
         self.names: dict[TreePath, str] = {}
+        self.usable: dict[str, object] = {}
+        """Of a file that cannot be built as a whole: the parts that can."""
         self.secret = False
         self.live = Live.LIVE
 

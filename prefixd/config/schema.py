@@ -137,6 +137,8 @@ class Section(Generic[T]):
             self._record(fields, reader)
         reader.live = outer_live
         if not complete:
+            if not reader.path:
+                reader.usable = {name: found for name, found in fields.items() if found is not BAD}
             return BAD
         for entry in self.keys:
             if not isinstance(entry.default, Default):

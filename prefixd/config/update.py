@@ -20,7 +20,7 @@ from prefixd.config.problem import ConfigError, Problem, path_text
 from prefixd.config.redact import raw_section, secret_names
 from prefixd.config.secrets import STARS
 from prefixd.config.write import write_atomic
-from prefixd.config.yaml_tree import Tree, parse_yaml
+from prefixd.config.yaml_tree import Tree, parse_yaml, resolve
 from prefixd.errors import PrefixdError
 
 WRITABLE_NAMES = (PLAYBOOKS_NAME, CORRELATION_NAME, ALERTING_NAME)
@@ -84,8 +84,18 @@ def save(plan: Plan, *, if_match: str | None = None) -> str:
 
 
 class _Dumper(yaml.CSafeDumper):
+    """Quotes every text that our reader, or one of YAML 1.1, would take for something else."""
+
     def ignore_aliases(self, data: object) -> bool:
         return True
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = None if isinstance(resolve(text), str) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def emit_yaml(tree: Tree, name: str) -> str:
