@@ -368,8 +368,9 @@ class TestBadMessages:
     def test_a_faulty_update_is_delivered_with_its_faults(self) -> None:
         """RFC 7606: treat-as-withdraw keeps the session."""
         pair = up()
-        reach = "800e0f0001850000090120c633640a038111"  # no ORIGIN, no AS_PATH
-        body = bytes.fromhex("00000012" + reach)
+        reach = "800e0f0001850000090120c633640a038111"
+        origin_of_two_octets, as_path = "4001020000", "400200"
+        body = bytes.fromhex("0000001a" + reach + origin_of_two_octets + as_path)
         octets = MARKER + (19 + len(body)).to_bytes(2, "big") + b"\x02" + body
         outputs = pair.feed(pair.left, Data(octets))
         assert pair.left.state is State.ESTABLISHED
