@@ -26,12 +26,6 @@ def to_json(value: object) -> str:
     return JSON_ENCODER.encode(value).decode()
 
 
-def from_json(text: str) -> object:
-    """Raises ValueError when the text is not JSON (msgspec's own error is one)."""
-    value: object = msgspec.json.decode(text)
-    return value
-
-
 @functools.cache
 def numbered(sql: str) -> str:
     """`?` becomes `$1`, `$2`, ... Our SQL keeps question marks out of literals."""

@@ -126,16 +126,13 @@ class GroupReads:
         where.equal("customer_id", wanted.customer_id)
         where.equal_unindexed("pop", wanted.pop)
         if wanted.source is not None:
-            where.term("sources LIKE ? ESCAPE '!'", f"%|{_escaped(wanted.source)}|%")
+            # Not LIKE: SQLite's is blind to case, PostgreSQL's is not.
+            where.term("REPLACE(sources, ?, '') <> sources", f"|{wanted.source}|")
         if wanted.met is not None:
             where.term(f"met_at {'IS NOT NULL' if wanted.met else 'IS NULL'}")
         if wanted.has_mitigation is not None:
             where.term("has_mitigation" if wanted.has_mitigation else "NOT has_mitigation")
         return await read_page(self._database, _LISTING, where, page, _group, self._unreadables)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def _changing(group: Group) -> tuple[Value, ...]:

@@ -259,6 +259,7 @@ async def test_groups_are_filtered(settings: StoreSettings) -> None:
         for wanted in (GroupFilter(met=False), GroupFilter(has_mitigation=False)):
             assert (await store.groups.page(wanted, PageRequest())).items == (plain,)
         assert (await store.groups.page(GroupFilter(source="b%c"), PageRequest())).items == ()
+        assert (await store.groups.page(GroupFilter(source="A_b%c"), PageRequest())).items == ()
 
 
 async def test_decisions_are_found_by_group_newest_first(settings: StoreSettings) -> None:
