@@ -1,0 +1,77 @@
+"""What the speaker tells, as log lines and as news on the bus."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import assert_never
+
+from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.speaker_event import (
+    BudgetLowered,
+    PeerChanged,
+    PeerStalled,
+    PeerSynced,
+    RuleLearned,
+    RuleLost,
+    RuleQuarantined,
+    RulesExpired,
+    SpeakerEvent,
+    TablesDiffered,
+)
+from prefixd.clock import Clock
+from prefixd.domain.news import DriftRepaired, News, PeerDown, PeerUp
+
+log = logging.getLogger(__name__)
+
+
+class SpeakerNews:
+    """`publish` is given once the bus exists: the speaker is made before the engine."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.publish: Callable[[Sequence[News]], None] | None = None
+
+    def hear(self, event: SpeakerEvent) -> None:
+        match event:
+            case PeerChanged(transition=change):
+                self._changed(change.peer, change.before, change.after, str(change.reason or ""))
+            case PeerSynced(peer=peer, rules=rules):
+                log.info("peer synced", extra={"peer": peer, "rules": rules})
+            case PeerStalled(peer=peer, seconds=seconds, queued_octets=queued):
+                log.warning(
+                    "peer does not read",
+                    extra={"peer": peer, "seconds": round(seconds, 1), "queued_octets": queued},
+                )
+            case RuleQuarantined(peer=peer, rule=rule):
+                log.error("rule quarantined at peer", extra={"peer": peer, "rule": rule})
+            case BudgetLowered(peer=peer, sent=sent, limit=limit):
+                log.error(
+                    "peer said too many rules", extra={"peer": peer, "sent": sent, "limit": limit}
+                )
+            case RulesExpired(route_ids=route_ids):
+                log.warning(
+                    "speaker withdrew overdue rules by itself", extra={"rules": len(route_ids)}
+                )
+            case TablesDiffered(keys=keys):
+                self._tell(
+                    DriftRepaired(at_us=self._clock.now_us(), missing=0, surplus=0, changed=keys)
+                )
+            case RuleLearned() | RuleLost():
+                log.debug("rule heard from peer", extra={"peer": event.peer})
+            case _:
+                assert_never(event)
+
+    def _changed(self, peer: str, before: PeerState, after: PeerState, reason: str) -> None:
+        if after is PeerState.ESTABLISHED:
+            log.info("peer established", extra={"peer": peer})
+            self._tell(PeerUp(at_us=self._clock.now_us(), peer=peer, address=""))
+        elif before is PeerState.ESTABLISHED:
+            log.warning("peer down", extra={"peer": peer, "reason": reason})
+            self._tell(PeerDown(at_us=self._clock.now_us(), peer=peer, address="", reason=reason))
+        else:
+            log.debug(
+                "peer state", extra={"peer": peer, "before": before, "after": after, "why": reason}
+            )
+
+    def _tell(self, item: News) -> None:
+        if self.publish is not None:
+            self.publish((item,))
