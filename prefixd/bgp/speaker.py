@@ -170,6 +170,11 @@ class Speaker:
 
     # Rules
 
+    @property
+    def revision(self) -> int:
+        """Rises with every change of what shall be on the wire."""
+        return self.loc.revision
+
     def announce(self, routes: Iterable[Route]) -> None:
         """Add or change; peers follow at once or as fast as they can."""
         routes = tuple(routes)

@@ -1,0 +1,101 @@
+"""Intents on one side, the speaker on the other.
+
+Fits the engine's `Announcer` by shape. An intent that no router can be told exactly is kept, shown
+with its reason and counted, so that "active" in the store and "on the wire" can be compared; it is
+never silently dropped and never replaced by something close.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from prefixd.announce.sentence import preview_sentence
+from prefixd.announce.translate import Untranslatable, route_of
+from prefixd.bgp.rib.loc_rib import Drift
+from prefixd.bgp.rib.route import Route
+from prefixd.bgp.rib.what_if import Preview
+from prefixd.domain.ids import MitigationId
+from prefixd.domain.rule import Intent, Rule
+
+
+class RouteTable(Protocol):
+    """What is needed of a speaker."""
+
+    @property
+    def revision(self) -> int: ...
+    def announce(self, routes: Iterable[Route]) -> None: ...
+    def withdraw(self, route_ids: Iterable[str]) -> None: ...
+    def replace(self, routes: Iterable[Route]) -> Drift: ...
+    def preview(self, route: Route) -> Sequence[Preview]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inexpressible:
+    """An intent that is wanted and cannot be told."""
+
+    intent: Intent
+    reason: str
+
+
+class BgpAnnouncer:
+    def __init__(self, table: RouteTable, local_asn: int) -> None:
+        self._table = table
+        self._local_asn = local_asn
+        self._inexpressible: dict[str, Inexpressible] = {}
+
+    @property
+    def revision(self) -> int:
+        """Changes whenever what shall be on the wire does."""
+        return self._table.revision
+
+    @property
+    def inexpressible(self) -> tuple[Inexpressible, ...]:
+        return tuple(self._inexpressible.values())
+
+    def announce(self, intents: Iterable[Intent]) -> None:
+        routes, refused = self._routes(intents)
+        for each in refused:
+            self._inexpressible[each.intent.mitigation_id] = each
+        for route in routes:
+            self._inexpressible.pop(route.route_id, None)
+        self._table.withdraw(each.intent.mitigation_id for each in refused)
+        self._table.announce(routes)
+
+    def withdraw(self, mitigation_ids: Iterable[str]) -> None:
+        ids = tuple(mitigation_ids)
+        for mitigation_id in ids:
+            self._inexpressible.pop(mitigation_id, None)
+        self._table.withdraw(ids)
+
+    def replace(self, intents: Sequence[Intent]) -> Drift:
+        routes, refused = self._routes(intents)
+        known = self._inexpressible
+        self._inexpressible = {each.intent.mitigation_id: each for each in refused}
+        drift = self._table.replace(routes)
+        # What cannot be told is not missing on the wire; but it is news the first time.
+        fresh = tuple(each for each in self._inexpressible if each not in known)
+        return Drift((*drift.missing, *fresh), drift.surplus, drift.changed)
+
+    def preview(self, rule: Rule) -> Sequence[str]:
+        intent = Intent(
+            mitigation_id=MitigationId("preview"),
+            rule=rule,
+            priority=0,
+            expires_at_us=0,
+            owner="",
+        )
+        route = route_of(intent, self._local_asn)
+        if isinstance(route, Untranslatable):
+            return (f"no neighbor can be told: {route.reason}",)
+        return tuple(preview_sentence(each) for each in self._table.preview(route))
+
+    def _routes(self, intents: Iterable[Intent]) -> tuple[list[Route], list[Inexpressible]]:
+        routes: list[Route] = []
+        refused: list[Inexpressible] = []
+        for intent in intents:
+            route = route_of(intent, self._local_asn)
+            if isinstance(route, Untranslatable):
+                refused.append(Inexpressible(intent, route.reason))
+            else:
+                routes.append(route)
+        return routes, refused
