@@ -150,8 +150,15 @@ class Lane:
 
 
 def _create_private(path: str) -> None:
-    """Password hashes will be in it. SQLite gives its side files the mode of the file."""
+    """Password hashes will be in it. SQLite gives its side files the mode of the file.
+
+    A first start may make the folder, but not its parents: a path that is missing altogether is
+    more often a mistake, or a file system that was not mounted.
+    """
     try:
+        folder = os.path.dirname(path)
+        if folder and not os.path.exists(folder):
+            os.mkdir(folder, 0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreUnavailable(

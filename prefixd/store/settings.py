@@ -7,6 +7,7 @@ A connection string is `sqlite:///absolute/path.db`, `sqlite:relative/path.db`, 
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 MEMORY = ":memory:"
 _SECRET = re.compile(r"(://[^:/@]*):[^@]*@|(password=)[^&\s]*")
@@ -57,6 +58,10 @@ class StoreSettings:
         assert self.is_sqlite
         rest = self.connection_string.removeprefix("sqlite:")
         return rest.removeprefix("//")
+
+    @property
+    def sqlite_file(self) -> Path:
+        return Path(self.sqlite_path)
 
     @property
     def where(self) -> str:

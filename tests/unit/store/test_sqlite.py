@@ -236,9 +236,12 @@ async def total(store: Store) -> int:
 
 
 async def test_the_file_of_an_installation_is_private(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    async with await a_store(in_file(path)):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path = tmp_path / "run" / "a.db"
+    async with await a_store(in_file(path)) as store:
+        await write(store)
+        for file in path.parent.iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 async def test_offline_work_beside_a_running_daemon(tmp_path: Path) -> None:
