@@ -1,0 +1,118 @@
+"""The smallest BGP speaker that can put octets of our choosing in front of a real one.
+
+It connects, exchanges OPEN and KEEPALIVE, and then sends what it is given; what comes back is kept.
+It has no timers and no tables: the hold time it offers is 0, so nothing has to be sent to stay up.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+from prefixd.bgp.wire.capability import FourOctetAs, Multiprotocol, RouteRefreshCapability
+from prefixd.bgp.wire.context import BEFORE_OPEN
+from prefixd.bgp.wire.header import cut_message
+from prefixd.bgp.wire.iana import Family
+from prefixd.bgp.wire.message import Keepalive, Message, decode_message, encode_message
+from prefixd.bgp.wire.notification import Notification
+from prefixd.bgp.wire.open import Open, two_octet_as
+
+PATIENCE_S = 30.0
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, probe: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    """Ask until the answer is yes: the daemon's own command line is all there is to ask."""
+    deadline = time.monotonic() + patience_s
+    while not probe():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience_s} s in vain for {what}")
+        time.sleep(0.05)
+
+
+class RawSpeaker:
+    """One established session; a context manager, so that it always ends."""
+
+    def __init__(
+        self,
+        peer: tuple[str, int],
+        *,
+        asn: int,
+        families: Iterable[Family],
+        source: str = "127.0.0.1",
+    ) -> None:
+        self._buffer = bytearray()
+        self._socket = _connect(peer, source)
+        self._socket.settimeout(PATIENCE_S)
+        capabilities = [Multiprotocol(family) for family in families]
+        greeting = Open(
+            my_as=two_octet_as(asn),
+            hold_time_s=0,
+            bgp_identifier=0x7F000001,
+            capabilities=(*capabilities, RouteRefreshCapability(), FourOctetAs(asn)),
+        )
+        self.send(encode_message(greeting, BEFORE_OPEN))
+        while not isinstance(self._receive(), Open):
+            pass
+        self.send(encode_message(Keepalive(), BEFORE_OPEN))
+        while not isinstance(self._receive(), Keepalive):
+            pass
+
+    def send(self, octets: bytes) -> None:
+        self._socket.sendall(octets)
+
+    def _receive(self) -> Message:
+        while (octets := cut_message(self._buffer, BEFORE_OPEN)) is None:
+            received = self._socket.recv(65536)
+            if not received:
+                raise AssertionError("the peer closed the connection")
+            self._buffer += received
+        message = decode_message(octets, BEFORE_OPEN)
+        if isinstance(message, Notification):
+            raise AssertionError(f"the peer refused: {message}")
+        return message
+
+    def complaints(self) -> list[str]:
+        """What the peer has said against us so far: a NOTIFICATION or the end of the connection."""
+        self._socket.setblocking(False)
+        try:
+            while True:
+                self._receive()
+        except BlockingIOError:
+            return []
+        except AssertionError as complaint:
+            return [str(complaint)]
+        finally:
+            self._socket.settimeout(PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+
+def _connect(peer: tuple[str, int], source: str) -> socket.socket:
+    """A daemon that has just been started may not listen yet."""
+    found: list[socket.socket] = []
+
+    def attempt() -> bool:
+        try:
+            found.append(socket.create_connection(peer, 5, source_address=(source, 0)))
+        except OSError:
+            return False
+        return True
+
+    wait_for(f"a listener at {peer}", attempt)
+    return found[0]
