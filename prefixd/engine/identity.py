@@ -11,6 +11,8 @@ from prefixd.clock import Clock
 
 _COUNTER_START = 0x7FF  # leaves half the counter's room above any start
 _COUNTER_MAX = 0xFFF
+_TAIL = 10
+_POOL = 256 * _TAIL  # the kernel is asked once for many ids
 
 
 class Identity:
@@ -20,10 +22,15 @@ class Identity:
         self._clock = clock
         self._last_ms = 0
         self._counter = 0
+        self._random = b""
+        self._used = 0
 
     def __call__(self) -> str:
         now_ms = self._clock.now_us() // 1000
-        tail = int.from_bytes(os.urandom(10), "big")
+        if self._used >= len(self._random):
+            self._random, self._used = os.urandom(_POOL), 0
+        tail = int.from_bytes(self._random[self._used : self._used + _TAIL], "big")
+        self._used += _TAIL
         if now_ms > self._last_ms:
             self._last_ms = now_ms
             self._counter = (tail >> 64) & _COUNTER_START

@@ -7,9 +7,10 @@ the picture, and only then do effects follow. A turn that fails leaves nothing b
 verbs can simply be asked again.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from prefixd.domain.actor import Actor
 from prefixd.domain.audit import AuditEntry
@@ -33,12 +34,14 @@ from prefixd.engine.snapshot import Snapshot
 __all__ = ["Turn", "details"]
 
 NO_LIMITS = QuotaLimits()
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_encoder = msgspec.json.Encoder(order="sorted")
 
 
 def details(values: Mapping[str, object]) -> str:
     """Audit details as canonical JSON; what is None is left out."""
-    return _encode({key: value for key, value in values.items() if value is not None})
+    return _encoder.encode(
+        {key: value for key, value in values.items() if value is not None}
+    ).decode()
 
 
 @dataclass(slots=True)
