@@ -294,6 +294,10 @@ class Peer:
         except SocketRefusal as error:
             self.history.last_error = str(error)
 
+    def nudge(self) -> None:
+        """Take a turn soon; for whoever moved the clock by hand."""
+        self._wake.set()
+
     def retire(self) -> None:
         """Let `run()` end once every connection has said goodbye."""
         self._retiring = True

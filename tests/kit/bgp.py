@@ -31,7 +31,7 @@ from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
 from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
-from prefixd.clock import SystemClock
+from prefixd.clock import Clock, SystemClock
 
 
 def an_offer(
@@ -210,6 +210,7 @@ async def running(
     settings: PeerSettings,
     speaker: SpeakerSettings | None = None,
     watcher: Watcher | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[tuple[Peer, Watcher]]:
     """A peer with its task; both are gone afterwards, and a failure of the task is the test's."""
     watcher = watcher or Watcher()
@@ -217,10 +218,11 @@ async def running(
         settings,
         speaker or a_speaker(),
         watcher,
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         jitter=random.Random(7).random,
     )
     task = asyncio.create_task(peer.run())
+    await asyncio.sleep(0)  # let it start: what never ran has nothing to clean up
     try:
         yield peer, watcher
     finally:
