@@ -6,10 +6,19 @@ here, because it depends on all the other routes.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from prefixd.bgp.rib.profile import Profile
-from prefixd.bgp.rib.route import Key, Route, is_flowspec, nlri_of, prefix_of, rule_of
+from prefixd.bgp.rib.route import (
+    Key,
+    Route,
+    is_flowspec,
+    nlri_of,
+    octets_of_body,
+    prefix_of,
+    rule_of,
+)
 from prefixd.bgp.rib.terms import ExportPolicy, Terms
 from prefixd.bgp.rib.transform import Unfit, fit
 from prefixd.bgp.rib.treatment import (
@@ -29,13 +38,14 @@ from prefixd.bgp.rib.verdict import (
 )
 from prefixd.bgp.wire.flowspec import FlowSpecRule
 from prefixd.bgp.wire.flowspec_match import Kind, PrefixMatch
+from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.prefix import AFI_IPV4, Prefix, mask_octets
 
 _Rule = FlowSpecRule | None
 
 
 def judge(route: Route, terms: Terms) -> Verdict:
-    rule = rule_of(route.family, route.nlri) if is_flowspec(route.family) else None
+    rule = _rule(route.family, route.nlri)
     for _, check in _STEPS:
         objection = check(route, rule, terms)
         if objection is not None:
@@ -45,7 +55,7 @@ def judge(route: Route, terms: Terms) -> Verdict:
 
 def explain(route: Route, terms: Terms) -> tuple[Finding, ...]:
     """Every step up to the one that stopped the route, in words."""
-    rule = rule_of(route.family, route.nlri) if is_flowspec(route.family) else None
+    rule = _rule(route.family, route.nlri)
     found: list[Finding] = []
     for step, check in _STEPS:
         objection = check(route, rule, terms)
@@ -55,6 +65,12 @@ def explain(route: Route, terms: Terms) -> tuple[Finding, ...]:
         detail = f"as {len(objection.parts)} rules" if isinstance(objection, Split) else "passed"
         found.append(Finding(step, passed=True, detail=detail))
     return tuple(found)
+
+
+@lru_cache(maxsize=2048)
+def _rule(family: Family, nlri: bytes) -> _Rule:
+    """Decoded once although every update group asks."""
+    return rule_of(family, nlri) if is_flowspec(family) else None
 
 
 def _check_family(route: Route, _: _Rule, terms: Terms) -> Withheld | None:
@@ -82,7 +98,7 @@ def _check_policy(route: Route, rule: _Rule, terms: Terms) -> Withheld | None:
         if refused := sorted(words - policy.actions):
             detail = f"action {', '.join(refused)} is not exported"
             return Withheld(Step.EXPORT, Reason.ACTION_NOT_ALLOWED, detail)
-    return _check_prefixes(route, rule, policy)
+    return _check_prefixes(route, rule, policy) if policy.restricts_prefixes else None
 
 
 def _check_prefixes(route: Route, rule: _Rule, policy: ExportPolicy) -> Withheld | None:
@@ -146,7 +162,7 @@ def _check_profile(route: Route, rule: _Rule, terms: Terms) -> Withheld | Split 
 
 
 def _fit(route: Route, rule: FlowSpecRule, profile: Profile) -> Withheld | Split | None:
-    parts = fit(rule, profile)
+    parts = fit(rule, profile, octets_of_body(route.nlri))
     if isinstance(parts, Unfit):
         return Withheld(Step.PROFILE, Reason(parts.reason), parts.detail)
     if len(parts) == 1 and parts[0] is rule:

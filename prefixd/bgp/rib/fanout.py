@@ -31,6 +31,8 @@ _MOST_LAG: Final = 64
 _IDLE_GROUPS: Final = 16
 """Groups without members whose verdicts are kept, for peers that flap."""
 _REFRESH_EVERY_S: Final = 10.0
+_TOGETHER: Final = 1000
+"""Routes decoded once for all groups before the next ones are."""
 
 
 class Fanout:
@@ -52,8 +54,10 @@ class Fanout:
     def changed(self, keys: Iterable[Key], now: float) -> None:
         """The Loc-RIB differs at these keys."""
         keys = tuple(keys)
-        for group in self._groups.values():
-            self._mark(group, group.reconsider(keys), now)
+        for start in range(0, len(keys), _TOGETHER):
+            some = keys[start : start + _TOGETHER]
+            for group in self._groups.values():
+                self._mark(group, group.reconsider(some), now)
 
     def peer_up(
         self, name: str, terms: Terms, fence: FenceSettings, *, fence_usable: bool

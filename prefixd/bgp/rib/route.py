@@ -58,6 +58,11 @@ def rule_of(family: Family, nlri: bytes) -> FlowSpecRule:
     return decode_rule(nlri[2:] if nlri[0] >= 0xF0 else nlri[1:], family)
 
 
+def octets_of_body(nlri: bytes) -> int:
+    """How long a FlowSpec rule is without its length octets."""
+    return len(nlri) - (2 if nlri[0] >= 0xF0 else 1)
+
+
 def prefix_of(family: Family, nlri: bytes) -> Prefix:
     return Prefix(family.afi, nlri[0], nlri[1:])
 

@@ -37,6 +37,11 @@ class ExportPolicy:
     local_pref: int = 100
     med: int | None = None
 
+    @property
+    def restricts_prefixes(self) -> bool:
+        limits = (self.min_length_v4, self.max_length_v4, self.min_length_v6, self.max_length_v6)
+        return bool(self.destinations or self.sources) or limits != (0, 32, 0, 128)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtbhTerms:

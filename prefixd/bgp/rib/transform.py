@@ -35,14 +35,19 @@ class Unfit:
     detail: str
 
 
-def fit(rule: FlowSpecRule, profile: Profile) -> tuple[FlowSpecRule, ...] | Unfit:
-    """The rules that together mean `rule` and each suit the router; usually just `rule`."""
+def fit(
+    rule: FlowSpecRule, profile: Profile, octets: int | None = None
+) -> tuple[FlowSpecRule, ...] | Unfit:
+    """The rules that together mean `rule` and each suit the router; usually just `rule`.
+
+    `octets` is the length of its body, where that is known already.
+    """
     todo, done = [rule], list[FlowSpecRule]()
     while todo:
         if len(todo) + len(done) > profile.max_parts:
             return Unfit("parts", f"it would need more than {profile.max_parts} rules")
         current = todo.pop()
-        outcome = _step(current, profile)
+        outcome = _step(current, profile, octets if current is rule else None)
         if isinstance(outcome, Unfit):
             return outcome
         if outcome:
@@ -52,7 +57,9 @@ def fit(rule: FlowSpecRule, profile: Profile) -> tuple[FlowSpecRule, ...] | Unfi
     return tuple(done)
 
 
-def _step(rule: FlowSpecRule, profile: Profile) -> Sequence[FlowSpecRule] | Unfit:
+def _step(
+    rule: FlowSpecRule, profile: Profile, octets: int | None
+) -> Sequence[FlowSpecRule] | Unfit:
     """One step closer: parts to look at again, nothing when the rule fits, or why it cannot."""
     if profile.needs_destination and rule.component(Kind.DST_PREFIX) is None:
         return Unfit("destination_required", "it has no destination prefix")
@@ -73,7 +80,7 @@ def _step(rule: FlowSpecRule, profile: Profile) -> Sequence[FlowSpecRule] | Unfi
             return unfit
         if (parts := _shorter_lists(rule, component, profile)) is not None:
             return parts
-    if len(encode_rule(rule)) > profile.max_body:
+    if (len(encode_rule(rule)) if octets is None else octets) > profile.max_body:
         return _halved(rule, profile)
     return ()
 
@@ -119,8 +126,11 @@ def _shorter_lists(
     rule: FlowSpecRule, component: NumericMatch | BitmaskMatch, profile: Profile
 ) -> list[FlowSpecRule] | Unfit | None:
     """The rule once per slice of a list that is too long; None when it is short enough."""
+    count = len(component.items)
+    if count <= profile.max_items and count <= profile.max_ranges:
+        return None
     terms = groups(component.items)
-    if len(component.items) <= profile.max_items and _ranges(terms) <= profile.max_ranges:
+    if count <= profile.max_items and _ranges(terms) <= profile.max_ranges:
         return None
     slices: list[list[list[Item]]] = [[]]
     for term in terms:
