@@ -153,6 +153,8 @@ class Mutator:
             if choose.random() < 0.15:
                 return self.octets(seed)
             kind, body = seed[18], self.octets(seed[19:])
+            if choose.random() < 0.01:
+                body *= choose.randrange(1, 200)
         return b"\xff" * 16 + struct.pack("!HB", (19 + len(body)) & 0xFFFF, kind) + body
 
 

@@ -15,6 +15,7 @@ from struct import pack
 from typing import Final
 
 from prefixd.bgp.wire.context import WireContext
+from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.reader import Reader
 
 BLACKHOLE: Final = 0xFFFF029A
@@ -77,12 +78,18 @@ def _octets(reader: Reader, size: int, field: str) -> tuple[bytes, ...]:
     return tuple(reader.take(size, field) for _ in range(_count(reader, size)))
 
 
+def _joined(values: tuple[bytes, ...], size: int) -> bytes:
+    if not values or any(len(value) != size for value in values):
+        raise WireError(f"communities must be at least one of {size} octets", field="communities")
+    return b"".join(values)
+
+
 def decode_communities(reader: Reader, _: WireContext) -> Communities:
     return Communities(tuple(reader.u32("community") for _ in range(_count(reader, 4))))
 
 
 def encode_communities(attribute: Communities, _: WireContext) -> bytes:
-    return pack(f"!{len(attribute.values)}I", *attribute.values)
+    return _joined(tuple(pack("!I", value) for value in attribute.values), 4)
 
 
 def decode_extended_communities(reader: Reader, _: WireContext) -> ExtendedCommunities:
@@ -90,7 +97,7 @@ def decode_extended_communities(reader: Reader, _: WireContext) -> ExtendedCommu
 
 
 def encode_extended_communities(attribute: ExtendedCommunities, _: WireContext) -> bytes:
-    return b"".join(attribute.values)
+    return _joined(attribute.values, 8)
 
 
 def decode_ipv6_extended_communities(reader: Reader, _: WireContext) -> Ipv6ExtendedCommunities:
@@ -98,7 +105,7 @@ def decode_ipv6_extended_communities(reader: Reader, _: WireContext) -> Ipv6Exte
 
 
 def encode_ipv6_extended_communities(attribute: Ipv6ExtendedCommunities, _: WireContext) -> bytes:
-    return b"".join(attribute.values)
+    return _joined(attribute.values, 20)
 
 
 def decode_large_communities(reader: Reader, _: WireContext) -> LargeCommunities:
@@ -111,4 +118,4 @@ def decode_large_communities(reader: Reader, _: WireContext) -> LargeCommunities
 
 
 def encode_large_communities(attribute: LargeCommunities, _: WireContext) -> bytes:
-    return b"".join(pack("!III", *value) for value in attribute.values)
+    return _joined(tuple(pack("!III", *value) for value in attribute.values), 12)

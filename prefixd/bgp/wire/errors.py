@@ -46,7 +46,6 @@ class Reason(StrEnum):
     ATTRIBUTE_OVERRUN = "attribute_overrun"
     ATTRIBUTE_UNKNOWN = "attribute_unknown"
     CAPABILITY_LENGTH = "capability_length"
-    CAPABILITY_REPEATED = "capability_repeated"
     FAMILY_NOT_NEGOTIATED = "family_not_negotiated"
     FIRST_AS = "first_as"
     FLOWSPEC_ACTION = "flowspec_action"

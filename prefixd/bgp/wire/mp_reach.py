@@ -208,22 +208,16 @@ def _empty_fault(offset: int, family: Family, attribute: int) -> Fault:
 
 def encode_mp_reach(attribute: MpReach, _: WireContext) -> bytes:
     """The value. Several NLRI are joined as they stand; the caller minds the message's size."""
+    family, next_hop = attribute.family, attribute.next_hop
+    if len(next_hop) not in _NEXT_HOP_LENGTHS.get(family.safi, frozenset()):
+        raise WireError(f"{len(next_hop)} octets of next hop for {family}", field="next hop")
     nlri = encode_nlri_list(attribute.nlri, attribute.path_ids)
-    return mp_reach_value(attribute.family, attribute.next_hop, nlri)
+    return pack("!HBB", *family, len(next_hop)) + next_hop + b"\x00" + nlri
 
 
 def encode_mp_unreach(attribute: MpUnreach, _: WireContext) -> bytes:
     nlri = encode_nlri_list(attribute.nlri, attribute.path_ids)
-    return mp_unreach_value(attribute.family, nlri)
-
-
-def mp_reach_value(family: Family, next_hop: bytes, nlri: bytes) -> bytes:
-    """For packing: the value around NLRI that are octets already."""
-    return pack("!HBB", *family, len(next_hop)) + next_hop + b"\x00" + nlri
-
-
-def mp_unreach_value(family: Family, nlri: bytes) -> bytes:
-    return pack("!HB", *family) + nlri
+    return pack("!HB", *attribute.family) + nlri
 
 
 def encode_nlri_list(nlri: Iterable[Nlri], path_ids: tuple[int, ...] = ()) -> bytes:

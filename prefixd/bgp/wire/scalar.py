@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from struct import pack
 
 from prefixd.bgp.wire.context import WireContext
+from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.iana import AS_TRANS, OriginCode
 from prefixd.bgp.wire.reader import Reader
 
@@ -78,6 +79,13 @@ class OnlyToCustomer:
     asn: int
 
 
+def _four(address: bytes, field: str) -> bytes:
+    """An address on its way out. A wrong length would cost the receiver's session, not ours."""
+    if len(address) != 4:
+        raise WireError(f"{len(address)} octets where 4 belong", field=field)
+    return address
+
+
 def decode_origin(reader: Reader, _: WireContext) -> Origin:
     value = reader.u8("origin")
     if value > OriginCode.INCOMPLETE:
@@ -94,7 +102,7 @@ def decode_next_hop(reader: Reader, _: WireContext) -> NextHop:
 
 
 def encode_next_hop(attribute: NextHop, _: WireContext) -> bytes:
-    return attribute.address
+    return _four(attribute.address, "next hop")
 
 
 def decode_med(reader: Reader, _: WireContext) -> MultiExitDisc:
@@ -128,8 +136,10 @@ def decode_aggregator(reader: Reader, context: WireContext) -> Aggregator:
 
 def encode_aggregator(attribute: Aggregator, context: WireContext) -> bytes:
     if context.four_octet_as:
-        return pack("!I", attribute.asn) + attribute.address
-    return pack("!H", attribute.asn if attribute.asn <= 0xFFFF else AS_TRANS) + attribute.address
+        return pack("!I", attribute.asn) + _four(attribute.address, "aggregator address")
+    return pack("!H", attribute.asn if attribute.asn <= 0xFFFF else AS_TRANS) + _four(
+        attribute.address, "aggregator address"
+    )
 
 
 def decode_as4_aggregator(reader: Reader, _: WireContext) -> As4Aggregator:
@@ -137,7 +147,7 @@ def decode_as4_aggregator(reader: Reader, _: WireContext) -> As4Aggregator:
 
 
 def encode_as4_aggregator(attribute: As4Aggregator, _: WireContext) -> bytes:
-    return pack("!I", attribute.asn) + attribute.address
+    return pack("!I", attribute.asn) + _four(attribute.address, "aggregator address")
 
 
 def decode_originator_id(reader: Reader, _: WireContext) -> OriginatorId:
@@ -156,6 +166,8 @@ def decode_cluster_list(reader: Reader, _: WireContext) -> ClusterList:
 
 
 def encode_cluster_list(attribute: ClusterList, _: WireContext) -> bytes:
+    if not attribute.values:
+        raise WireError("an empty list is malformed", field="cluster list")
     return pack(f"!{len(attribute.values)}I", *attribute.values)
 
 

@@ -123,11 +123,6 @@ def encode_update(update: Update, context: WireContext) -> bytes:
     withdrawn = encode_nlri_list(update.withdrawn, update.withdrawn_path_ids)
     attributes = encode_attributes(update.attributes, context)
     nlri = encode_nlri_list(update.nlri, update.nlri_path_ids)
-    return update_body(withdrawn, attributes, nlri)
-
-
-def update_body(withdrawn: bytes, attributes: bytes, nlri: bytes) -> bytes:
-    """For packing: the body around parts that are octets already."""
     if len(withdrawn) > 0xFFFF or len(attributes) > 0xFFFF:
         raise WireError("more octets than a length field can say", field="UPDATE")
     return b"".join(

@@ -5,7 +5,12 @@ import pytest
 from prefixd.bgp.wire.as_path import as_sequence
 from prefixd.bgp.wire.attribute import Attribute, RawAttribute
 from prefixd.bgp.wire.attribute_list import decode_attributes, encode_attributes, encode_frame
-from prefixd.bgp.wire.community import Communities
+from prefixd.bgp.wire.community import (
+    Communities,
+    ExtendedCommunities,
+    Ipv6ExtendedCommunities,
+    LargeCommunities,
+)
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.errors import Fault, WireError
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
@@ -98,3 +103,23 @@ def test_the_long_length_only_where_it_is_needed(size: int, header: str) -> None
 def test_a_value_beyond_two_octets_of_length_is_refused() -> None:
     with pytest.raises(WireError):
         encode_frame(0xC0, 99, bytes(65536))
+
+
+@pytest.mark.parametrize(
+    "attribute",
+    [
+        NextHop(b""),
+        NextHop(bytes(16)),
+        Aggregator(1, bytes(3)),
+        ClusterList(()),
+        Communities(()),
+        LargeCommunities(()),
+        ExtendedCommunities(()),
+        ExtendedCommunities((bytes(8), bytes(7))),
+        Ipv6ExtendedCommunities((bytes(8),)),
+        MpReach(family=IPV4_FLOWSPEC, nlri=(), next_hop=bytes(5)),
+    ],
+)
+def test_what_a_receiver_would_call_malformed_is_not_written(attribute: Attribute) -> None:
+    with pytest.raises(WireError):
+        encode_attributes([attribute], CONTEXT)
