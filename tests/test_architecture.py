@@ -48,7 +48,7 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         "asks for what it needs in engine/ports.py; never sees SQL, HTTP or BGP",
     ),
     "replay": (
-        {"domain", "decision", *RULES},
+        {"domain", "decision", *RULES, "config"},
         "runs recorded events through the same decision code, and touches nothing live",
     ),
     "config": (
@@ -70,7 +70,12 @@ FLOORS: dict[str, tuple[set[str], str]] = {
     "observability": ({"clock", "errors"}, "stands beside the floors"),
 }  # fmt: skip
 
-COMPOSERS = {"app", "__main__", "commands", "daemon"}  # they may import everything; nobody imports them
+COMPOSERS = {
+    "app",
+    "__main__",
+    "commands",
+    "daemon",
+}  # they may import everything; nobody imports them
 PURE = {"bgp.wire", "bgp.fsm", "bgp.rib", "domain", *RULES, "decision"}
 IMPURE_MODULES = {
     "asyncio": "a pure package does not wait",

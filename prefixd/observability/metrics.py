@@ -40,8 +40,8 @@ class Metrics:
         self.task_restarts = r.counter(
             "prefixd_task_restarts_total", "Supervised tasks that failed and ran again.", "task"
         )
-        self.loop_lag = r.histogram(
-            "prefixd_loop_lag_seconds", "How late the event loop woke up.", buckets=LATENCY_S
+        self.loop_lag_worst = r.gauge(
+            "prefixd_loop_lag_seconds", "The event loop's worst lateness of the last minute."
         )
         self.config_reload = r.counter(
             "prefixd_config_reload_total", "Reloads of the configuration.", "status"

@@ -153,6 +153,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._families: dict[str, Family[Counter] | Family[Gauge] | Family[Histogram]] = {}
+        self._readers: list[Callable[[], None]] = []
 
     def counter(
         self, name: str, text: str, *labels: str, limit: int = DEFAULT_LIMIT
@@ -178,7 +179,13 @@ class Registry:
     def families(self) -> Iterable[Family[Counter] | Family[Gauge] | Family[Histogram]]:
         return self._families.values()
 
+    def before_render(self, reader: Callable[[], None]) -> None:
+        """Called before each rendering, to set what is a reading and not a count."""
+        self._readers.append(reader)
+
     def render(self) -> bytes:
+        for reader in self._readers:
+            reader()
         lines: list[str] = []
         for family in self._families.values():
             lines.extend(family.render())

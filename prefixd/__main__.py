@@ -1,0 +1,90 @@
+"""`prefixd`: the daemon's own command line.
+
+    prefixd run [-c DIR] [--listen ADDR]    the daemon (also what plain `prefixd -c DIR` does)
+    prefixd check [-c DIR]                  read the configuration, say what is wrong or would run
+    prefixd init DIR                        write a commented sample configuration
+    prefixd replay --events FILE            run recorded events through a configuration
+    prefixd backup FILE                     copy the embedded database while it is in use
+    prefixd version
+
+Exit codes: 0 good, 1 the configuration has problems (check) or a replay differs, 2 it cannot start
+or the words are wrong.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prefixd import __version__, commands
+
+DEFAULT_CONFIG = Path("/etc/prefixd")
+COMMANDS = ("run", "check", "init", "replay", "backup", "version")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser().parse_args(with_default_command(words))
+    act: Callable[[argparse.Namespace], int] = arguments.act
+    return act(arguments)
+
+
+def with_default_command(words: list[str]) -> list[str]:
+    """`prefixd -c DIR`, as existing unit files say it, means `prefixd run -c DIR`."""
+    asks_for_help = any(word in {"-h", "--help", "-V", "--version"} for word in words)
+    if any(word in COMMANDS for word in words) or asks_for_help:
+        return words
+    return ["run", *words]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prefixd",
+        description="DDoS-mitigation control plane: detector events in, BGP FlowSpec rules out.",
+        epilog="Try `prefixd init ./conf && prefixd run -c ./conf`. The client is prefixdctl.",
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"prefixd {__version__}")
+    verbs = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    run = verbs.add_parser("run", help="run the daemon")
+    _config_flag(run)
+    run.add_argument("--listen", metavar="HOST:PORT", help="override http.listen")
+    run.set_defaults(act=commands.run)
+
+    check = verbs.add_parser("check", help="check the configuration; exit code 1 on problems")
+    _config_flag(check)
+    check.set_defaults(act=commands.check)
+
+    init = verbs.add_parser("init", help="write a commented sample configuration")
+    init.add_argument("directory", type=Path, metavar="DIR", help="made if it does not exist")
+    init.set_defaults(act=commands.init)
+
+    replay = verbs.add_parser(
+        "replay", help="run recorded events through a configuration; announces nothing"
+    )
+    _config_flag(replay)
+    replay.add_argument("--events", type=Path, required=True, metavar="FILE", help="JSON lines")
+    replay.add_argument(
+        "--against", type=Path, metavar="DIR", help="a second configuration: print the difference"
+    )
+    replay.set_defaults(act=commands.replay)
+
+    backup = verbs.add_parser("backup", help="copy the embedded database while it is in use")
+    _config_flag(backup)
+    backup.add_argument("file", type=Path, metavar="FILE", help="must not exist yet")
+    backup.set_defaults(act=commands.backup)
+
+    version = verbs.add_parser("version", help="print the version")
+    version.set_defaults(act=commands.version)
+    return parser
+
+
+def _config_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-c", "--config", type=Path, default=DEFAULT_CONFIG, metavar="DIR",
+        help=f"configuration directory (default {DEFAULT_CONFIG})",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

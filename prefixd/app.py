@@ -1,0 +1,344 @@
+"""The daemon, put together: every object is made here, handed what it needs, started in order and
+stopped in the reverse order. It reads like a table of contents; ideas live elsewhere.
+
+    sockets bound   a taken port is the first thing an operator hears of
+    store           open, migrated
+    speaker         made, closed: no BGP socket opens before the rules are loaded
+    engine          loads the store, makes the RIB equal to it
+    speaker         opens its doors
+    API             answers
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from prefixd import __version__
+from prefixd.announce.announcer import BgpAnnouncer
+from prefixd.api.accounts import AccountRoutes
+from prefixd.api.adapters import AdapterSet, LiveAdapters, adapter_of
+from prefixd.api.app import ROUTES, build_app
+from prefixd.api.authenticate import ModeAuthenticator
+from prefixd.api.config import ConfigRejectedError, ConfigRoutes
+from prefixd.api.cors import Cors
+from prefixd.api.feed import FeedRoutes
+from prefixd.api.services import Services
+from prefixd.api.signals import SignalRoutes
+from prefixd.auth.accounts import Accounts
+from prefixd.auth.settings import AuthMode, CookiePolicy
+from prefixd.bgp.looplag import LoopLag
+from prefixd.bgp.settings import IPNetwork
+from prefixd.bgp.speaker import Speaker
+from prefixd.clock import Clock, SystemClock
+from prefixd.config.bundle import Config
+from prefixd.config.diff import ConfigDiff, render_diff
+from prefixd.daemon.config_files import LiveConfig
+from prefixd.daemon.counting import NewsCounter
+from prefixd.daemon.greeting import greeting
+from prefixd.daemon.http_server import HttpServer, bind_tcp, tls_context
+from prefixd.daemon.lifecycle import Lifecycle
+from prefixd.daemon.proxies import address_reader
+from prefixd.daemon.readings import Readings
+from prefixd.daemon.restart import Restarts
+from prefixd.daemon.speaker_face import SpeakerFace
+from prefixd.daemon.speaker_news import SpeakerNews
+from prefixd.daemon.systemd import Notifier as ServiceManager
+from prefixd.daemon.systemd import inherited_sockets
+from prefixd.decision.rules import Rules
+from prefixd.domain.actor import SYSTEM, Actor
+from prefixd.engine.answers import ReloadAnswer
+from prefixd.engine.engine import Engine
+from prefixd.engine.identity import Identity
+from prefixd.engine.snapshot import Snapshot
+from prefixd.notify.dispatch import Dispatcher
+from prefixd.notify.settings import AlertEvent
+from prefixd.observability.log import configure
+from prefixd.observability.metrics import Metrics
+from prefixd.signals.webhook_compile import CompiledAdapter, compile_adapter
+from prefixd.store.store import Store, open_store
+from prefixd.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+
+async def serve(config: Config, environment: Mapping[str, str]) -> int:
+    """Run until told to stop; the exit code."""
+    configure(config.observability.log_format, config.observability.log_level)
+    for warning in config.warnings:
+        log.warning("configuration", extra={"problem": str(warning)})
+    daemon = Daemon(config, environment)
+    return await daemon.run()
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What exists once everything was made."""
+
+    store: Store
+    speaker: Speaker
+    engine: Engine
+    server: HttpServer
+    dispatcher: Dispatcher
+    adapters: LiveAdapters
+    restarts: Restarts
+
+
+class Daemon:
+    """One run of the daemon."""
+
+    def __init__(
+        self, config: Config, environment: Mapping[str, str], clock: Clock | None = None
+    ) -> None:
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.new_id = Identity(self.clock)
+        self.metrics = Metrics()
+        self.lag = LoopLag(self.clock)
+        self.manager = ServiceManager(environment)
+        self.given = inherited_sockets(environment)
+        self.supervisor = Supervisor(
+            on_restart=lambda name: self.metrics.task_restarts.labels(name.partition(":")[0]).inc()
+        )
+        self.life = Lifecycle(self._reload_asked)
+        self.live = LiveConfig(config, environment, self.clock, self._take_over)
+
+    async def run(self) -> int:
+        async with AsyncExitStack() as stack:
+            sockets = self._api_sockets()
+            stack.callback(_close_all, sockets)
+            parts = await self._build(sockets, stack)
+            await self._start(parts)
+            self.life.install()
+            stack.callback(self.life.remove)
+            self._say_ready(sockets)
+            await self.life.wait_for_stop()
+            self.manager.stopping()
+            limit_s = self.config.engine.drain_timeout_s + 10
+            await self.life.stop_within(self._stop(parts), limit_s)
+        return 0
+
+    # making
+
+    async def _build(self, sockets: Sequence[socket.socket], stack: AsyncExitStack) -> _Parts:
+        config, clock = self.config, self.clock
+        store = await open_store(config.storage, clock, pop=config.pop, instance=self.new_id())
+        stack.push_async_callback(store.close)
+        restarts = Restarts(config.bgp, clock)
+        speaker_news = SpeakerNews(clock)
+        speaker = Speaker(
+            config.bgp,
+            clock=clock,
+            jitter=_jitter,
+            tasks=self.supervisor,
+            tell=speaker_news.hear,
+            untouchable=_networks(config),
+            restarting_for_s=restarts.restarting_for_s(),
+            inherited=[each.detach() for each in self.given.get("bgp", ())],
+        )
+        announcer = BgpAnnouncer(speaker, config.bgp.local_asn)
+        dispatcher = Dispatcher(config.alerting, config.pop, clock)
+        engine = Engine(
+            store=store,
+            announcer=announcer,
+            notifier=dispatcher,
+            clock=clock,
+            snapshot=_snapshot(config, clock, 1),
+            new_id=self.new_id,
+        )
+        speaker_news.publish = engine.bus.publish
+        counter = NewsCounter(self.metrics)
+        engine.bus.listen(counter.count)
+        accounts = Accounts(store, config.auth, clock, self.new_id, config.pop)
+        cors = Cors(config.api.cors_origin)
+        services = Services(
+            engine=engine,
+            authenticator=ModeAuthenticator(config.auth, accounts, cors),
+            speaker=SpeakerFace(speaker),
+            clock=clock,
+            metrics=self.metrics,
+            new_id=self.new_id,
+            version=__version__,
+            pop=config.pop,
+        )
+        adapters = LiveAdapters(_adapter_set(config))
+        routes = (
+            *ROUTES,
+            *AccountRoutes(
+                accounts,
+                secure_cookie=_secure_cookie(config),
+                session_idle_s=config.auth.session_idle_s,
+                alert_events=frozenset(AlertEvent),
+            ).routes(),
+            *SignalRoutes(adapters).routes(),
+            *ConfigRoutes(self.live).routes(),
+            *FeedRoutes(accounts).routes(),
+        )
+        app = build_app(
+            services,
+            config.api,
+            routes=routes,
+            address_of=address_reader(config.api.trusted_proxies),
+        )
+        context = None
+        if config.api.tls is not None:
+            wants = config.auth.mode is AuthMode.MTLS
+            context = tls_context(config.api.tls, client_certificates=wants)
+        server = HttpServer(app, config.api, sockets, context)
+        readings = Readings(self.metrics, engine, speaker, store, self.lag, self.clock)
+        self.metrics.registry.before_render(readings.take)
+        return _Parts(store, speaker, engine, server, dispatcher, adapters, restarts)
+
+    def _api_sockets(self) -> list[socket.socket]:
+        given = self.given.get("api")
+        if given:
+            return list(given)
+        listen = self.config.api.listen
+        return [bind_tcp(listen.host, listen.port, "the API (http.listen)")]
+
+    # starting and stopping
+
+    async def _start(self, parts: _Parts) -> None:
+        self.metrics.build_info.labels(__version__, self.config.pop, self.config.mode).set(1)
+        self.metrics.start_time.labels().set(self.clock.now_us() / 1_000_000)
+        await parts.engine.start()
+        for name, loop in parts.engine.loops():
+            self.supervisor.start(f"engine:{name}", loop)
+        self.supervisor.start("alerts", parts.dispatcher.run)
+        self.supervisor.start("retention", lambda: self._retention(parts.store))
+        self.supervisor.start("loop-lag", self.lag.run)
+        if self.config.bgp.live:
+            parts.speaker.start()
+            self.supervisor.start("restart-marker", parts.restarts.keep_alive)
+        await parts.server.start()
+        self.supervisor.start("reload", self.life.serve_reloads)
+        if self.manager.watchdog_interval_s is not None:
+            self.supervisor.start("watchdog", self._feed_watchdog)
+        self._parts = parts
+
+    async def _stop(self, parts: _Parts) -> None:
+        await parts.engine.stop()
+        await parts.speaker.stop(None, "prefixd stops")
+        await asyncio.to_thread(parts.restarts.ended)
+        await parts.server.stop()
+        await parts.dispatcher.stop()
+        await self.supervisor.stop_all()
+
+    def _say_ready(self, sockets: Sequence[socket.socket]) -> None:
+        ports = [listening.getsockname()[1] for listening in sockets]
+        text = greeting(self.config, ports)
+        self.manager.ready(text.splitlines()[0])
+        log.info("ready", extra={"version": __version__, "pop": self.config.pop})
+        if sys.stdout.isatty() or not self.manager.watchdog_interval_s:
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+
+    async def _feed_watchdog(self) -> None:
+        interval_s = self.manager.watchdog_interval_s
+        assert interval_s is not None
+        while True:
+            self.manager.alive()
+            await asyncio.sleep(interval_s)
+
+    async def _retention(self, store: Store) -> None:
+        while True:
+            await asyncio.sleep(RETENTION_S)
+            await store.retention.run_once(self.clock.now_us())
+
+    # reloading
+
+    async def _reload_asked(self) -> None:
+        self.manager.reloading(int(self.clock.monotonic() * 1_000_000))
+        try:
+            await self.live.reload(SYSTEM)
+        except ConfigRejectedError as error:
+            for problem in error.errors:
+                log.error("configuration refused", extra={"problem": problem})
+        finally:
+            self.manager.ready("serving")
+
+    async def _take_over(
+        self, _old: Config, new: Config, found: ConfigDiff, actor: Actor
+    ) -> ReloadAnswer:
+        parts = self._parts
+        version = parts.engine.snapshot.version + 1
+        answer = await parts.engine.reload(_snapshot(new, self.clock, version), actor)
+        parts.adapters.current = _adapter_set(new)
+        parts.dispatcher.apply(new.alerting)
+        parts.server.reload_certificates(new.api.tls)
+        if new.bgp.live:
+            plan = parts.speaker.apply(new.bgp)
+            log.info("bgp settings applied", extra={"plan": str(plan)})
+        configure(new.observability.log_format, new.observability.log_level)
+        log.info("configuration taken over", extra={"changes": render_diff(found, limit=20)})
+        waiting = tuple(change.path for change in found.needing_restart)
+        return ReloadAnswer(
+            changed=answer.changed, restarts=waiting, loaded_at_us=answer.loaded_at_us
+        )
+
+
+RETENTION_S = 3600.0
+
+
+def _snapshot(config: Config, clock: Clock, version: int) -> Snapshot:
+    now_us = clock.now_us()
+    return Snapshot(
+        settings=config.engine,
+        rules=Rules(
+            pop=config.pop,
+            policy=config.policy,
+            correlation=config.correlation,
+            limits=config.limits,
+            inventory=config.inventory,
+            dry_run=config.is_dry_run,
+            config_version=version,
+        ),
+        config_entries=config.safelist.entries(now_us),
+        loaded_at_us=now_us,
+    )
+
+
+def _adapter_set(config: Config) -> AdapterSet:
+    """The files were checked when they were loaded, so every adapter compiles."""
+    compiled = [compile_adapter(settings) for settings in config.signals.webhooks]
+    good = [found for found in compiled if isinstance(found, CompiledAdapter)]
+
+    def secrets(references: Sequence[str]) -> Sequence[str]:
+        found = [config.secrets.get(reference) for reference in references]
+        return [secret for secret in found if secret]
+
+    return AdapterSet(
+        settings=config.signals,
+        webhooks={found.settings.name: adapter_of(found) for found in good},
+        secrets=secrets,
+    )
+
+
+def _networks(config: Config) -> tuple[IPNetwork, ...]:
+    """Routers, our own addresses, management: no rule may match traffic to them."""
+    return tuple(ip_network(str(entry.prefix)) for entry in config.safelist.infrastructure)
+
+
+def _secure_cookie(config: Config) -> bool:
+    match config.auth.cookie:
+        case CookiePolicy.ALWAYS:
+            return True
+        case CookiePolicy.NEVER:
+            return False
+        case CookiePolicy.AUTO:
+            return config.api.tls is not None
+
+
+def _jitter() -> float:
+    """A number from 0 to 1 that peers of ours do not share."""
+    return int.from_bytes(os.urandom(4), "big") / 0xFFFF_FFFF
+
+
+def _close_all(sockets: Sequence[socket.socket]) -> None:
+    for each in sockets:
+        each.close()

@@ -1,0 +1,111 @@
+"""What the daemon's verbs do. Each takes the parsed words and returns an exit code.
+
+Errors an operator can mend are one clear line on standard error (a list of lines for a broken
+configuration), never a traceback.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from prefixd import __version__
+from prefixd.app import serve
+from prefixd.config.assemble import load_config
+from prefixd.config.bundle import Config
+from prefixd.config.problem import ConfigError
+from prefixd.config.report import render_problems, render_summary
+from prefixd.config.sample import SampleRefused, write_sample
+from prefixd.errors import PrefixdError, StoreUnavailable
+from prefixd.replay.command import run_replay
+from prefixd.store.backup import backup_sqlite
+
+GOOD, PROBLEMS, CANNOT = 0, 1, 2
+
+
+def run(words: argparse.Namespace) -> int:
+    try:
+        config = load_config(words.config, os.environ, listen=words.listen)
+    except ConfigError as error:
+        return _complain(f"prefixd: {render_problems(error.problems)}")
+    try:
+        return _run_loop(serve(config, os.environ))
+    except StoreUnavailable as error:
+        return _complain(f"prefixd: the database {config.storage.where} does not answer: {error}")
+    except PrefixdError as error:
+        return _complain(f"prefixd: {error}")
+
+
+def check(words: argparse.Namespace) -> int:
+    try:
+        config = load_config(words.config, os.environ)
+    except ConfigError as error:
+        _say(render_problems(error.problems))
+        return PROBLEMS
+    if config.warnings:
+        _say(render_problems(config.warnings))
+    _say(render_summary(config))
+    return GOOD
+
+
+def init(words: argparse.Namespace) -> int:
+    try:
+        written = write_sample(words.directory)
+    except SampleRefused as error:
+        return _complain(f"prefixd: {error}")
+    for path in written:
+        _say(f"wrote {path}")
+    _say(f"next: prefixd check -c {words.directory}; prefixd run -c {words.directory}")
+    return GOOD
+
+
+def replay(words: argparse.Namespace) -> int:
+    return run_replay(words.events, words.config, words.against, env=os.environ)
+
+
+def backup(words: argparse.Namespace) -> int:
+    config = _loaded(words)
+    if config is None:
+        return CANNOT
+    if not config.storage.is_sqlite:
+        return _complain("prefixd: this is for the embedded database; use pg_dump for PostgreSQL")
+    try:
+        report = backup_sqlite(config.storage.sqlite_file, words.file)
+    except PrefixdError as error:
+        return _complain(f"prefixd: {error}")
+    _say(f"{report.path}: {report.size_bytes} bytes, schema {report.schema_version}")
+    return GOOD
+
+
+def version(_words: argparse.Namespace) -> int:
+    _say(f"prefixd {__version__}")
+    return GOOD
+
+
+def _loaded(words: argparse.Namespace) -> Config | None:
+    try:
+        return load_config(words.config, os.environ)
+    except ConfigError as error:
+        _complain(f"prefixd: {render_problems(error.problems)}")
+        return None
+
+
+def _run_loop(work: Coroutine[Any, Any, int]) -> int:
+    """uvloop when it is installed: the same program, a quarter faster."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _complain(text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return CANNOT
