@@ -146,6 +146,19 @@ AUTH: OneOf[WebhookAuth] = OneOf(
     },
 )  # fmt: skip
 
+
+class Constant:
+    """A text, number or flag."""
+
+    def read(self, value: object, reader: Reader) -> str | int | float | bool | Bad:
+        if isinstance(value, int | float):
+            return value
+        return Text().read(value, reader)
+
+    def describe(self) -> str:
+        return "text, number, true or false"
+
+
 LOOKUP = Section(
     Lookup,
     [
@@ -163,7 +176,7 @@ FIELD_OBJECT = Section(
             default_text="none"),
         key("paths", Listing(kind=EXPRESSION, minimum=1), "Several; the first hit wins.",
             default_text="none"),
-        key("const", Text(), "A fixed value.", default_text="none"),
+        key("const", Constant(), "A fixed value.", default_text="none"),
         key("lookup", LOOKUP, "A look-up by name.", default=None),
         key("reduce", Word(Reduce), "What to do with several hits.", default_text="none"),
     ],
@@ -274,6 +287,8 @@ ADAPTER = Section(
         key("confidence_scale", Number(above_minimum=True), "What their numbers are divided by."),
         key("source_id_prefix", Text(maximum=64), "Put before their id.", default_text="none"),
         key("allow_prefixes", Flag(), "Take networks as victims."),
+        key("timestamp_is_start", Flag(), "Their time is when the attack began, so an old one is "
+            "no stale report."),
         key("limits", LIMITS, "Limits of this adapter."),
         key("dry_run", Flag(), "Store and show, but never act."),
         key("always_200", Flag(), "Answer 200 whatever happened, for senders that retry on 4xx."),

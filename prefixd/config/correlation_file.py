@@ -54,6 +54,8 @@ _SOURCE_KEYS = [
         default_text="ban 0.9, partial_block 0.7, alert 0.5"),
     key("stale_after_seconds", SECONDS, "Silence after which its report no longer counts; "
         "0: never.", field="stale_after_s", unit="s", default_text="episode_idle_seconds"),
+    key("confidence_decay_half_life_seconds", SECONDS, "Half-life of its reports; 0: no decay.",
+        field="half_life_s", unit="s", default_text="the general value"),
     key("match_dimensions", Listing(kind=Word(Dimension)), "What a corroborating report must "
         "share with a group."),
     key("match", Word(DimensionMatch), "Any of them, or all."),

@@ -16,6 +16,7 @@ from prefixd.config.secrets import STARS
 from prefixd.domain.inventory import Customer
 
 MISSING = "–"
+_COST = {Live.LIVE: 0, Live.PEER_RESTART: 1, Live.RESTART: 2}
 _ENTRY = re.compile(r"\[[^\]]*\]")
 
 
@@ -61,45 +62,47 @@ class ConfigDiff:
 
 
 def diff(old: Config, new: Config) -> ConfigDiff:
-    changes: list[Change] = []
-    entries: set[str] = set()
-    for path in (*new.effective, *(path for path in old.effective if path not in new.effective)):
+    changes: dict[str, Change] = {}
+    for path in sorted({*old.effective, *new.effective}):
         before, after = old.effective.get(path), new.effective.get(path)
         if before is not None and after is not None and before.value == after.value:
             continue
         known = after or before
         assert known is not None
-        entry = _whole_entry(path, old.effective if before is None else new.effective)
-        if entry is not None and (before is None or after is None):
-            if entry not in entries:
-                entries.add(entry)
-                words = (MISSING, "added") if before is None else ("was there", "removed")
-                changes.append(Change(path=entry, before=words[0], after=words[1], live=known.live))
-            continue
-        changes.append(
-            Change(path=path, before=_shown(before), after=_shown(after), live=known.live)
-        )
-    changes += _overrides(old, new, {change.path for change in changes})
+        change = Change(path=path, before=_shown(before), after=_shown(after), live=known.live)
+        if before is None or after is None:
+            change = _by_entry(change, old.effective if before is None else new.effective)
+        earlier = changes.get(change.path)
+        if earlier is None or _COST[earlier.live] < _COST[change.live]:
+            changes[change.path] = change
+    for change in _overrides(old, new):
+        changes.setdefault(change.path, change)
     return ConfigDiff(
-        changes=tuple(changes),
+        changes=tuple(changes.values()),
         inventory=_inventory(old.inventory.customers, new.inventory.customers),
     )
 
 
-def _whole_entry(path: str, other_side: Mapping[str, Effective]) -> str | None:
-    """The outermost list entry around `path` that the other side does not have at all."""
-    for found in _ENTRY.finditer(path):
-        entry = path[: found.end()]
+def _by_entry(change: Change, other_side: Mapping[str, Effective]) -> Change:
+    """The whole list entry, where the other side has nothing of it; else the key itself."""
+    for found in _ENTRY.finditer(change.path):
+        entry = change.path[: found.end()]
         if not any(other.startswith(entry) for other in other_side):
-            return entry
-    return None
+            added = change.before == MISSING
+            return Change(
+                path=entry,
+                before=MISSING if added else "was there",
+                after="added" if added else "removed",
+                live=change.live,
+            )
+    return change
 
 
 def _shown(entry: Effective | None) -> str:
     return MISSING if entry is None else entry.shown()
 
 
-def _overrides(old: Config, new: Config, known: set[str]) -> list[Change]:
+def _overrides(old: Config, new: Config) -> list[Change]:
     """Settings that come from the environment and differ although no file does."""
     pairs = [
         ("http.auth.bearer_token", old.auth.bearer_token, new.auth.bearer_token),
@@ -112,7 +115,7 @@ def _overrides(old: Config, new: Config, known: set[str]) -> list[Change]:
     return [
         Change(path=path, before=_starred(before), after=_starred(after), live=_live(path))
         for path, before, after in pairs
-        if before != after and path not in known
+        if before != after
     ]
 
 

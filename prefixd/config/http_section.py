@@ -160,7 +160,7 @@ HTTP = Section(
         key("listen", LISTEN, "Address of the API and the dashboard."),
         key("unix_socket", PATH, "Listen here as well.", default_text="none"),
         key("auth", AUTH, "Who may call."),
-        key("tls", TLS, "TLS.", default=None, default_text="absent: clear text"),
+        key("tls", TLS, "Certificate of the API.", default=None, default_text="absent: clear text"),
         key("rate_limit", RATE_LIMIT, "Limits per client."),
         key("cors_origin", Text(pattern=r"https?://[^/\s]+", what="an origin such as "
             "https://noc.example.net"), "The other origin whose pages may call.",

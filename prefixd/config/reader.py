@@ -144,6 +144,8 @@ def shown(value: object) -> str:
             text = "nothing"
         case dict() | Mapping():
             text = "a section" if value else "{}"
+        case frozenset():
+            text = ", ".join(sorted(shown(item) for item in value)) or "[]"
         case list() | tuple():
             text = "[" + ", ".join(shown(item) for item in value) + "]"
         case _:

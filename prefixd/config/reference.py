@@ -85,21 +85,21 @@ def _section(path: str, section: Section[Any], live: Live, seen: dict[int, str])
         )
     for entry in section.keys:
         where = f"{path}.{entry.name}" if path else entry.name
-        for inner_path, inner in _inner(where, entry.kind):
+        for inner_path, inner in inner_sections(where, entry.kind):
             yield from _section(inner_path, inner, entry.live or live, seen)
 
 
-def _inner(path: str, kind: object) -> Iterator[tuple[str, Section[Any]]]:
+def inner_sections(path: str, kind: object) -> Iterator[tuple[str, Section[Any]]]:
     """The sections below a key, however deep lists and tables wrap them."""
     match kind:
         case Section():
             yield path, kind
         case Listing():
-            yield from _inner(f"{path}[]", kind.kind)
+            yield from inner_sections(f"{path}[]", kind.kind)
         case Table():
-            yield from _inner(f"{path}.<name>", kind.value)
+            yield from inner_sections(f"{path}.<name>", kind.value)
         case Mapped():
-            yield from _inner(path, kind.kind)
+            yield from inner_sections(path, kind.kind)
         case OneOf():
             for word, section in kind.choices.items():
                 yield f"{path}, {kind.tag}: {word}", section
@@ -122,7 +122,7 @@ def _row(entry: Key, section: Section[Any], live: Live) -> str:
 def _default(entry: Key, section: Section[Any]) -> str:
     if entry.default_text is not None:
         return entry.default_text
-    if any(isinstance(inner, Section) for _, inner in _inner("", entry.kind)):
+    if any(isinstance(inner, Section) for _, inner in inner_sections("", entry.kind)):
         value = section.default_of(entry)
         return "empty" if value == () else "see below"
     value = section.default_of(entry)

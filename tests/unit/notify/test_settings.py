@@ -1,0 +1,86 @@
+"""Addresses that must not be called, and which destination hears what."""
+
+import pytest
+
+from prefixd.domain.prefix import Prefix
+from prefixd.notify.settings import (
+    AlertEvent,
+    AlertSettings,
+    Destination,
+    Discord,
+    Opsgenie,
+    url_problem,
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://a.example.net/", "must start with https://"),
+        ("https:///path", "has no host"),
+        ("https://u:p@a.example.net/", "user name or password"),
+        ("https://a.example.net/#x", "fragment"),
+        ("https://localhost/", "this machine"),
+        ("https://x.localhost/", "this machine"),
+        ("https://127.0.0.1/", "private, local or reserved"),
+        ("https://127.1/", "abbreviated numeric"),
+        ("https://2130706433/", "abbreviated numeric"),
+        ("https://0x7f000001/", "abbreviated numeric"),
+        ("https://169.254.169.254/", "private, local or reserved"),
+        ("https://100.64.0.1/", "private, local or reserved"),
+        ("https://192.0.2.1/", "private, local or reserved"),
+        ("https://224.0.0.1/", "private, local or reserved"),
+        ("https://[::1]/", "private, local or reserved"),
+        ("https://[fe80::1]/", "private, local or reserved"),
+        ("https://[fd00::1]/", "private, local or reserved"),
+        ("https://[::ffff:10.0.0.1]/", "private, local or reserved"),
+        ("https://[64:ff9b::a00:1]/", "private, local or reserved"),
+        ("https://[2002:a00:1::]/", "private, local or reserved"),
+        ("https://[bad/", "is not a valid address"),
+        ("https://a.example.net:99999/", "is not a valid address"),
+        ("https://a.example.net/" + "x" * 1024, "at most 1024"),
+    ],
+)
+def test_addresses_that_are_refused(url: str, reason: str) -> None:
+    found = url_problem(url)
+    assert found is not None
+    assert reason in found
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.slack.com/services/T/B/x",
+        "https://a.example.net:8443/x?y=z",
+        "https://9.9.9.9/x",
+        "https://[2620:fe::fe]/x",
+    ],
+)
+def test_addresses_that_are_taken(url: str) -> None:
+    assert url_problem(url) is None
+
+
+def test_a_private_network_can_be_allowed() -> None:
+    allowed = Prefix.parse("10.20.0.0/16")
+    assert allowed is not None
+    assert url_problem("https://10.20.1.1/", (allowed,)) is None
+    assert url_problem("https://10.21.1.1/", (allowed,)) is not None
+
+
+def test_a_destinations_own_list_replaces_the_general_one() -> None:
+    created, expired = AlertEvent.MITIGATION_CREATED, AlertEvent.MITIGATION_EXPIRED
+    plain = Destination(id="a", target=Discord(webhook_url="x"))
+    own = Destination(id="b", target=Discord(webhook_url="x"), events=frozenset({expired}))
+    everything = AlertSettings(destinations=(plain, own))
+    assert everything.wants(plain, created)
+    assert not everything.wants(own, created)
+    general = AlertSettings(destinations=(plain, own), events=frozenset({created}))
+    assert general.wants(plain, created)
+    assert not general.wants(plain, expired)
+    assert general.wants(own, expired)
+
+
+def test_secrets_do_not_print() -> None:
+    destination = Destination(id="a", target=Opsgenie(api_key="hidden"))
+    assert "hidden" not in repr(AlertSettings(destinations=(destination,)))
+    assert destination.type == "opsgenie"
