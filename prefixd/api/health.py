@@ -44,7 +44,7 @@ class Detail(msgspec.Struct):
     reasons: list[str]
     dry_run: bool
     queue_depth: int
-    last_reconcile: Mapping[str, object] | None
+    last_reconcile: Mapping[str, int] | None
 
 
 async def live(call: Call[None, NoQuery]) -> Reply:

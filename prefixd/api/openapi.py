@@ -150,12 +150,19 @@ def _not_null(shape: dict[str, Any]) -> dict[str, Any]:
 
 def _types_of(route: Route) -> list[Any]:
     candidates = [route.body, *route.replies.values()]
-    return [type_ for type_ in candidates if type_ not in {None, bytes, str}]
+    flat = [each for entry in candidates for each in _alternatives(entry)]
+    return [type_ for type_ in flat if type_ not in {None, bytes, str}]
 
 
-def _schema(type_: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([type_], ref_template=_REF)
-    return schema
+def _alternatives(entry: Any) -> tuple[Any, ...]:
+    """A tuple of types: any of them."""
+    return entry if isinstance(entry, tuple) else (entry,)
+
+
+def _schema(entry: Any) -> dict[str, Any]:
+    types = _alternatives(entry)
+    schemas, _ = msgspec.json.schema_components(types, ref_template=_REF)
+    return schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
 
 
 def _operation_id(route: Route) -> str:

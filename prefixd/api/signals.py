@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from prefixd.api import shapes
 from prefixd.api.adapters import Adapter, LiveAdapters
 from prefixd.api.endpoint import read_body
 from prefixd.api.events import event_reply, may_say, reading_for, refusal_of, status_of, wrong_event
@@ -51,18 +52,6 @@ class Results(msgspec.Struct, kw_only=True):
     processed: int
     failed: int
     results: list[Result]
-
-
-class FastNetMonReply(msgspec.Struct, kw_only=True):
-    event_id: str
-    external_event_id: str | None
-    status: str
-    mitigation_id: str | None
-    outcome: str
-    reason: str
-    group_id: str | None
-    episode: int
-    duplicate: bool
 
 
 class CorroboratorReply(msgspec.Struct):
@@ -200,7 +189,7 @@ class SignalRoutes:
             Route(
                 method="POST", path="/v1/signals/fastnetmon", handle=self.fastnetmon,
                 summary="FastNetMon notification", tag="signals", permission=ingest,
-                body=dict[str, Any], loose=True, replies={202: FastNetMonReply | Results},
+                body=dict[str, Any], loose=True, replies={202: (shapes.EventReply, Results)},
                 errors=("bad_request", "duplicate", "guardrail"),
             ),
             Route(

@@ -61,16 +61,11 @@ class SpeakerNews:
                 assert_never(event)
 
     def _changed(self, peer: str, before: PeerState, after: PeerState, reason: str) -> None:
+        """The peer itself has logged it; here it only becomes news."""
         if after is PeerState.ESTABLISHED:
-            log.info("peer established", extra={"peer": peer})
             self._tell(PeerUp(at_us=self._clock.now_us(), peer=peer, address=""))
         elif before is PeerState.ESTABLISHED:
-            log.warning("peer down", extra={"peer": peer, "reason": reason})
             self._tell(PeerDown(at_us=self._clock.now_us(), peer=peer, address="", reason=reason))
-        else:
-            log.debug(
-                "peer state", extra={"peer": peer, "before": before, "after": after, "why": reason}
-            )
 
     def _tell(self, item: News) -> None:
         if self.publish is not None:
