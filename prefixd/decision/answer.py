@@ -60,5 +60,5 @@ def scope_taken(blocking: Mitigation) -> Refusal:
 
 
 def unknown(code: str, what: str) -> Refusal:
-    sentence = f"it is not known {what}: in doubt nothing new is made"
+    sentence = f"{what} is not known: in doubt nothing new is made"
     return Refusal(code, "known", "unknown", sentence)

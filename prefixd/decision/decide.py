@@ -100,7 +100,7 @@ def _answer(case: Case) -> Answer:
             state=GroupState.CLOSED,
         )
     if case.facts.mitigations is None:
-        return held_back(case, unknown("mitigations_unknown", "which mitigations are live"))
+        return held_back(case, unknown("mitigations_unknown", "what is live for this victim"))
     if not case.standing.firing:
         return _nobody_reports(case)
     if case.playbook is None:

@@ -67,7 +67,7 @@ def decide_manual(wish: Wish, facts: Facts, rules: Rules, now_us: int) -> Manual
     if wrong:
         return answer(Refuse(wrong))
     if facts.mitigations is None:
-        return answer(Refuse((unknown("mitigations_unknown", "which mitigations are live"),)))
+        return answer(Refuse((unknown("mitigations_unknown", "what is live for this victim"),)))
     same = _live_with(scope_hash(rule.match), facts.mitigations, rules.pop)
     if same is not None:
         return answer(_on_top_of(same, rule, ttl_s, facts, rules, now_us))

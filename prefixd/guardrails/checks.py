@@ -56,7 +56,7 @@ class Guardrail:
 
 def safelisted(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:
     if facts.safelist is None:
-        return _unknown("safelist_unknown", "the safelist")
+        return _unknown("safelist_unknown", "the content of the safelist")
     match = proposal.rule.match
     victim, dst = proposal.victim, match.dst
     for prefix in (victim, None if dst == victim else dst, match.src):
@@ -288,7 +288,7 @@ def creation_rate(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal |
     if limit is None:
         return None
     if count is None:
-        return _unknown("quota_unknown", "how many mitigations were made in the last minute")
+        return _unknown("quota_unknown", "the number of mitigations made in the last minute")
     if count < limit:
         return None
     return Refusal(
@@ -304,7 +304,7 @@ def peer_quota(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | No
     if limit is None:
         return None
     if count is None:
-        return _unknown("quota_unknown", "how many rules the peers hold")
+        return _unknown("quota_unknown", "the number of rules the peers hold")
     if count < limit:
         return None
     return Refusal(
@@ -414,7 +414,7 @@ def _quota(
     if limit is None:
         return None
     if count is None:
-        return _unknown("quota_unknown", f"how many mitigations {whose} has")
+        return _unknown("quota_unknown", f"the number of live mitigations of {whose}")
     # A mitigation that lives already is one of those counted.
     full = count >= limit if proposal.purpose is Purpose.CREATE else count > limit
     if not full:
@@ -428,9 +428,7 @@ def _quota(
 
 
 def _unknown(code: str, what: str) -> Refusal:
-    return Refusal(
-        code, "known", "unknown", f"it is not known {what}: in doubt nothing new is made"
-    )
+    return Refusal(code, "known", "unknown", f"{what} is not known: in doubt nothing new is made")
 
 
 def _not_allowed(code: str, what: str, value: str) -> Refusal:
