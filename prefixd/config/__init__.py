@@ -1,7 +1,11 @@
 """Files to settings: the only floor that reads YAML, the environment and secret files.
 
-The way is load, read, check: `load.py` turns bytes into trees with positions, `schema.py` and the
-`*_file.py` tables turn trees into each package's own settings class, `check.py` holds what one
-file says against another. All problems of all files come out together. `assemble.load_config` is
-the front door; `diff.py`, `redact.py`, `write.py`, `update.py` serve reload and the API.
+The way is load, read, check: `load.py` turns bytes into trees with positions; `reader.py`,
+`kinds.py` and `schema.py` walk a tree along the tables in `*_file.py` and `*_section.py` and build
+each package's own settings; `check.py` holds what one value says against another. All problems of
+all files come out together. `assemble.load_config` is the front door.
+
+Around it: `diff.py` (what a reload changes and what that takes), `redact.py` and `update.py` (the
+API's views and changes), `write.py`, `report.py` (`prefixd check`), `sample.py` (`prefixd init`),
+`reference.py` (docs/configuration.md).
 """

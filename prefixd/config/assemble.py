@@ -5,7 +5,7 @@ it returns is compared (`diff.py`) and put into force elsewhere. Environment and
 as arguments, so that the same directory can be judged for another machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
@@ -27,7 +27,6 @@ from prefixd.config.check import Parts, cross_check
 from prefixd.config.correlation_file import CORRELATION, CorrelationFile, secret_references
 from prefixd.config.derive import (
     infrastructure_of,
-    with_absolute_paths,
     withdrawing,
 )
 from prefixd.config.http_section import LISTEN
@@ -36,7 +35,7 @@ from prefixd.config.load import Document, load_file, version_of
 from prefixd.config.main_file import CONNECTION, MAIN, MainFile, log_level
 from prefixd.config.playbooks_file import PLAYBOOKS
 from prefixd.config.problem import Complaint, ConfigError, Problem, Severity
-from prefixd.config.reader import Bad, Effective, Reader
+from prefixd.config.reader import Bad, Effective, Reader, did_you_mean
 from prefixd.config.schema import Section
 from prefixd.config.secrets import SecretBox, expand
 from prefixd.config.sections import Sections
@@ -104,6 +103,7 @@ class _Run:
                 self.documents[name] = loaded
             else:
                 self.problems += loaded
+        self.problems += _misnamed(self.directory)
 
     def read(self) -> Parts:
         """Every file into its own settings; what is beyond use stays None."""
@@ -175,6 +175,15 @@ def _no_directory(directory: Path) -> Problem:
         message=f"the configuration directory {what}",
         hint="name it with --config, or write a sample with `prefixd init DIR`",
     )
+
+
+def _misnamed(directory: Path) -> Iterator[Problem]:
+    """Files that nobody reads although somebody may think so."""
+    for path in sorted((*directory.glob("*.yaml"), *directory.glob("*.yml"))):
+        meant = did_you_mean(path.name, FILE_NAMES)
+        if path.name not in FILE_NAMES and meant is not None:
+            message = "is not a file that prefixd reads"
+            yield Problem(file=path.name, message=message, hint=meant, severity=Severity.WARNING)
 
 
 def _with_fallbacks(parts: Parts, documents: Mapping[str, Document]) -> Parts:
@@ -252,7 +261,7 @@ def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
         version=_version(run.documents),
         pop=main.pop,
         mode=main.mode,
-        api=with_absolute_paths(main.http.api, run.directory),
+        api=main.http.api,
         auth=main.http.auth,
         bgp=main.bgp if preserve else withdrawing(main.bgp),
         limits=parts.limits,

@@ -148,7 +148,7 @@ BGP = Section(
             identity_word="name"), "Ranges of routers.", field="dynamic"),
         key("admission", ADMISSION, "Limits on strangers."),
         key("hostname", Text(minimum=0, maximum=64), "Host name in the OPEN.",
-            live=Live.PEER_RESTART, default_text="that of the machine"),
+            live=Live.PEER_RESTART, default_text="empty"),
         key("domain", Text(minimum=0, maximum=64), "Domain name in the OPEN.",
             live=Live.PEER_RESTART, default_text="none"),
         key("operator", Text(maximum=64), "Who shutdown messages name when nobody else is.",

@@ -85,6 +85,8 @@ def cross_check(parts: Parts) -> list[tuple[str, Complaint]]:
     if parts.customers is not None:
         agreed = parts.correlation.correlation if parts.correlation else CorrelationSettings()
         found += _customers(parts.customers, agreed.window_s)
+    if parts.policy is not None and parts.limits is not None:
+        found += _policy_against_limits(parts.policy, parts.limits)
     if parts.policy is not None and isinstance(parts.inventory, Inventory):
         found += _policy_against_inventory(parts.policy, parts.inventory)
     if isinstance(parts.inventory, Inventory):
@@ -212,6 +214,19 @@ def _policy(policy: PolicySettings, limits: Limits | None) -> Found:
     for problem in policy_problems(policy, bounds):
         home = MAIN_NAME if problem.field.startswith("escalation") else PLAYBOOKS_NAME
         yield home, _from_domain(problem)
+
+
+def _policy_against_limits(policy: PolicySettings, limits: Limits) -> Found:
+    for index, playbook in enumerate(policy.playbooks):
+        if playbook.match_tcp_flags and not limits.allow_tcp_flags_match:
+            yield (
+                PLAYBOOKS_NAME,
+                _error(
+                    ("playbooks", index, "match_tcp_flags"),
+                    "every rule of it would be refused",
+                    f"set guardrails.allow_tcp_flags_match in {MAIN_NAME}",
+                ),
+            )
 
 
 def _customers(customers: Iterable[Customer], window_s: int) -> Found:

@@ -5,6 +5,7 @@ Agreement between the numbers is `prefixd.correlation.validate`, asked by `check
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from prefixd.config.adapter_section import ADAPTER, ADAPTER_NAME, SecretReference
 from prefixd.config.kinds import (
@@ -33,6 +34,7 @@ from prefixd.correlation.settings import (
     SourceMode,
     SourceSettings,
     UnknownSources,
+    sensor_source,
 )
 from prefixd.signals.settings import (
     AlertmanagerSettings,
@@ -163,6 +165,7 @@ def _build(
     limits: Mapping[str, object],
     default_weight: float | None,
     default_source: SourceSettings,
+    sources: Mapping[str, SourceSettings],
     **fields: object,
 ) -> CorrelationFile:
     if default_weight is not None:
@@ -171,6 +174,12 @@ def _build(
                 "default_weight and default_source exclude each other: keep the latter"
             )
         default_source = SourceSettings(weight=default_weight)
+    known = dict(sources)
+    for sensor in sensors:
+        if sensor.enabled:
+            name = f"deception:{sensor.name}"
+            known.setdefault(name, sensor_source(sensor.weight, sensor.half_life_s))
+    fields["sources"] = MappingProxyType(known)
     correlation = CorrelationSettings(default_source=default_source, **fields)  # type: ignore[arg-type]  # the table below names exactly its fields
     return CorrelationFile(
         correlation=correlation,
@@ -222,7 +231,7 @@ CORRELATION = Section(
             field="max_clock_skew_s", unit="s"),
         key("source_groups", Table(NAME, Listing(kind=NAME, minimum=2)), "Sources that draw on "
             "one evidence base and count once."),
-        key("sources", Table(NAME, SOURCE), "Settings by source."),
+        key("sources", Table(NAME, SOURCE), "Settings by source.", default={}),
         key("webhook_adapters", Listing(kind=ADAPTER, identity=lambda found: found.name,
             identity_word="name"), "Adapters for other tools.", default=()),
         key("alertmanager", ALERTMANAGER, "The Alertmanager adapter."),

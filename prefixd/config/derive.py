@@ -6,9 +6,7 @@ infrastructure from every address that is a router's or ours.
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from pathlib import Path
 
-from prefixd.api.settings import ApiSettings, TlsSettings
 from prefixd.bgp.settings import PeerSettings, SpeakerSettings, StopMode
 from prefixd.config.bundle import (
     Protected,
@@ -84,19 +82,6 @@ def infrastructure_of(main: MainFile) -> tuple[Protected, ...]:
 
 def _is_local(address: Address) -> bool:
     return address.value == 0 or str(address) == "::1" or LOOPBACK.contains(address)
-
-
-def with_absolute_paths(api: ApiSettings, directory: Path) -> ApiSettings:
-    """Paths in the file start at the configuration directory."""
-    if api.tls is None:
-        return api
-    ca = api.tls.ca_path
-    tls = TlsSettings(
-        cert_path=directory / api.tls.cert_path,
-        key_path=directory / api.tls.key_path,
-        ca_path=None if ca is None else directory / ca,
-    )
-    return replace(api, tls=tls)
 
 
 def withdrawing(bgp: SpeakerSettings) -> SpeakerSettings:

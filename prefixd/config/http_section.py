@@ -28,12 +28,34 @@ PATH = Mapped(Text(maximum=4096, what="a path"), Path)
 DEFAULT_TOKEN_ENV = "PREFIXD_API_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 LISTEN = Mapped(HOST_PORT, lambda pair: Listen(*pair))
 
+
+class _ExistingFile:
+    """The path of a file that can be read, absolute afterwards."""
+
+    def read(self, value: object, reader: Reader) -> Path | Bad:
+        text = Text(maximum=4096, what="a path").read(value, reader)
+        if isinstance(text, Bad):
+            return BAD
+        path = reader.directory / text
+        try:
+            with path.open("rb"):
+                return path
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            return reader.complain(f"{path} cannot be read: {reason}")
+
+    def describe(self) -> str:
+        return "path of a file"
+
+
+FILE = _ExistingFile()
+
 TLS = Section(
     TlsSettings,
     [
-        key("cert_path", PATH, "Certificate chain, PEM."),
-        key("key_path", PATH, "Its key."),
-        key("ca_path", PATH, "Whose client certificates are accepted; needed by mode mtls.",
+        key("cert_path", FILE, "Certificate chain, PEM."),
+        key("key_path", FILE, "Its key."),
+        key("ca_path", FILE, "Whose client certificates are accepted; needed by mode mtls.",
             default_text="none"),
     ],
     doc="TLS for the API.",

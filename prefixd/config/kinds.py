@@ -244,7 +244,7 @@ class Listing(Generic[T]):
         return repeated
 
     def describe(self) -> str:
-        return f"list of {self.kind.describe()}"
+        return f"list: {self.kind.describe()}"
 
 
 @dataclass(frozen=True, slots=True)

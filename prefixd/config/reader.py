@@ -146,6 +146,8 @@ def shown(value: object) -> str:
             text = "a section" if value else "{}"
         case frozenset():
             text = ", ".join(sorted(shown(item) for item in value)) or "[]"
+        case tuple() if type(value) is not tuple:
+            text = str(value)  # addresses, prefixes, families: they know how they are spelled
         case list() | tuple():
             text = "[" + ", ".join(shown(item) for item in value) + "]"
         case _:

@@ -8,6 +8,7 @@ from prefixd.api.settings import Listen
 from prefixd.auth.settings import AuthMode
 from prefixd.config.assemble import load_config
 from prefixd.config.problem import ConfigError, Severity
+from prefixd.correlation.settings import SourceMode
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.domain.prefix import Prefix
 from prefixd.engine.settings import Mode
@@ -240,3 +241,17 @@ def test_the_version_changes_with_any_file(tmp_path: Path) -> None:
     assert load(tmp_path).version == first
     (tmp_path / "alerting.yaml").write_text("destinations: []\n")
     assert load(tmp_path).version != first
+
+
+def test_a_decoy_sensor_is_a_source_that_only_strengthens(tmp_path: Path) -> None:
+    text = """\
+enabled: true
+sources: {fastnetmon: {weight: 0.9}}
+sensors:
+  deception:
+    - {name: trap, weight: 0.4, decoys: [192.0.2.128/26], file_path: /var/lib/decoy.json}
+    - {name: idle, enabled: false}
+"""
+    config = load(make(tmp_path, correlation=text))
+    assert set(config.correlation.sources) == {"fastnetmon", "deception:trap"}
+    assert config.correlation.sources["deception:trap"].mode is SourceMode.CORROBORATING

@@ -71,6 +71,10 @@ def warnings(directory: Path) -> list[str]:
             MAIN + "timers: {reconciliation_interval_seconds: 0}\n",
             "must be from 1 to 86400",
         ),
+        (
+            MAIN.replace("auth:", "tls: {cert_path: a, key_path: missing.pem}\n  auth:"),
+            "http.tls.key_path: ",
+        ),
         (MAIN + "quotas: {max_active_global: 0}\n", "quotas.max_active_global: must be at least 1"),
         (MAIN + "guardrails: {dst_prefix_maxlen: 33}\n", "must be from 0 to 32"),
         (MAIN.replace("auth:", "listen: nowhere\n  auth:"), "http.listen: must be an address"),
@@ -78,6 +82,8 @@ def warnings(directory: Path) -> list[str]:
     ],
 )
 def test_contradictions_of_prefixd_yaml(tmp_path: Path, main: str, message: str) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("")
     found = texts(make(tmp_path, prefixd=main))
     assert any(message in text for text in found), found
     assert all(text.startswith("prefixd.yaml:") for text in found)
@@ -105,6 +111,11 @@ def test_contradictions_of_prefixd_yaml(tmp_path: Path, main: str, message: str)
             "the first step is taken at once and can have no conditions",
         ),
         (PLAYBOOKS.replace("20000000", "999"), "rate_bps: must be at least 1000 (got 999)"),
+        (
+            PLAYBOOKS.replace("match:", "match_tcp_flags: true\n    match:"),
+            "playbooks[0].match_tcp_flags: every rule of it would be refused; "
+            "set guardrails.allow_tcp_flags_match in prefixd.yaml",
+        ),
         (PLAYBOOKS.replace("police", "polise"), "did you mean police?"),
         ("playbooks: []\n", "playbooks: must have at least 1 entries"),
     ],
@@ -265,6 +276,23 @@ def test_a_safelist_that_covers_a_customer_is_a_warning(tmp_path: Path) -> None:
 def test_warnings_do_not_keep_from_loading(tmp_path: Path) -> None:
     config = load(make(tmp_path, prefixd=MAIN + "timers: {correlation_window_seconds: 5}\n"))
     assert [found.severity for found in config.warnings] == [Severity.WARNING]
+
+
+def test_a_misnamed_file_is_a_warning(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "corelation.yaml").write_text("enabled: true\n")
+    (tmp_path / "notes.yaml").write_text("- buy milk\n")
+    assert warnings(tmp_path) == [
+        "corelation.yaml: is not a file that prefixd reads; did you mean correlation.yaml?"
+    ]
+
+
+def test_tls_files_start_at_the_directory(tmp_path: Path) -> None:
+    (tmp_path / "cert.pem").write_text("")
+    main = MAIN.replace("auth:", "tls: {cert_path: cert.pem, key_path: cert.pem}\n  auth:")
+    tls = load(make(tmp_path, prefixd=main)).api.tls
+    assert tls is not None
+    assert tls.cert_path == tmp_path / "cert.pem"
 
 
 def test_routers_and_our_addresses_are_infrastructure(tmp_path: Path) -> None:
