@@ -12,6 +12,7 @@ from prefixd.api import (
     health,
     mitigations,
     peers,
+    preview,
     report,
     safelist,
     stats,
@@ -20,6 +21,7 @@ from prefixd.api.cors import Cors
 from prefixd.api.endpoint import Endpoint
 from prefixd.api.guard import Guard
 from prefixd.api.openapi import document_route
+from prefixd.api.reference import reference_route
 from prefixd.api.route import Route
 from prefixd.api.services import Services
 from prefixd.api.settings import ApiSettings
@@ -35,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     *audit.ROUTES,
     *stats.ROUTES,
     *report.ROUTES,
+    *preview.ROUTES,
     *peers.ROUTES,
 )
 """Routes that need nothing but `Services`. Those with a service of their own (accounts, adapters,
@@ -58,7 +61,8 @@ def build_app(
     )
     app = web.Application(middlewares=[guard.middleware], client_max_size=settings.max_body_bytes)
     limiter = RateLimiter(settings.rate_limit.events_per_second, settings.rate_limit.burst)
-    for route in (*routes, document_route(routes)):
+    extra = reference_route(routes)
+    for route in (*routes, extra, document_route((*routes, extra))):
         endpoint = Endpoint(route, services, limiter, strict=strict)
         app.router.add_route(route.method, route.path, endpoint.answer)
     return app
