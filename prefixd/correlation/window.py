@@ -213,9 +213,8 @@ def window_end(created_us: int, last_primary_us: int, settings: CorrelationSetti
 
 
 def close(group: Group, reason: CloseReason, now_us: int) -> Group:
-    return replace(
-        group, state=GroupState.CLOSED, close_reason=reason, closed_at_us=now_us, hold_reason=None
-    )
+    """What held a group back stays readable: it tells a refusal from sources that never agreed."""
+    return replace(group, state=GroupState.CLOSED, close_reason=reason, closed_at_us=now_us)
 
 
 def _merged(held: tuple[Evidence, ...], new: Evidence) -> tuple[Evidence, ...]:

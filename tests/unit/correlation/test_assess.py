@@ -59,13 +59,20 @@ def test_sig_6_2_weighted_mean_counts_each_source_once():
     assert found == pytest.approx((0.9 + 0.5 * 0.8) / 1.8)
 
 
+def test_s16_weight_counts_for_a_lone_source_and_medium_signals_add_up():
+    light = assess(a_group(an_evidence("a", 0.9, 0.1)), settings_with(), (), T0).confidence
+    two = a_group(an_evidence("a", 0.6), an_evidence("b", 0.6))
+    assert round(light, 4) == 0.09
+    assert round(assess(two, settings_with(), (), T0).confidence, 4) == 0.84
+
+
 @pytest.mark.parametrize("combine", [Combine.WEIGHTED_MEAN, Combine.WEIGHTED_MEAN_LEGACY])
 def test_a_mean_of_no_weight_is_nothing(combine):
     group = a_group(an_evidence("a", 0.9, 0.0))
     assert assess(group, settings_with(combine=combine), (), T0).confidence == 0.0
 
 
-def test_w44_agreement_never_lowers_the_result_and_a_chatty_source_is_one_voice():
+def test_w44_s13_s15_agreement_never_lowers_the_result_and_a_chatty_source_is_one_voice():
     alone = a_group(an_evidence("a", 0.9))
     joined = a_group(an_evidence("a", 0.9), an_evidence("b", 0.2, 0.4))
     chatty = a_group(*[an_evidence("a", 0.9, external_id=f"a-{n}") for n in range(9)])
@@ -76,7 +83,7 @@ def test_w44_agreement_never_lowers_the_result_and_a_chatty_source_is_one_voice(
     assert assess(chatty, settings, (), T0).sources == 1
 
 
-def test_w45_a_missing_confidence_is_the_source_default_not_nothing():
+def test_w45_s14_a_missing_confidence_is_the_source_default_not_nothing():
     settings = settings_with({"b": SourceSettings(default_confidence=0.8)})
     group = a_group(an_evidence("a", 0.5), an_evidence("b", None))
     assert assess(group, settings, (), T0).confidence == pytest.approx(1 - 0.5 * 0.2)
@@ -89,7 +96,7 @@ def test_w46_decay_lowers_even_a_lone_source():
     assert (fresh, aged) == (pytest.approx(0.8), pytest.approx(0.4))
 
 
-def test_w52_a_playbook_may_decay_while_the_global_rule_does_not():
+def test_w52_s26_a_playbook_may_decay_while_the_global_rule_does_not():
     group = a_group(an_evidence("a", 0.8, age=300))
     wish = ((Origin.PLAYBOOK, Agreement(half_life_s=300)),)
     assert assess(group, settings_with(half_life_s=0), wish, T0).confidence == pytest.approx(0.4)
@@ -163,7 +170,7 @@ def test_corroborators_alone_never_reach_agreement():
     assert found.representative is None
 
 
-def test_w47_agreement_once_reached_is_not_taken_back():
+def test_w47_s12_agreement_once_reached_is_not_taken_back():
     group = a_group(an_evidence("a", 0.9, age=2000), met_at_us=at(-2000))
     found = assess(group, settings_with(), (), T0)
     assert found.met
@@ -186,7 +193,7 @@ def test_sig_7_3_a_trusted_source_with_overwhelming_volume_acts_alone():
     assert not assess(other, settings_with(), wish, T0).met
 
 
-def test_sig_7_5_an_operators_forced_word_is_enough():
+def test_s17_an_operators_forced_word_is_enough():
     settings = settings_with(min_sources=3, confidence_threshold=0.99)
     quiet = a_group(an_evidence("dashboard", 0.5))
     forced = a_group(an_evidence("dashboard", 0.5, forced=True))
@@ -220,7 +227,7 @@ def test_evidence_against_takes_away_only_where_it_is_enabled():
     assert assess(group, trusted, (), T0).sources == 1
 
 
-def test_sig_19_10_a_site_wide_corroborator_informs_without_counting():
+def test_s07_a_site_wide_corroborator_informs_without_counting():
     settings = settings_with({"edge": CORROBORATING}, min_sources=2)
     group = a_group(
         an_evidence("a", 0.9),

@@ -7,7 +7,7 @@ import pytest
 from prefixd.correlation.clear import advance, due_at, note_clear, settle
 from prefixd.correlation.settings import ClearPolicy, SourceSettings
 from prefixd.correlation.window import join
-from prefixd.domain.group import CloseReason, EvidenceState, Group, GroupState
+from prefixd.domain.group import CloseReason, EvidenceState, Group, GroupState, HoldReason
 from prefixd.domain.ids import SignalId
 from prefixd.domain.signal import Signal
 from tests.kit.signals import OWNED, a_clear, a_group_of, a_signal, at, settings_with
@@ -25,7 +25,7 @@ def mitigating(*signals: Signal) -> Group:
     return replace(a_group_of(*signals), state=GroupState.MITIGATING, met_at_us=at(1))
 
 
-def test_w36_one_sources_clear_does_not_end_what_another_still_reports():
+def test_w36_s21_one_sources_clear_does_not_end_what_another_still_reports():
     """sig 20.4: A clears, still announced; B clears, withdrawn after the hold."""
     group = mitigating(a_signal("a"), a_signal("b", after=1))
     group = settle(cleared(group, a_clear("a", after=5)), S, at(5))
@@ -38,7 +38,7 @@ def test_w36_one_sources_clear_does_not_end_what_another_still_reports():
     assert (ended.state, ended.close_reason) == (GroupState.CLOSED, CloseReason.ENDED)
 
 
-def test_w36_a_clear_from_the_source_that_only_extended_counts():
+def test_w36_s20_a_clear_from_the_source_that_only_extended_counts():
     group = mitigating(a_signal("a"), a_signal("b", after=1))
     group = cleared(cleared(group, a_clear("a", after=5)), a_clear("b", after=6))
     assert settle(group, S, at(6)).state is GroupState.CLEARING
@@ -91,7 +91,7 @@ def test_sig_9_a_clear_without_id_means_the_one_alert_that_fires():
     ],
     ids=["another source", "unknown id", "older than the report"],
 )
-def test_a_clear_of_nothing_that_fires_has_no_effect(clear):
+def test_s23_a_clear_of_nothing_that_fires_has_no_effect(clear):
     assert note_clear(mitigating(a_signal("a")), clear) is None
 
 
@@ -151,6 +151,19 @@ def test_w43_a_window_that_passes_is_a_timeout_only_when_nothing_was_done():
     assert due_at(waiting, S) == at(300)
     acting = mitigating(a_signal())
     assert advance(acting, S, at(301)).state is GroupState.MITIGATING
+
+
+def test_s11_a_refused_group_that_ends_is_told_from_one_that_never_agreed():
+    held = replace(
+        a_group_of(a_signal()),
+        state=GroupState.HELD,
+        met_at_us=at(1),
+        hold_reason=HoldReason.SAFELIST,
+    )
+    ended = advance(held, S, at(300))
+    assert (ended.met, ended.hold_reason) == (True, HoldReason.SAFELIST)
+    never = advance(a_group_of(a_signal()), S, at(300))
+    assert (never.met, never.hold_reason) == (False, None)
 
 
 def test_a_cleared_alert_that_fires_again_counts_again():

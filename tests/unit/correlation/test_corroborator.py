@@ -45,8 +45,8 @@ def edge(*dimensions: Dimension, **changes) -> SourceSettings:
 S = settings_with({"edge-snmp": edge(Dimension.CUSTOMER_ID, Dimension.INTERFACE, Dimension.POP)})
 
 
-def test_sig_20_3_a_late_corroborator_completes_the_quorum_and_names_whom_to_act_for():
-    """w48: the flip comes with the primary evidence to act for, so the caller acts at once."""
+def test_w48_s27_a_late_corroborator_completes_the_quorum_and_names_whom_to_act_for():
+    """sig 20.3: the flip comes with the primary evidence to act for, so the caller acts at once."""
     settings = replace(S, min_sources=2, confidence_threshold=0.7)
     group = a_group_of(a_signal("fastnetmon"), settings=settings)
     assert not assess(group, settings, (), at(40)).met
@@ -73,7 +73,7 @@ def test_w85_one_that_came_first_is_picked_up_while_it_lasts():
     assert len(waiting_for(group, kept, S, at(301)).evidence) == 1
 
 
-def test_sig_19_10_a_shared_site_informs_but_is_no_vote():
+def test_s07_a_shared_site_informs_but_is_no_vote():
     group = a_group_of(a_signal())
     site_only = a_corroboration(customer_id=None, pop="ams1")
     (with_site,) = attach(site_only, SID, [group], S, at(1)).groups
@@ -155,7 +155,7 @@ def test_closed_and_passed_groups_are_left_alone():
     assert attach(late, SID, [group], S, at(301)).groups == ()
 
 
-def test_a_poller_that_repeats_itself_adds_no_row():
+def test_s36_a_poller_that_repeats_itself_adds_no_row():
     group = a_group_of(a_signal())
     for second in range(0, 100, 10):
         (group,) = attach(a_corroboration(after=second), SID, [group], S, at(second)).groups

@@ -20,7 +20,7 @@ def step(known, signal, body_hash="h2", live=False):
     return step_episode(known, signal, body_hash, S, mitigation_live=live)
 
 
-def test_w32_a_repeat_refreshes_and_a_later_attack_is_a_new_episode():
+def test_w32_s24_a_repeat_refreshes_and_a_later_attack_is_a_new_episode():
     """sig 20.2: the same identity, resolved, fires next day: new episode."""
     repeat = step(first(), a_signal(after=300))
     assert (repeat.repeat, repeat.episode.refresh_count, repeat.episode.number) == (
@@ -38,7 +38,7 @@ def test_silence_longer_than_the_idle_time_ends_an_episode():
     assert step(first(), a_signal(after=900.001)).repeat is Repeat.NEW
 
 
-def test_w31_a_report_that_was_never_finished_runs_again():
+def test_w31_s18_a_report_that_was_never_finished_runs_again():
     unfinished = replace(first(), outcome=None)
     again = step(unfinished, a_signal(after=2), "h1")
     assert (again.repeat, again.episode.number) == (Repeat.RERUN, 1)

@@ -18,7 +18,7 @@ EDGE = SourceSettings(mode=SourceMode.CORROBORATING, match_dimensions=(Dimension
 
 
 @pytest.mark.parametrize("adapter", ["native", "alertmanager", "fastnetmon", "webhook"])
-def test_w49_a_corroborating_source_speaks_as_primary_on_no_path(adapter):
+def test_w49_s28_a_corroborating_source_speaks_as_primary_on_no_path(adapter):
     found = admit(a_signal("edge", adapter=adapter), settings_with({"edge": EDGE}))
     assert isinstance(found, Problem)
     assert found.code == "corroborating_source"

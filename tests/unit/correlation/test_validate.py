@@ -50,7 +50,7 @@ def test_the_defaults_are_sound():
         ({"source_groups": {"g": ("a", "b"), "h": ("b", "c")}}, "source_groups.h"),
     ],
 )
-def test_each_bound_is_named_by_its_key(changes, field):
+def test_s03_each_bound_is_named_by_its_key(changes, field):
     assert field in [problem.field for problem in problems(CorrelationSettings(**changes))]
 
 
@@ -69,5 +69,5 @@ def test_all_problems_come_together():
         (Agreement(bypass=(Bypass(source="", min_bps=1),)), "bypass[0].source"),
     ],
 )
-def test_sig_2_1_a_playbooks_wishes_pass_the_same_bounds(wish, field):
+def test_s02_a_playbooks_wishes_pass_the_same_bounds(wish, field):
     assert [problem.field for problem in agreement_problems(wish, 300)] == [field]

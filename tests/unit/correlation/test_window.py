@@ -15,7 +15,7 @@ from tests.kit.signals import OWNED, a_group_of, a_signal, at, settings_with
 S = settings_with(window_s=300, max_group_lifetime_s=3600)
 
 
-def test_w42_a_window_that_has_passed_is_over_before_any_sweep():
+def test_w42_s08_a_window_that_has_passed_is_over_before_any_sweep():
     """sig 20.6: a signal at window end + 1 s gets a new group, and the old one is closed."""
     group = a_group_of(a_signal())
     late = a_signal("akvorado", after=301)
@@ -41,7 +41,7 @@ def test_sig_4_4_the_window_slides_with_each_primary_up_to_the_lifetime():
     assert group.expires_at_us == at(3600)
 
 
-def test_w51_every_spelling_of_a_victim_is_one_group():
+def test_w51_s05_every_spelling_of_a_victim_is_one_group():
     """sig 20.8, w7 of the victim's address."""
     group = a_group_of(a_signal(victim="2001:DB8:0:0::1"))
     assert place(a_signal(victim="2001:db8::1"), [group], S, at(1)).group == group
