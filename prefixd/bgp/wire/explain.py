@@ -10,19 +10,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
+from prefixd.bgp.wire.action_text import format_action
+from prefixd.bgp.wire.attribute import Attribute
+from prefixd.bgp.wire.community import ExtendedCommunities, Ipv6ExtendedCommunities
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.errors import Fault, WireError
 from prefixd.bgp.wire.flowspec import FlowSpecRule, split_bodies
+from prefixd.bgp.wire.flowspec_action import decode_actions
 from prefixd.bgp.wire.flowspec_match import BITMASK_KINDS, PREFIX_KINDS, Kind
 from prefixd.bgp.wire.flowspec_text import KIND_NAMES, format_rule
 from prefixd.bgp.wire.header import HEADER_LENGTH, message_length
 from prefixd.bgp.wire.iana import Afi, ErrorCode, Family, HeaderSubcode, MessageType, Safi
-from prefixd.bgp.wire.meaning import meaning
+from prefixd.bgp.wire.meaning import format_next_hop, meaning
 from prefixd.bgp.wire.message import Keepalive, Message, decode_body
 from prefixd.bgp.wire.mp_reach import Nlri, RawNlri
 from prefixd.bgp.wire.notification import Notification, notification_for
 from prefixd.bgp.wire.open import Open
-from prefixd.bgp.wire.outcome import Routes, assess
+from prefixd.bgp.wire.outcome import Outcome, Routes, assess
 from prefixd.bgp.wire.prefix import Prefix
 from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.trace import Field, TracingReader
@@ -161,9 +165,11 @@ def _conclude_update(update: Update, context: WireContext) -> Iterator[str]:
     outcome = assess(update, context)
     if outcome.end_of_rib is not None:
         yield f"End-of-RIB of {outcome.end_of_rib}"
-    for verb, lists in (("withdraw", outcome.withdrawn), ("announce", outcome.announced)):
-        for routes in lists:
-            yield from (f"{verb} {routes.family} {each}" for each in _format_routes(routes))
+    for routes in outcome.withdrawn:
+        yield from (f"withdraw {each}" for each in _format_routes(routes))
+    for routes in outcome.announced:
+        then = _format_then(routes, outcome)
+        yield from (f"announce {each}{then}" for each in _format_routes(routes))
     yield from (f"forget every route of {family}" for family in sorted(outcome.disabled))
     yield from map(format_fault, outcome.faults)
 
@@ -171,7 +177,22 @@ def _conclude_update(update: Update, context: WireContext) -> Iterator[str]:
 def _format_routes(routes: Routes) -> Iterator[str]:
     for place, nlri in enumerate(routes.nlri):
         path = f" path {routes.path_ids[place]}" if routes.path_ids else ""
-        yield f"{_format_nlri(nlri)}{path}"
+        yield f"{routes.family} {_format_nlri(nlri)}{path}"
+
+
+def _format_then(routes: Routes, outcome: Outcome) -> str:
+    """What happens to the traffic: actions of a rule, the next hop of a prefix."""
+    if routes.family.safi == Safi.UNICAST:
+        return f" via {format_next_hop(routes.next_hop)}"
+    values: dict[type[Attribute], tuple[bytes, ...]] = {
+        type(each): each.values
+        for each in outcome.attributes
+        if isinstance(each, ExtendedCommunities | Ipv6ExtendedCommunities)
+    }
+    decoded = decode_actions(
+        values.get(ExtendedCommunities, ()), values.get(Ipv6ExtendedCommunities, ())
+    )
+    return f" then {', '.join(map(format_action, decoded.actions))}"
 
 
 def _format_nlri(nlri: Nlri) -> str:

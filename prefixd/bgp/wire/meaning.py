@@ -47,14 +47,19 @@ def _attribute_flags(field: Field) -> str:
     return ", ".join(name for bit, name in _FLAG_NAMES if field.number & bit) or "well-known, local"
 
 
-def _address(field: Field) -> str:
-    size = len(field.octets)
+def format_next_hop(octets: bytes) -> str:
+    """One or two addresses; what has another length is no address and stays hexadecimal."""
+    size = len(octets)
     if size == 4:
-        return format_address(AFI_IPV4, field.octets)
+        return format_address(AFI_IPV4, octets)
     if size and size % 16 == 0:
-        halves = (field.octets[at : at + 16] for at in range(0, size, 16))
+        halves = (octets[at : at + 16] for at in range(0, size, 16))
         return ", ".join(format_address(AFI_IPV6, half) for half in halves)
-    return "none" if size == 0 else ""
+    return octets.hex() or "none"
+
+
+def _address(field: Field) -> str:
+    return format_next_hop(field.octets)
 
 
 def _identifier(field: Field) -> str:

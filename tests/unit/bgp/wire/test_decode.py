@@ -1,7 +1,9 @@
 """The support tool: what it prints for messages good and bad, and its exit codes."""
 
 import io
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +40,18 @@ def test_every_octet_of_every_golden_message_is_shown_once(
         ("M6", "=> End-of-RIB of ipv4-flowspec"),
         ("M9", '=> NOTIFICATION 6/2 cease/administrative shutdown "maintenance"'),
         ("U3", "=> withdraw ipv4-flowspec dst 198.51.100.10/32 proto udp sport 53 length >=512"),
-        ("U8", "=> announce ipv4-unicast 198.51.100.10/32"),
+        (
+            "U2",
+            "=> announce ipv4-flowspec dst 198.51.100.10/32 proto udp sport 53 length >=512"
+            " then limit 1000000 bit/s",
+        ),
+        (
+            "U6",
+            "=> announce ipv4-flowspec dst 203.0.113.0/24 proto tcp dport 80,443"
+            " then redirect to 65001:100",
+        ),
+        ("U8", "=> announce ipv4-unicast 198.51.100.10/32 via 192.0.2.66"),
+        ("U9", "=> announce ipv6-unicast 2001:db8::1/128 via 100::1"),
         ("U8", "39 c0 00 02 42 next hop 192.0.2.66"),
         ("U7", "62 01 0c c0 00 02 01 00 00 extended community redirect to 192.0.2.1"),
         ("U9", "30 01 00 00 00 00 00 00 00 next hop 100::1"),
@@ -127,3 +140,18 @@ def test_parse_hex() -> None:
 def test_splitting_stops_at_what_is_no_header() -> None:
     keepalive = bytes.fromhex(HEX["M1"])
     assert list(split_messages(keepalive + b"garbage", EXTERNAL)) == [keepalive, b"garbage"]
+
+
+def test_the_manual_shows_what_the_tool_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every console block of the manual that calls the tool; where it shows only conclusions,
+    only those are compared."""
+    manual = (Path(__file__).parents[4] / "docs" / "wire.md").read_text()
+    prompt = re.escape("$ python -m prefixd.bgp.wire.decode ")
+    blocks = re.findall(rf"```console\n{prompt}(\S+)\n(.*?)\n```", manual, re.DOTALL)
+    assert len(blocks) == 3
+    for octets, shown in blocks:
+        _, out = run(capsys, octets)
+        lines = out.splitlines()
+        if shown.startswith("=>"):
+            lines = [line for line in lines if line.startswith("=>")]
+        assert shown.splitlines() == lines

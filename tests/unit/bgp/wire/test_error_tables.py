@@ -256,6 +256,27 @@ def test_update_attribute_overrun_after_withdrawals_keeps_the_session() -> None:
     assert families(outcome) == ([IPV4_FLOWSPEC], [])
 
 
+def test_update_malformed_attribute_beside_withdrawals_keeps_the_session() -> None:
+    for octets in (
+        update(attribute(0x40, 1, "09"), withdrawn=HOST),
+        update(UNREACH, attribute(0x40, 1, "09")),
+    ):
+        outcome = outcome_of(octets)
+        assert outcome.reaction is W
+        assert len(outcome.withdrawn) == 1
+
+
+def test_update_malformed_attribute_beside_a_broken_family_costs_the_family() -> None:
+    outcome = outcome_of(update(reach("0b0120"), attribute(0x40, 1, "09"), AS_PATH))
+    assert outcome.reaction is F
+    assert outcome.disabled == {IPV4_FLOWSPEC}
+
+
+def test_update_malformed_mandatory_attribute_is_not_also_missing() -> None:
+    outcome = outcome_of(update(REACH, attribute(0x40, 1, "09"), AS_PATH, DISCARD))
+    assert reactions(outcome) == [(W, Reason.ATTRIBUTE_MALFORMED)]
+
+
 def test_update_other_duplicate_attribute_is_discarded_and_the_first_counts() -> None:
     outcome = outcome_of(update(REACH, ORIGIN, AS_PATH, "40010102", DISCARD))
     assert reactions(outcome) == [(A, Reason.ATTRIBUTE_DUPLICATE)]
