@@ -15,8 +15,9 @@ When the server goes away, connections are dropped and the next batch opens a ne
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import groupby
 from typing import TypeAlias
 
@@ -40,6 +41,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 CHANNEL = "prefixd"
 MIGRATION_LOCK = 0x7072_6566_6978_64  # "prefixd"
 BREAK_OFF_ATTEMPTS = 5
+MERGE_FROM = 10  # statements in a single unit; fewer are not worth preparing arrays for
 LISTEN_RETRY_S = 1.0
 MAX_PAYLOAD_BYTES = 7900  # NOTIFY takes 8000
 
@@ -169,22 +171,15 @@ class PostgresDatabase:
         return outcomes
 
     async def _store(self, connection: Connection, units: list[Unit]) -> list[Outcome]:
-        """All of them at once; if that fails, each half by itself."""
-        try:
-            async with connection.transaction():  # a savepoint
-                if len(units) == 1:
-                    await self._run_unit(connection, units[0])
-                else:
-                    await self._run_together(connection, units)
-        except _REFUSED as error:
-            conflict = from_postgres(error) if isinstance(error, asyncpg.PostgresError) else None
-            failure: Exception = conflict or Conflict("value", str(error))
-        except (Conflict, _Clash) as error:
-            failure = error
-        else:
-            return [None] * len(units)
-        if len(units) == 1:
-            return [failure]
+        """As few statements as possible; if that fails, each half by itself, at last each unit
+        in its own order."""
+        alone = len(units) == 1
+        if not alone or (_is_hot(units[0]) and len(units[0].statements) >= MERGE_FROM):
+            failure = await _attempt(connection, partial(self._run_together, connection, units))
+            if failure is None:
+                return [None] * len(units)
+        if alone:
+            return [await _attempt(connection, partial(self._run_unit, connection, units[0]))]
         middle = len(units) // 2
         return [
             *await self._store(connection, units[:middle]),
@@ -348,6 +343,20 @@ class _ConnectionSession:
 
     async def lock(self, table: str) -> None:
         await self._connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+
+
+async def _attempt(connection: Connection, work: Callable[[], Awaitable[None]]) -> Outcome:
+    """`work` inside a savepoint: undone when it is refused."""
+    try:
+        async with connection.transaction():
+            await work()
+    except _REFUSED as error:
+        if isinstance(error, asyncpg.PostgresError):
+            return from_postgres(error)
+        return Conflict("value", str(error))
+    except (Conflict, _Clash) as error:
+        return error
+    return None
 
 
 def _is_hot(unit: Unit) -> bool:

@@ -288,6 +288,23 @@ async def test_quotas_hold_exactly_under_a_crowd(settings: StoreSettings) -> Non
         assert sum(counts.values()) == 20
 
 
+async def test_each_unit_is_held_to_its_own_limit(settings: StoreSettings) -> None:
+    """A reload changes a limit while units decided under the old one are on their way."""
+
+    async def ask(store: Store, limit: int) -> bool:
+        try:
+            async with store.transaction() as tx:
+                tx.mitigations.insert(a_mitigation(), QuotaLimits(everywhere=limit))
+        except Conflict:
+            return False
+        return True
+
+    async with await a_store(settings) as store:
+        stored = await asyncio.gather(*(ask(store, 1000 if i % 2 else 5) for i in range(40)))
+        assert all(stored[1::2])
+        assert sum(stored[::2]) <= 5
+
+
 async def test_quotas_hold_across_two_instances(shared: StoreSettings) -> None:
     limits = QuotaLimits(everywhere=25)
 
@@ -319,7 +336,13 @@ async def test_a_place_is_given_back_and_taken_again(settings: StoreSettings) ->
         with pytest.raises(Conflict, match="quota"):
             async with store.transaction() as tx:
                 tx.mitigations.insert(second, limits)
-        await update(store, withdraw(first, "over", "alice", T0_US + 1))
+        longer = extend(first, T0_US + 900_000_000, T0_US + 1)
+        assert isinstance(longer, Mitigation)
+        await update(store, longer)
+        with pytest.raises(Conflict, match="quota"):  # still living, still counted
+            async with store.transaction() as tx:
+                tx.mitigations.insert(second, limits)
+        await update(store, withdraw(longer, "over", "alice", T0_US + 2))
         async with store.transaction() as tx:
             tx.mitigations.insert(second, limits)
         assert await store.stats.customer_counts() == {"cust_example": 1}

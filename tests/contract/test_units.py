@@ -1,14 +1,17 @@
 """Units of work: whole or not at all, side by side, answered only when durable."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from prefixd.domain.group import CloseReason, GroupState
+from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.page import AuditFilter, EventFilter, PageRequest
 from prefixd.errors import Conflict, StoreUnavailable
 from prefixd.store.settings import StoreSettings
 from prefixd.store.store import Store
-from tests.kit.rows import a_mitigation, a_record, a_store, a_victim, an_entry
+from tests.kit.rows import T0_US, a_group, a_mitigation, a_record, a_store, a_victim, an_entry
 
 
 async def store_all(store: Store, victim_of: list[object], index: int) -> str:
@@ -168,3 +171,43 @@ async def test_numbers_beyond_64_bits_end_their_unit_only(settings: StoreSetting
 
         answers = await asyncio.gather(*(one(bps) for bps in (1, 1 << 70, 2)))
         assert answers == ["stored", "value", "stored"]
+
+
+async def test_the_order_inside_a_unit_holds_even_when_it_is_long(settings: StoreSettings) -> None:
+    """Twenty groups are closed and opened anew; each opening needs the closing before it."""
+    async with await a_store(settings) as store:
+        groups = [a_group() for _ in range(20)]
+        async with store.transaction() as tx:
+            for group in groups:
+                tx.groups.insert(group)
+        async with store.transaction() as tx:
+            tx.groups.insert(a_group())  # an insert stands first: merged, all inserts would
+            for group in groups:
+                closed = replace(
+                    group,
+                    state=GroupState.CLOSED,
+                    close_reason=CloseReason.ENDED,
+                    closed_at_us=T0_US,
+                    version=2,
+                )
+                tx.groups.update(closed)
+                tx.groups.insert(a_group(victim=group.victim))
+        assert len((await store.groups.live("ams1")).rows) == 21
+
+
+async def test_a_long_unit_is_refused_as_a_whole(settings: StoreSettings) -> None:
+    taken = a_mitigation()
+    async with await a_store(settings) as store:
+        async with store.transaction() as tx:
+            tx.mitigations.insert(taken)
+        rows = [*(a_mitigation() for _ in range(30)), a_mitigation(victim=taken.victim)]
+        with pytest.raises(Conflict) as refused:
+            await insert_all(store, rows)
+        assert (refused.value.what, refused.value.key) == ("scope", taken.scope_hash)
+        assert (await store.mitigations.live(None)).rows == (taken,)
+
+
+async def insert_all(store: Store, mitigations: list[Mitigation]) -> None:
+    async with store.transaction() as tx:
+        for mitigation in mitigations:
+            tx.mitigations.insert(mitigation)
