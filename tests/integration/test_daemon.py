@@ -1,0 +1,144 @@
+"""The daemon as an operator meets it: started, asked, reloaded, stopped."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.kit.daemon_process import ROOT, DaemonProcess
+
+
+def prefixd(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "prefixd", *words],
+        cwd=cwd,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_an_event_becomes_a_rule_and_survives_a_restart(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        answer = daemon.event()
+        assert answer.status == 202, answer.body
+        assert answer.json["outcome"] == "mitigated"
+        made = answer.json["mitigation_id"]
+        (rule,) = daemon.get("/v1/bgp/rib").json["rules"]
+        assert rule["rule"] == "dst 198.51.100.20/32 proto udp"
+        assert daemon.stop() == 0
+        daemon.start()
+        (rule,) = daemon.get("/v1/bgp/rib").json["rules"]
+        assert rule["mitigation_id"] == made
+
+
+def test_kill_9_loses_nothing_that_was_answered(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        made = {daemon.event(f"198.51.100.{n}").json["mitigation_id"] for n in range(20, 25)}
+        daemon.kill()
+        daemon.start()
+        held = {rule["mitigation_id"] for rule in daemon.get("/v1/bgp/rib").json["rules"]}
+        assert held == made
+
+
+def test_the_printed_curl_line_works(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        (line,) = [line for line in daemon.log_text.splitlines() if "curl" in line]
+        done = subprocess.run(
+            ["sh", "-c", line], capture_output=True, text=True, timeout=20, check=True
+        )
+        assert '"outcome":"mitigated"' in done.stdout
+
+
+def test_reload_takes_new_playbooks_and_refuses_broken_ones(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        path = daemon.config_dir / "playbooks.yaml"
+        good = path.read_text()
+        tree = yaml.safe_load(good)
+        tree["playbooks"] = [
+            {
+                "name": "only",
+                "match": {"vector": "udp_flood"},
+                "steps": [{"action": "discard", "ttl_seconds": 60}],
+            }
+        ]
+        path.write_text(yaml.safe_dump(tree))
+        answer = daemon.post("/v1/config/reload", None)
+        assert answer.status == 200, answer.body
+        assert daemon.event().json["reason"].startswith("Acted: discard")
+        path.write_text("playbooks: [{name: broken}]\n")
+        answer = daemon.post("/v1/config/reload", None)
+        assert answer.status == 400
+        assert "playbooks.yaml:1" in answer.json["errors"][0]
+        assert daemon.get("/v1/config/playbooks").json["playbooks"][0]["name"] == "only"
+
+
+def test_sigterm_twice_stops_at_once(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.stop(limit_s=10) == 0
+
+
+def test_a_taken_port_is_one_clear_line_and_exit_code_2(tmp_path: Path) -> None:
+    daemon = DaemonProcess(tmp_path)
+    daemon.write_config()
+    with socket.create_server(("127.0.0.1", daemon.port)):
+        done = prefixd("run", "-c", str(daemon.config_dir), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"prefixd: the API (http.listen) cannot listen on 127.0.0.1:{daemon.port}: another process"
+        " uses it already (find it with `ss -ltnp`), or change the setting\n"
+    )
+
+
+def test_a_database_that_cannot_be_opened_is_one_clear_line(tmp_path: Path) -> None:
+    daemon = DaemonProcess(
+        tmp_path, main={"storage": {"connection_string": "sqlite:/proc/nowhere/prefixd.db"}}
+    )
+    daemon.write_config()
+    done = prefixd("run", "-c", str(daemon.config_dir), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "/proc/nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if line.startswith("prefixd:")]) == 1
+
+
+def test_a_broken_configuration_lists_every_problem_and_exits_2(tmp_path: Path) -> None:
+    daemon = DaemonProcess(tmp_path, main={"pop": "", "colour": "green"})
+    daemon.write_config()
+    done = prefixd("run", "-c", str(daemon.config_dir), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "colour" in done.stderr
+    assert "pop" in done.stderr
+    assert prefixd("check", "-c", str(daemon.config_dir), cwd=tmp_path).returncode == 1
+
+
+def test_init_writes_a_configuration_that_checks(tmp_path: Path) -> None:
+    done = prefixd("init", str(tmp_path / "fresh"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = prefixd("check", "-c", str(tmp_path / "fresh"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    again = prefixd("init", str(tmp_path / "fresh"), cwd=tmp_path)
+    assert again.returncode == 2
+    assert "nothing was written" in again.stderr
+
+
+def test_the_words_of_existing_unit_files_still_start_it(tmp_path: Path) -> None:
+    done = prefixd("-c", str(tmp_path / "missing"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert str(tmp_path / "missing") in done.stderr
+
+
+def test_backup_copies_a_database_in_use(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        daemon.event()
+        copy = tmp_path / "copy.db"
+        done = prefixd("backup", "-c", str(daemon.config_dir), str(copy), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert copy.exists()
