@@ -160,7 +160,8 @@ class Section(Generic[T]):
                     name, "is not a key of this section", did_you_mean(name, live_names)
                 )
             elif entry.replaced_by is not None:
-                reader.warn("does nothing here", name=name, hint=entry.replaced_by)
+                if item is not None:
+                    reader.warn("does nothing here", name=name, hint=entry.replaced_by)
             elif item is None and not isinstance(entry.kind, Section):
                 continue
             else:

@@ -6,12 +6,16 @@ import pytest
 
 from prefixd.api.settings import Listen
 from prefixd.auth.settings import AuthMode
+from prefixd.bgp.settings import ExportSettings, RestartPolicy, Secret
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC
 from prefixd.config.assemble import load_config
 from prefixd.config.problem import ConfigError, Severity
 from prefixd.correlation.settings import SourceMode
+from prefixd.domain.actor import Role
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.domain.prefix import Prefix
 from prefixd.engine.settings import Mode
+from prefixd.notify.settings import AlertEvent, Generic
 from prefixd.observability.settings import LogFormat, LogLevel
 from tests.unit.config.directories import GOLDEN, MAIN, ROOT, load, make, problems, texts
 
@@ -58,6 +62,59 @@ def test_files_of_the_earlier_daemon_load_unchanged() -> None:
     customer = config.inventory.customer("cust_example")
     assert customer is not None
     assert customer.profile is PolicyProfile.NORMAL
+
+
+FULL_ENV = {
+    "ARBOR_TOKEN": "a" * 20,
+    "FIRST": "1" * 20,
+    "SECOND": "2" * 20,
+    "DECOYS": "d" * 20,
+    "EDGE1_MD5": "md5",
+    "EDGE2_AO": "ao",
+    "DB_PASSWORD": "db",
+    "SLACK_NOC_URL": "https://hooks.slack.com/services/T/B/x",
+}
+
+
+def test_a_directory_that_says_most_of_what_can_be_said() -> None:
+    config = load_config(GOLDEN / "full", FULL_ENV)
+    # Whether everybody may read the example secret depends on who checked it out.
+    assert [found for found in config.warnings if "read by every user" not in found.message] == []
+    edge1, edge2 = config.bgp.peers
+    assert edge1.families == (IPV4_FLOWSPEC, IPV6_FLOWSPEC, IPV4_UNICAST)
+    assert edge1.md5 == Secret(b"md5")
+    assert edge1.timers.hold_time_s == 30
+    assert edge1.restart.policy is RestartPolicy.HOLD
+    assert edge1.export is not None
+    assert edge1.export.communities == (64500 << 16 | 1, 0xFFFFFF01)
+    assert edge1.export.actions == {"discard", "police"}
+    assert edge1.budget.rules_v4 == 500
+    assert edge2.tcp_ao[0].secret == Secret(b"ao")
+    assert edge2.export == ExportSettings()
+    assert config.bgp.dynamic[0].template.peer_asns == {64510, 64511}
+    assert {entry.port for entry in config.bgp.listen} == {1790}
+    assert config.auth.mtls_roles["detector.example.net"] is Role.OPERATOR
+    assert config.limits.max_active_global is None
+    assert config.limits.max_lifetime_s == 0
+    assert config.limits.protected_flows[0].dst_ports == ((53, 53), (5300, 5310))
+    assert config.storage.connection_string == "postgres://prefixd:db@db.example.net/prefixd"
+    assert config.storage.retention.events_days == 30
+    assert config.engine.answer_wait_s == 1.5
+    assert config.policy.relaxed_confidence == 0.95
+    actions = [type(step.action).__name__ for step in config.policy.playbooks[0].steps]
+    assert actions == ["Mark", "Police", "Redirect", "Discard", "Blackhole"]
+    customer = config.inventory.customers[0]
+    assert customer.correlation is not None
+    assert customer.correlation.bypass[0].min_bps == 20_000_000_000
+    assert config.correlation.evidence_base("akvorado") == "group:flowexport-a"
+    assert [adapter.name for adapter in config.signals.webhooks] == ["arbor", "names-and-values"]
+    assert config.secrets["env:SECOND"] == "2" * 20
+    slack, hook = config.alerting.destinations
+    assert AlertEvent.MITIGATION_ESCALATED in slack.events
+    assert AlertEvent.BGP_PEER_DOWN not in slack.events
+    assert slack.rate_per_minute == 20
+    assert isinstance(hook.target, Generic)
+    assert hook.target.secret == "example-hook-secret"
 
 
 def test_each_key_that_does_nothing_is_named_once_with_what_replaces_it() -> None:
