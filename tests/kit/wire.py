@@ -1,7 +1,10 @@
 """Messages by hand: frames, attributes and the shortest way to a decoder, for wire tests."""
 
+import pytest
+
 from prefixd.bgp.wire.context import WireContext
-from prefixd.bgp.wire.iana import FAMILY_BY_NAME
+from prefixd.bgp.wire.errors import Reaction, Reason, WireError
+from prefixd.bgp.wire.iana import FAMILY_BY_NAME, Family
 from prefixd.bgp.wire.message import Message, decode_message
 from prefixd.bgp.wire.outcome import Outcome, assess
 from prefixd.bgp.wire.update import Update
@@ -62,3 +65,27 @@ def decode_update(octets: bytes, context: WireContext = EXTERNAL) -> Update:
 
 def outcome_of(octets: bytes, context: WireContext = EXTERNAL) -> Outcome:
     return assess(decode_update(octets, context), context)
+
+
+def refuse(octets: bytes, context: WireContext = EXTERNAL) -> WireError:
+    """The error that ends the session; the test fails when there is none."""
+    with pytest.raises(WireError) as caught:
+        decode_message(octets, context)
+    return caught.value
+
+
+def reset(octets: bytes, context: WireContext = EXTERNAL) -> tuple[int, int]:
+    error = refuse(octets, context)
+    return error.code, error.subcode
+
+
+def reactions(outcome: Outcome) -> list[tuple[Reaction, Reason]]:
+    return [(fault.reaction, fault.reason) for fault in outcome.faults]
+
+
+def families(outcome: Outcome) -> tuple[list[Family], list[Family]]:
+    """Of the routes withdrawn, and of the routes announced."""
+    return (
+        [routes.family for routes in outcome.withdrawn],
+        [routes.family for routes in outcome.announced],
+    )

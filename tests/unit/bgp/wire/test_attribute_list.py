@@ -1,4 +1,4 @@
-"""The list of attributes: framing, order, faults. Prices stand in test_error_tables.py."""
+"""The list of attributes: framing, order, faults. Prices: test_errors_of_attributes.py."""
 
 import pytest
 

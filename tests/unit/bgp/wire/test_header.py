@@ -1,4 +1,4 @@
-"""Cutting messages out of a stream. What a bad header costs stands in test_error_tables.py."""
+"""Cutting messages out of a stream. What a bad header costs: test_errors_of_messages.py."""
 
 import pytest
 

@@ -22,10 +22,13 @@ def read(octets: str) -> Open:
 
 ONE_FOR_ALL = f"{HEAD}10020e0200010400010085" + "41040000fde9"
 ONE_FOR_EACH = f"{HEAD}14" + "02020200" + "0206010400010085" + "020641040000fde9"
+LONG_FORM_WITH_AN_ODD_LENGTH = f"{HEAD}13ff0011" + "02000e0200010400010085" + "41040000fde9"
 LONG_FORM = f"{HEAD}ffff0011" + "02000e0200010400010085" + "41040000fde9"
 
 
-@pytest.mark.parametrize("octets", [ONE_FOR_ALL, ONE_FOR_EACH, LONG_FORM])
+@pytest.mark.parametrize(
+    "octets", [ONE_FOR_ALL, ONE_FOR_EACH, LONG_FORM, LONG_FORM_WITH_AN_ODD_LENGTH]
+)
 def test_all_shapes_say_the_same(octets: str) -> None:
     assert read(octets) == Open(
         my_as=65001,
@@ -47,7 +50,7 @@ def test_an_open_without_parameters() -> None:
     assert encode_open(bare).hex() == f"{HEAD}00"
 
 
-@pytest.mark.parametrize("size", [1, 251, 252, 253, 254, 1000])
+@pytest.mark.parametrize("size", [1, 248, 249, 250, 251, 253, 1000])
 def test_capabilities_beyond_one_short_parameter_take_the_long_form(size: int) -> None:
     wanted = tuple(RawCapability(200, bytes(min(size - at, 200))) for at in range(0, size, 200))
     message = Open(my_as=1, hold_time_s=0, bgp_identifier=1, capabilities=wanted)

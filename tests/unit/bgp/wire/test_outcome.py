@@ -1,4 +1,4 @@
-"""What an UPDATE does to the tables. Faults and their prices stand in test_error_tables.py."""
+"""What an UPDATE does to the tables. Faults and their prices: test_errors_of_*.py."""
 
 from dataclasses import replace
 
