@@ -8,7 +8,7 @@ alternatives side by side (Thompson's construction, as simulated by Pike) and so
 Understood: literals, `.`, classes, `\\d \\w \\s` and their opposites, groups, `(?:...)`, `|`,
 `* + ? {m,n}` with lazy twins, `^ $ \\b \\B`. Refused with a reason: back-references,
 look-around, flags.
-Patterns are at most 128 characters, texts at most 512, programs at most 2,000 steps.
+Patterns are at most 128 characters, texts at most 512, programs at most 500 steps.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from prefixd.signals.pattern_syntax import (
 )
 
 TEXT_MAX: Final = 512
-PROGRAM_MAX: Final = 2000
+PROGRAM_MAX: Final = 500
 
 __all__ = ["Pattern", "PatternError", "compile_pattern"]
 
@@ -93,15 +93,19 @@ class Pattern:
             return None
         empty: Captures = (-1,) * (2 * (self.groups + 1))
         threads: dict[int, Captures] = {}
+        passed: set[int] = set()
         found: Captures | None = None
         for position in range(len(text) + 1):
             if found is None and (anywhere or position == 0):
-                _follow(self.program, threads, 0, _set(empty, 0, position), text, position)
+                start = _set(empty, 0, position)
+                _follow(self.program, threads, passed, 0, start, text, position)
             if not threads:
                 if found is not None or not anywhere:
                     break
+                passed = set()
                 continue
             following: dict[int, Captures] = {}
+            passed = set()
             for index, captures in threads.items():
                 step = self.program[index]
                 if isinstance(step, Accept):
@@ -113,7 +117,9 @@ class Pattern:
                     and position < len(text)
                     and _fits(step.accepts, text[position])
                 ):
-                    _follow(self.program, following, index + 1, captures, text, position + 1)
+                    _follow(
+                        self.program, following, passed, index + 1, captures, text, position + 1
+                    )
             threads = following
         return None if found is None else _cut(text, found)
 
@@ -191,14 +197,18 @@ def _choice(inside: int, after: int, *, greedy: bool) -> Split:
 def _follow(
     program: tuple[Step, ...],
     threads: dict[int, Captures],
+    passed: set[int],
     start: int,
     captures: Captures,
     text: str,
     position: int,
 ) -> None:
-    """Add every step reachable without consuming, in order of preference, each at most once."""
+    """Add every step reachable without consuming, in order of preference.
+
+    `passed` belongs to the position, not to the call: each step is walked once per character, by
+    whichever thread prefers it most, and that is what makes the whole run linear.
+    """
     pending: list[tuple[int, Captures]] = [(start, captures)]
-    passed: set[int] = set()
     while pending:
         index, held = pending.pop()
         if index in threads or index in passed:

@@ -143,8 +143,7 @@ def auto_id(source: str, victim: str, vector: str) -> str:
 
 
 def victim_of(text: str, *, field_name: str, allow_prefixes: bool) -> Prefix | Problem:
-    """The victim a text names: an address, `[v6]:port`, `v4:port`, `address@vlan`, or a prefix where
-    networks are allowed."""
+    """The victim a text names: an address, `[v6]:port`, `v4:port`, `address@vlan`, a prefix."""
     stripped = text.strip().partition("@")[0]
     if not stripped:
         return Problem(field_name, "the victim's address is missing", "bad_victim")

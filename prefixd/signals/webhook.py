@@ -33,8 +33,8 @@ def read_webhook(
         selected = [payload] if adapter.root is None else adapter.root.select(payload, NodeBudget())
     except BudgetSpent:
         return Problem("root_path", "would visit too many nodes of this body", "too_large")
-    if len(selected) == 1 and not isinstance(selected[0], str | Mapping):
-        # A root that is, or selects, an array means its elements.
+    if len(selected) == 1 and not isinstance(selected[0], Mapping):
+        # A root that is, or selects, an array means its elements; a scalar holds none.
         selected = list(elements(selected[0]))
     if not selected:
         return Problem("root_path", "selects nothing in this body", "no_elements")
