@@ -13,6 +13,7 @@ import msgspec
 from prefixd.domain.record import Change, Lost
 
 BACKLOG = 10_000
+CHANNEL = "prefixd"  # of NOTIFY
 
 
 class Mailbox:

@@ -9,36 +9,27 @@ late. Counters and rows change in one transaction and only here.
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
-from prefixd.domain.ids import GroupId, MitigationId, SignalId
-from prefixd.domain.mitigation import LIVE, Mitigation, Origin, Status
+from prefixd.domain.ids import MitigationId
+from prefixd.domain.mitigation import LIVE, Mitigation
 from prefixd.domain.page import Live, MitigationFilter, Page, PageRequest
 from prefixd.domain.record import Change, ChangeKind, QuotaLimits
 from prefixd.domain.rule import action_kind
-from prefixd.domain.vector import Vector
 from prefixd.store.counters import (
     live_customer,
     live_global,
     live_pop,
     total_mitigations,
 )
-from prefixd.store.database import Database, Row
+from prefixd.store.database import Database
+from prefixd.store.mitigation_row import COLUMNS, decode_row, encode_details, encode_row
 from prefixd.store.paging import Listing, Where, read_live, read_page
-from prefixd.store.rules import decode_rule, encode_action, encode_match, parse_prefix
+from prefixd.store.rules import encode_action, encode_match
 from prefixd.store.unit import UNLIMITED, Claim, Statement, Unit
 from prefixd.store.unreadable import Unreadables
 
-_COLUMNS: Final = (
-    "mitigation_id, version, status, pop, scope_hash, dry_run, customer_id, service_id, victim_ip,"
-    " vector, match_json, action_type, action_params_json, created_at, updated_at, expires_at,"
-    " withdrawn_at, triggering_event_id, last_event_id, signal_group_id, reason, origin,"
-    " created_by, details_json, end_reason, ended_by, rejection_reason, acknowledged_at,"
-    " acknowledged_by"
-)
 _LIVE: Final = "status IN ('pending', 'active', 'escalated')"
 _INSERT: Final = (
-    f"INSERT INTO mitigations ({_COLUMNS}) VALUES ({', '.join('?' * 29)}) ON CONFLICT DO NOTHING"
+    f"INSERT INTO mitigations ({COLUMNS}) VALUES ({', '.join('?' * 29)}) ON CONFLICT DO NOTHING"
 )
 _UPDATE: Final = (
     "UPDATE mitigations SET version = ?, status = ?, scope_hash = ?, match_json = ?,"
@@ -51,28 +42,9 @@ _ACKNOWLEDGE: Final = (
     "UPDATE mitigations SET version = ?, updated_at = ?, acknowledged_at = ?, acknowledged_by = ?"
     " WHERE mitigation_id = ? AND version = ? AND acknowledged_at IS NULL"
 )
-_SELECT: Final = f"SELECT {_COLUMNS} FROM mitigations"
+_SELECT: Final = f"SELECT {COLUMNS} FROM mitigations"
 VERSION_STEP_ROWS: Final = 5000
-_LISTING: Final = Listing("mitigations", _COLUMNS, "created_at", "mitigation_id")
-
-
-class _Details(msgspec.Struct, omit_defaults=True):
-    """What nobody filters by. Unknown members of a newer release are passed over."""
-
-    contributing_vectors: tuple[Vector, ...] = ()
-    playbook: str | None = None
-    playbook_version: int = 0
-    step: int = 0
-    priority: int = 0
-    confidence: float | None = None
-    sources: tuple[str, ...] = ()
-    pinned: bool = False
-    escalated_at_us: int | None = None
-    escalated_from_id: str | None = None
-
-
-_ENCODER: Final = msgspec.json.Encoder()
-_DETAILS: Final = msgspec.json.Decoder(_Details)
+_LISTING: Final = Listing("mitigations", COLUMNS, "created_at", "mitigation_id")
 
 
 class MitigationWrites:
@@ -87,7 +59,7 @@ class MitigationWrites:
         when a limit is reached."""
         m = mitigation
         self._unit.statements.append(
-            Statement(_INSERT, _row(m), clash="scope", key=m.scope_hash, hot=True)
+            Statement(_INSERT, encode_row(m), clash="scope", key=m.scope_hash, hot=True)
         )
         if m.is_live:
             self._unit.claims.extend(_places(m, 1, limits))
@@ -111,7 +83,7 @@ class MitigationWrites:
             m.last_event_id,
             m.group_id,
             m.reason,
-            _details(m),
+            encode_details(m),
             m.end_reason,
             m.ended_by,
             m.rejection_reason,
@@ -159,11 +131,11 @@ class MitigationReads:
         return await read_live(
             self._database,
             "mitigations",
-            _COLUMNS,
+            COLUMNS,
             _LIVE,
             pop,
             "mitigation_id",
-            _mitigation,
+            decode_row,
             self._unreadables,
         )
 
@@ -184,7 +156,7 @@ class MitigationReads:
 
     async def get(self, mitigation_id: str) -> Mitigation | None:
         row = await self._database.fetch_one(f"{_SELECT} WHERE mitigation_id = ?", (mitigation_id,))
-        return None if row is None else self._unreadables.one("mitigations", row, _mitigation)
+        return None if row is None else self._unreadables.one("mitigations", row, decode_row)
 
     async def page(self, wanted: MitigationFilter, page: PageRequest) -> Page[Mitigation]:
         where = Where()
@@ -197,9 +169,7 @@ class MitigationReads:
         if wanted.acknowledged is not None:
             known = "IS NOT NULL" if wanted.acknowledged else "IS NULL"
             where.term(f"acknowledged_at {known}")
-        return await read_page(
-            self._database, _LISTING, where, page, _mitigation, self._unreadables
-        )
+        return await read_page(self._database, _LISTING, where, page, decode_row, self._unreadables)
 
 
 def _places(m: Mitigation, amount: int, limits: QuotaLimits) -> list[Claim]:
@@ -216,135 +186,6 @@ def _places(m: Mitigation, amount: int, limits: QuotaLimits) -> list[Claim]:
 
 def _limit(limit: int | None) -> int:
     return UNLIMITED if limit is None else limit
-
-
-def _details(m: Mitigation) -> str:
-    vectors = m.contributing_vectors
-    return _ENCODER.encode(
-        _Details(
-            contributing_vectors=() if vectors == (m.vector,) else vectors,
-            playbook=m.playbook,
-            playbook_version=m.playbook_version,
-            step=m.step,
-            priority=m.priority,
-            confidence=m.confidence,
-            sources=m.sources,
-            pinned=m.pinned,
-            escalated_at_us=m.escalated_at_us,
-            escalated_from_id=m.escalated_from_id,
-        )
-    ).decode()
-
-
-def _row(m: Mitigation) -> tuple[str | int | float | None, ...]:
-    return (
-        m.mitigation_id,
-        m.version,
-        m.status,
-        m.pop,
-        m.scope_hash,
-        m.dry_run,
-        m.customer_id,
-        m.service_id,
-        m.victim.victim_text(),
-        m.vector,
-        encode_match(m.rule.match),
-        action_kind(m.rule.action),
-        encode_action(m.rule.action),
-        m.created_at_us,
-        m.updated_at_us,
-        m.expires_at_us,
-        m.withdrawn_at_us,
-        m.triggering_event_id,
-        m.last_event_id,
-        m.group_id,
-        m.reason,
-        m.origin,
-        m.created_by,
-        _details(m),
-        m.end_reason,
-        m.ended_by,
-        m.rejection_reason,
-        m.acknowledged_at_us,
-        m.acknowledged_by,
-    )
-
-
-def _mitigation(row: Row) -> Mitigation:
-    """ValueError when the row is not one of ours any more."""
-    (
-        mitigation_id,
-        version,
-        status,
-        pop,
-        scope_hash,
-        dry_run,
-        customer_id,
-        service_id,
-        victim,
-        vector_word,
-        match_text,
-        action_word,
-        action_text,
-        created_at,
-        updated_at,
-        expires_at,
-        withdrawn_at,
-        triggering_event_id,
-        last_event_id,
-        group_id,
-        reason,
-        origin,
-        created_by,
-        details_text,
-        end_reason,
-        ended_by,
-        rejection_reason,
-        acknowledged_at,
-        acknowledged_by,
-    ) = row
-    details = _DETAILS.decode(details_text)
-    vector = Vector(vector_word)
-    return Mitigation(
-        mitigation_id=MitigationId(mitigation_id),
-        version=version,
-        status=Status(status),
-        pop=pop,
-        scope_hash=scope_hash,
-        dry_run=bool(dry_run),
-        customer_id=customer_id,
-        service_id=service_id,
-        victim=parse_prefix(victim),
-        vector=vector,
-        contributing_vectors=details.contributing_vectors or (vector,),
-        rule=decode_rule(match_text, action_word, action_text),
-        created_at_us=created_at,
-        updated_at_us=updated_at,
-        expires_at_us=expires_at,
-        withdrawn_at_us=withdrawn_at,
-        triggering_event_id=SignalId(triggering_event_id),
-        last_event_id=SignalId(last_event_id),
-        group_id=None if group_id is None else GroupId(group_id),
-        reason=reason,
-        origin=Origin(origin),
-        created_by=created_by,
-        playbook=details.playbook,
-        playbook_version=details.playbook_version,
-        step=details.step,
-        priority=details.priority,
-        confidence=details.confidence,
-        sources=details.sources,
-        pinned=details.pinned,
-        escalated_at_us=details.escalated_at_us,
-        escalated_from_id=(
-            None if details.escalated_from_id is None else MitigationId(details.escalated_from_id)
-        ),
-        end_reason=end_reason,
-        ended_by=ended_by,
-        rejection_reason=rejection_reason,
-        acknowledged_at_us=acknowledged_at,
-        acknowledged_by=acknowledged_by,
-    )
 
 
 assert {"pending", "active", "escalated"} == LIVE, "the partial indexes spell these words"
