@@ -69,7 +69,12 @@ def diff(old: Config, new: Config) -> ConfigDiff:
             continue
         known = after or before
         assert known is not None
-        change = Change(path=path, before=_shown(before), after=_shown(after), live=known.live)
+        change = Change(
+            path=path,
+            before=_shown(before),
+            after=_shown(after),
+            live=Live.PEER_RESTART if _starts_signing(path, before, after) else known.live,
+        )
         if before is None or after is None:
             change = _by_entry(change, old.effective if before is None else new.effective)
         earlier = changes.get(change.path)
@@ -81,6 +86,13 @@ def diff(old: Config, new: Config) -> ConfigDiff:
         changes=tuple(changes.values()),
         inventory=_inventory(old.inventory.customers, new.inventory.customers),
     )
+
+
+def _starts_signing(path: str, before: Effective | None, after: Effective | None) -> bool:
+    """A new TCP MD5 key is taken over live; the first one, or none, needs a new connection."""
+    if before is None or after is None or not path.endswith("].password"):
+        return False
+    return (before.value is None) != (after.value is None)
 
 
 def _by_entry(change: Change, other_side: Mapping[str, Effective]) -> Change:

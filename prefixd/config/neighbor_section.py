@@ -245,7 +245,8 @@ COMMON: tuple[Key, ...] = (
         default_text="off", unit="hops"),
     key("multihop", Whole(minimum=1, maximum=255), "TTL towards an eBGP peer further away.",
         default_text="off", unit="hops"),
-    *secret_keys("password", "TCP MD5 key (RFC 2385).", field="md5", live=Live.LIVE,
+    *secret_keys("password", "TCP MD5 key (RFC 2385). The first one, or taking it away, "
+                 "resets the session.", field="md5", live=Live.LIVE,
                  convert=to_secret),
     key("tcp_ao", Listing(kind=TCP_AO, unique=False), "TCP-AO keys; instead of a password."),
     key("timers", TIMERS, "Timers of the session."),
@@ -269,8 +270,7 @@ COMMON: tuple[Key, ...] = (
     key("pacing", PACING, "Speed of changes."),
     key("poison", POISON, "Isolation of rules that break the session."),
     key("accept", ACCEPT, "What is believed of this peer."),
-    key("packet_log_messages", Whole(maximum=10_000), "Messages kept for support.",
-        live=Live.LIVE),
+    key("packet_log_messages", Whole(maximum=10_000), "Messages kept for support."),
     key("record_dir", Text(minimum=0), "Directory for replayable journals of connections.",
         default_text="none"),
 )  # fmt: skip

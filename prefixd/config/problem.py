@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from prefixd.errors import PrefixdError
 
+SHOWN_PROBLEMS = 100
+"""More are counted and not printed; `problems` has them all."""
+
 TreePath = tuple[str | int, ...]
 
 
@@ -65,8 +68,11 @@ class ConfigError(PrefixdError):
         errors = [problem for problem in problems if problem.severity is Severity.ERROR]
         self.problems = problems
         noun = "problem" if len(errors) == 1 else "problems"
-        lines = "\n".join(f"  {problem}" for problem in errors)
-        super().__init__(f"{len(errors)} {noun} in the configuration:\n{lines}")
+        lines = [f"  {problem}" for problem in errors[:SHOWN_PROBLEMS]]
+        if len(errors) > SHOWN_PROBLEMS:
+            lines.append(f"  and {len(errors) - SHOWN_PROBLEMS} more")
+        listed = "\n".join(lines)
+        super().__init__(f"{len(errors)} {noun} in the configuration:\n{listed}")
 
 
 def path_text(path: TreePath) -> str:

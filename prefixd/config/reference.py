@@ -22,6 +22,7 @@ from prefixd.config.kinds import Listing, Mapped, Table
 from prefixd.config.main_file import MAIN
 from prefixd.config.playbooks_file import PLAYBOOKS
 from prefixd.config.reader import Live, shown
+from prefixd.config.redact import REFERENCE_SUFFIXES
 from prefixd.config.schema import ABSENT, REQUIRED, Key, OneOf, Section
 
 FILES: tuple[tuple[str, str, Section[Any]], ...] = (
@@ -113,7 +114,8 @@ def _row(entry: Key, section: Section[Any], live: Live) -> str:
     if entry.replaced_by is not None:
         return f"| `{entry.name}` | – | – | – | Does nothing here: {entry.replaced_by}. |"
     unit = f" ({entry.unit})" if entry.unit else ""
-    doc = entry.doc + (" Secret." if entry.is_secret else "")
+    is_the_secret_itself = entry.is_secret and not entry.name.endswith(REFERENCE_SUFFIXES)
+    doc = entry.doc + (" Secret." if is_the_secret_itself else "")
     kind = entry.kind.describe()
     change = "–" if isinstance(entry.kind, Section) else live.value
     return f"| `{entry.name}` | {kind}{unit} | {_default(entry, section)} | {change} | {doc} |"
@@ -132,7 +134,9 @@ def _default(entry: Key, section: Section[Any]) -> str:
         return "none"
     if value == "" or (isinstance(value, tuple | frozenset | dict) and not value):
         return "empty"
-    return f"`{shown(value)}`"
+    if isinstance(value, float):
+        return f"`{value:g}`"
+    return f"`{value}`" if type(value) is str else f"`{shown(value)}`"
 
 
 if __name__ == "__main__":

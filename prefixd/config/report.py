@@ -8,15 +8,18 @@ from collections.abc import Sequence
 
 from prefixd.bgp.settings import PeerSettings, is_internal
 from prefixd.config.bundle import FILE_NAMES, Config
-from prefixd.config.problem import Problem, Severity
+from prefixd.config.problem import SHOWN_PROBLEMS, Problem, Severity
 
 
 def render_problems(problems: Sequence[Problem]) -> str:
-    """Errors first, then warnings, then the count. Empty when there is nothing to say."""
+    """Errors first, then warnings, then the count. Empty when there is nothing to say.
+
+    A file with a thousand mistakes shows the first hundred of each kind; the count is of all.
+    """
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     warnings = [problem for problem in problems if problem.severity is Severity.WARNING]
-    lines = [f"error: {problem}" for problem in errors]
-    lines += [f"warning: {problem}" for problem in warnings]
+    lines = [f"error: {problem}" for problem in errors[:SHOWN_PROBLEMS]]
+    lines += [f"warning: {problem}" for problem in warnings[:SHOWN_PROBLEMS]]
     if problems:
         lines.append(f"{_count(len(errors), 'error')}, {_count(len(warnings), 'warning')}")
     return "\n".join(lines)

@@ -96,6 +96,14 @@ def test_a_new_token_in_the_environment_is_a_change(tmp_path: Path) -> None:
     assert lines(found) == ["http.auth.bearer_token: *** -> *** (restart)"]
 
 
+def test_a_changed_password_is_taken_over_live(tmp_path: Path) -> None:
+    def signed(password: str) -> dict[str, str]:
+        return {"prefixd": MAIN + NEIGHBORS.replace("64501,", f"64501, password: {password},")}
+
+    found = change(tmp_path, signed("one"), signed("two"))
+    assert lines(found) == ["bgp.neighbors[edge2].password: *** -> *** (live)"]
+
+
 @pytest.mark.parametrize(
     ("keys", "path"),
     [
@@ -110,6 +118,16 @@ def test_a_new_token_in_the_environment_is_a_change(tmp_path: Path) -> None:
         ("local_asn: 64555", "local_asn"),
         ("stop_mode: hard", "stop_mode"),
         ("enabled: false", "enabled"),
+        ("packet_log_messages: 9", "packet_log_messages"),
+        ("announce_hostname: false", "announce_hostname"),
+        ("short_shutdown_text: true", "short_shutdown_text"),
+        ("ttl_security: 1", "ttl_security"),
+        ("password: x", "password"),
+        ("role_strict: true", "role_strict"),
+        ("enhanced_refresh: false", "enhanced_refresh"),
+        ("record_dir: /tmp/x", "record_dir"),
+        ("family_fallback: auto", "family_fallback"),
+        ("required_afi_safi: [ipv4-flowspec]", "required_afi_safi"),
         ("extended_message: true", "extended_message"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from prefixd.config.assemble import load_config
 from prefixd.config.bundle import FILE_NAMES
-from prefixd.config.problem import parse_path, path_text
+from prefixd.config.problem import ConfigError, parse_path, path_text
 from prefixd.config.redact import settings_view
 from prefixd.config.reference import render_reference
 from prefixd.config.report import render_problems, render_summary
@@ -35,6 +35,16 @@ def test_problems_are_listed_errors_first_with_a_count(tmp_path: Path) -> None:
     assert second.startswith("warning: prefixd.yaml:6:3: bgp.gobgp_grpc: does nothing here")
     assert last == "1 error, 1 warning"
     assert render_problems(()) == ""
+
+
+def test_a_thousand_mistakes_do_not_fill_the_screen(tmp_path: Path) -> None:
+    inventory = "customers:\n" + "  - {customer_id: a, name: b, prefix: c, prefixes: [d]}\n" * 500
+    found = problems(make(tmp_path, inventory=inventory))
+    assert len(found) == 1000
+    lines = render_problems(found).splitlines()
+    assert len(lines) == 101
+    assert lines[-1] == "1000 errors, 0 warnings"
+    assert str(ConfigError(found)).endswith("  and 900 more")
 
 
 def test_the_summary_says_what_would_run() -> None:
