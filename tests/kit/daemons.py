@@ -1,4 +1,4 @@
-"""Real BGP daemons, each with its own configuration, files and address; readable by their own tools.
+"""Real BGP daemons, each with its own configuration, files and address, read by its own tools.
 
 Meant for a network of the test's own (`netns.private_network`), where every daemon has an address
 on loopback and its own port 179. A daemon is a context manager: what it started is gone afterwards,
@@ -150,10 +150,11 @@ class Bird:
                 version, kind = family[3], family.split()[1]
                 channel = f"flow{version}" if kind == "flowspec" else f"ipv{version}"
                 table = f"table f{version};" if kind == "flowspec" else ""
-                channels.append(f"{channel} {{ {table} import all; export none; }};")
+                channels.append(f"{channel} {{ {table} import all; export all; }};")
             lines.append(
                 f"protocol bgp us{index} {{ local {each.local} as {wish.asn}; "
-                f"neighbor {each.us} port {each.our_port} as {each.our_asn}; strict bind yes; {passive} {password} "
+                f"neighbor {each.us} port {each.our_port} as {each.our_asn}; "
+                f"strict bind yes; {passive} {password} "
                 f"{hops} hold time {wish.hold_time_s}; connect delay time 1; "
                 f"connect retry time 1; error wait time 1,2; graceful restart aware; "
                 f"long lived graceful restart no; {wish.extra} {' '.join(channels)} }}"
@@ -377,18 +378,28 @@ class ExaBgp:
         config = self.directory / "exabgp.conf"
         config.write_text(self._config(wish), encoding="ascii")
         watch = self.directory / "watch"
-        watch.write_text(f"#!/bin/sh\nexec cat > {self.directory}/events.jsonl\n", encoding="ascii")
+        watch.write_text(
+            f"#!{sys.executable} -u\n"
+            "import sys\n"
+            f"with open({str(self.directory / 'events.jsonl')!r}, 'a') as out:\n"
+            "    for line in sys.stdin:\n"
+            "        out.write(line)\n"
+            "        out.flush()\n",
+            encoding="ascii",
+        )
         watch.chmod(0o755)
         port = {each.our_port for each in wish.neighbours}.pop()
-        env = {
-            **os.environ,
-            "exabgp.daemon.user": "root",
-            "exabgp.log.destination": "stdout",
-            "exabgp.api.cli": "false",
-            "exabgp.tcp.port": str(port),
-            "exabgp_tcp_port": str(port),
-            "exabgp.tcp.attempts": "0",
+        settings = {
+            "daemon.user": "root",
+            "daemon.drop": "false",
+            "log.destination": "stdout",
+            "api.cli": "false",
+            "tcp.port": str(port),
         }
+        # ExaBGP 4 reads names with dots, ExaBGP 5 with underscores.
+        env = dict(os.environ)
+        for key, value in settings.items():
+            env[f"exabgp.{key}"] = env[f"exabgp_{key.replace('.', '_')}"] = value
         command = [
             *wish.prefix,
             self.program,
@@ -411,7 +422,8 @@ class ExaBgp:
                 f"local-as {wish.asn}; peer-as {each.our_asn}; hold-time {wish.hold_time_s}; "
                 f"{password} family {{ {families}}} "
                 f"capability {{ graceful-restart {wish.restart_time_s}; route-refresh enable; }} "
-                f"api {{ processes [ watch ]; neighbor-changes; receive {{ parsed; update; }} }} }}\n"
+                f"api {{ processes [ watch ]; neighbor-changes; "
+                f"receive {{ parsed; update; }} }} }}\n"
             )
         return "".join(parts)
 
