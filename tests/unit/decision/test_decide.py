@@ -233,6 +233,14 @@ def test_w41_a_new_group_of_one_source_extends_what_lives() -> None:
     assert isinstance(decision.plan, Extend)
 
 
+def test_without_agreement_a_rule_is_kept_but_neither_hardened_nor_widened() -> None:
+    rules = some_rules(correlation=TWO_SOURCES)
+    same = report(a_group(), a_mitigation(group_id="older"), rules=rules, at_s=100)
+    assert isinstance(same.plan, Extend)
+    narrower = a_mitigation(a_rule(ports=(4000,)), group_id="older")
+    assert isinstance(report(a_group(), narrower, rules=rules, at_s=100).plan, Wait)
+
+
 def test_w43_s10_extending_settles_the_group() -> None:
     decision = report(a_group(), a_mitigation(group_id="older"), at_s=60)
     assert isinstance(decision.plan, Extend)
