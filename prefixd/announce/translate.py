@@ -178,7 +178,7 @@ def _treatment(action: Action, local_asn: int) -> Treatment:
         case Discard():
             return FlowTreatment((act.Discard(asn=local_asn),))
         case Police(rate_bps=rate):
-            return FlowTreatment((act.RateLimit(float(rate), asn=local_asn),))
+            return _checked(act.RateLimit(float(rate), asn=local_asn))
         case Mark(dscp=dscp):
             return _checked(act.MarkDscp(dscp))
         case Redirect(route_target=target, next_hop=None) if target is not None:
