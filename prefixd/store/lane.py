@@ -6,8 +6,8 @@ hop. That is why the writer can store a whole batch for the price of one (`commi
 
 A lane also knows that a database file can go away under an open connection. Linux keeps an
 unlinked file readable and writable, and rows written there are lost at the next start; so before
-each write the path is compared with the file that was opened, and when they differ the
-connection is dropped. The next use opens what the path names now, and never creates a new file
+each use the path is compared with the file that was opened, and when they differ the connection
+is dropped. The next use opens what the path names now, and never creates a new file
 where an old one was.
 """
 
@@ -65,7 +65,7 @@ class Lane:
         return await self._hop(guarded, timeout_s)
 
     def check_identity(self) -> None:
-        """On our thread, before writing: is the path still the file we opened?"""
+        """On our thread, before any use: is the path still the file we opened?"""
         if self._identity is not None and self._identity != _identity(self._path):
             self._drop()
             raise StoreUnavailable("the database file has been removed or replaced", 5)

@@ -13,6 +13,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from prefixd.domain.record import Change, Lost
 from prefixd.errors import Conflict, StoreUnavailable
@@ -58,26 +59,16 @@ class SqliteDatabase:
         return rows[0] if rows else None
 
     async def fetch_many(self, queries: Sequence[Query]) -> list[list[Row]]:
-        def read(connection: sqlite3.Connection) -> list[list[Row]]:
-            one_state = len(queries) > 1 and not connection.in_transaction
-            if one_state:
-                connection.execute("BEGIN")
-            try:
-                return [connection.execute(*query).fetchall() for query in queries]
-            finally:
-                if one_state and connection.in_transaction:
-                    connection.execute("ROLLBACK")
-
         timeout_s = self._settings.read_timeout_s
         if not self._readers:
-            return await self._writer.run(read, timeout_s)
+            return await self._writer.run(partial(_read, self._writer, queries), timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 lane = await self._idle.get()
         except TimeoutError as error:
             raise StoreUnavailable("too many slow reads at once", 1) from error
         try:
-            return await lane.run(read, timeout_s)
+            return await lane.run(partial(_read, lane, queries), timeout_s)
         finally:
             self._idle.put_nowait(lane)
 
@@ -124,6 +115,21 @@ class _LaneSession:
 
     async def lock(self, table: str) -> None:
         """BEGIN IMMEDIATE has locked everything already."""
+
+
+# --- on a reader's thread -----------------------------------------------------------------------
+
+
+def _read(lane: Lane, queries: Sequence[Query], connection: sqlite3.Connection) -> list[list[Row]]:
+    lane.check_identity()
+    one_state = len(queries) > 1 and not connection.in_transaction
+    if one_state:
+        connection.execute("BEGIN")
+    try:
+        return [connection.execute(*query).fetchall() for query in queries]
+    finally:
+        if one_state and connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 # --- on the writer's thread ---------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from prefixd.domain.page import EventFilter, PageRequest
 from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.store.backup import backup_sqlite
 from prefixd.store.lane import Lane
 from prefixd.store.settings import StoreSettings
 from prefixd.store.store import Store
@@ -67,13 +68,15 @@ async def test_a_removed_file_is_noticed_and_its_return_too(tmp_path: Path) -> N
             os.rename(f"{path}{suffix}", f"{elsewhere}{suffix}")
         with pytest.raises(StoreUnavailable, match="removed or replaced"):
             await write(store)
-        with pytest.raises(StoreUnavailable, match="cannot be opened"):
-            await write(store)  # and no empty database takes its place
-        assert not path.exists()
+        for use in (write, count, write, count):
+            with pytest.raises(StoreUnavailable, match=r"removed or replaced|cannot be opened"):
+                await use(store)
+        assert not path.exists()  # no empty database takes its place
         for suffix in ("", "-wal", "-shm"):
             if Path(f"{elsewhere}{suffix}").exists():
                 os.rename(f"{elsewhere}{suffix}", f"{path}{suffix}")
         await write(store)  # without a restart
+        assert await count(store) == 2
     async with await a_store(in_file(path)) as store:
         assert await count(store) == 2
         (report,) = await store.audit.verify()
@@ -254,3 +257,27 @@ async def test_offline_work_beside_a_running_daemon(tmp_path: Path) -> None:
         with pytest.raises(Conflict, match="scope"):
             async with daemon.transaction() as tx:
                 tx.mitigations.insert(a_mitigation(victim=row.victim))
+
+
+async def test_a_restore_under_a_running_daemon_is_followed(tmp_path: Path) -> None:
+    """Not the recommended way, but nothing is written to the file that is gone."""
+    path, backup = tmp_path / "a.db", tmp_path / "backup.db"
+    async with await a_store(in_file(path, read_connections=1)) as store:
+        await write(store)
+        backup_sqlite(path, backup)
+        await write(store)
+        await write(store)
+        for suffix in ("", "-wal", "-shm"):
+            os.unlink(f"{path}{suffix}")
+        os.rename(backup, path)
+        outages = 0
+        while outages < 5:
+            try:
+                await write(store)
+                break
+            except StoreUnavailable:
+                outages += 1
+        assert 1 <= outages < 5
+        assert await count(store) == 2
+        (report,) = await store.audit.verify()
+        assert (report.rows, report.fault) == (2, None)
