@@ -96,7 +96,7 @@ def assess(
         primary_sources=primary_sources,
         confidence=confidence,
         rule=rule,
-        inputs=tuple(item.shown(counted=item in chosen) for item in weighed),
+        inputs=tuple(item.shown(counted=any(item is one for one in chosen)) for item in weighed),
         missing=() if agrees else missing,
         bypass=bypass,
         forced=forced,

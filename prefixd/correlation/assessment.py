@@ -7,7 +7,7 @@ float64; `shown` rounds for people and records.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from prefixd.correlation.settings import Combine
 from prefixd.domain.agreement import Bypass
@@ -38,8 +38,7 @@ class Rule:
     origins: tuple[tuple[str, Origin], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class Input(NamedTuple):
     """What one source brought, and how much of it counted.
 
     `contribution` is confidence x weight x decay. `counted` is False for what was seen but given no

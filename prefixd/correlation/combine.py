@@ -9,17 +9,15 @@ one).
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 SECOND_US: Final = 1_000_000
 TOLERANCE: Final = 1e-9
 """0.7 must meet 0.7, whatever the last bit of the sum says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """One witness: how sure, how much believed, how fresh."""
+class Witness(NamedTuple):
+    """How sure, how much believed, how fresh. A tuple: made by the thousand every second."""
 
     confidence: float
     weight: float

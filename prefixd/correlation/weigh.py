@@ -6,7 +6,7 @@ strongest of them. Everything left out keeps a note saying why, for the record.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prefixd.correlation.assessment import Input
 from prefixd.correlation.combine import SECOND_US, Witness, decay
@@ -25,8 +25,7 @@ def standing(evidence: Evidence, settings: CorrelationSettings, now_us: int) -> 
     return EvidenceState.FIRING
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
+class Weighed(NamedTuple):
     """`refused` says why the evidence takes no part in the sum; empty when it does."""
 
     evidence: Evidence

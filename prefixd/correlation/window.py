@@ -141,17 +141,30 @@ def join(
 ) -> Group:
     """The group with this signal's word in it: a new alert, or a known one refreshed."""
     evidence = evidence_of(signal, signal_id, settings, role, episode)
-    joined = with_evidence(group, evidence, settings)
-    refines = group.vector in UNSPECIFIC and signal.vector not in UNSPECIFIC
-    if refines and group.state in COLLECTING:
-        joined = replace(joined, vector=signal.vector, key=key_of(signal.vector, settings))
+    group = _in_place(group, signal.vector, where, settings)
+    return with_evidence(group, evidence, settings)
+
+
+def _in_place(group: Group, vector: Vector, where: Where, settings: CorrelationSettings) -> Group:
+    """What the signal says of vector and place taken over; the group itself when nothing is new."""
+    pops = _with(group.pops, group.pop)
+    interfaces = _with(group.interfaces, where.interface)
+    routers = _with(group.routers, where.router)
+    customer_id = group.customer_id or where.customer_id
+    service_id = group.service_id or where.service_id
+    refines = group.vector in UNSPECIFIC and vector not in UNSPECIFIC and group.state in COLLECTING
+    known = (group.pops, group.interfaces, group.routers, group.customer_id, group.service_id)
+    if not refines and known == (pops, interfaces, routers, customer_id, service_id):
+        return group
     return replace(
-        joined,
-        customer_id=joined.customer_id or where.customer_id,
-        service_id=joined.service_id or where.service_id,
-        pops=_with(joined.pops, joined.pop),
-        interfaces=_with(joined.interfaces, where.interface),
-        routers=_with(joined.routers, where.router),
+        group,
+        vector=vector if refines else group.vector,
+        key=key_of(vector, settings) if refines else group.key,
+        pops=pops,
+        interfaces=interfaces,
+        routers=routers,
+        customer_id=customer_id,
+        service_id=service_id,
     )
 
 
@@ -187,16 +200,17 @@ def evidence_of(
 
 def with_evidence(group: Group, evidence: Evidence, settings: CorrelationSettings) -> Group:
     """Merge one piece of evidence; a primary that fires moves the window and ends a clearing."""
-    merged = replace(group, evidence=_merged(group.evidence, evidence))
+    merged = _merged(group.evidence, evidence)
     if evidence.role is not EvidenceRole.PRIMARY or evidence.state is not EvidenceState.FIRING:
-        return merged
+        return replace(group, evidence=merged)
     created_us = min(group.created_at_us, evidence.first_seen_us)
     last_us = max(group.last_primary_at_us, evidence.last_seen_us)
     fires_again = group.state is GroupState.CLEARING and evidence.last_seen_us >= (
         group.clearing_since_us or 0
     )
     return replace(
-        merged,
+        group,
+        evidence=merged,
         created_at_us=created_us,
         last_primary_at_us=last_us,
         expires_at_us=window_end(created_us, last_us, settings),

@@ -7,12 +7,14 @@ the one hoped for: nothing here raises on a stranger's data.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 JsonScalar: TypeAlias = bool | int | float | str | None
 JsonValue: TypeAlias = JsonScalar | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 RAW_MAX_BYTES = 64 * 1024
+NAME_REMEMBERED: Final = 64
 SECRET_WORDS = ("secret", "password", "passwd", "token", "authorization", "api_key", "apikey")
 
 
@@ -77,7 +79,11 @@ def _children(node: JsonValue) -> Sequence[JsonValue]:
 
 def canonical(value: JsonValue) -> str:
     """One text per value: sorted names, no spaces. The form that is hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+# `json.dumps` would build a new encoder for each call with settings other than its own.
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def raw_text(value: JsonValue) -> str:
@@ -91,16 +97,26 @@ def raw_text(value: JsonValue) -> str:
 
 
 def _without_secrets(value: JsonValue) -> JsonValue:
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, Mapping):
         return {
             name: "[removed]" if _is_secret(name) else _without_secrets(child)
             for name, child in value.items()
         }
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_without_secrets(child) for child in value]
-    return value
+    return [_without_secrets(child) for child in value]
 
 
 def _is_secret(name: str) -> bool:
+    # Only short names are remembered: strangers choose them, and memory is bounded by both limits.
+    return _names_secret(name) if len(name) <= NAME_REMEMBERED else _says_secret(name)
+
+
+@lru_cache(maxsize=4096)
+def _names_secret(name: str) -> bool:
+    return _says_secret(name)
+
+
+def _says_secret(name: str) -> bool:
     folded = name.casefold().replace("-", "_")
     return any(word in folded for word in SECRET_WORDS)

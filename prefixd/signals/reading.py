@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.problem import Problem
@@ -53,8 +53,7 @@ class Reading:
     max_clock_skew_s: int = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Said(NamedTuple):
     """What a sender said, in our types but not yet judged.
 
     `started_at_us` is the beginning of something that still goes on; it is never too old.
