@@ -44,6 +44,7 @@ from prefixd.decision.held import find_held, is_ours_to_change
 from prefixd.decision.keep import keep
 from prefixd.decision.proposal import SECOND_US
 from prefixd.decision.rules import Rules
+from prefixd.domain.derive import changed
 from prefixd.domain.group import CloseReason, Group, GroupState, HoldReason
 from prefixd.domain.ids import SignalId
 from prefixd.guardrails.checks import Refusal
@@ -181,7 +182,7 @@ def _next_group(case: Case, answer: Answer) -> Group:
     met_at_us = group.met_at_us
     if met_at_us is None and assessment.met:
         met_at_us = case.now_us
-    return replace(
+    return changed(
         group,
         state=answer.state,
         met_at_us=met_at_us,

@@ -6,8 +6,9 @@ and a text written today is not changed by a threshold edited tomorrow. The reco
 hand, and it names no clock but the one it was given.
 """
 
-import json
 from typing import Final, TypeAlias, assert_never
+
+import msgspec
 
 from prefixd.correlation.assessment import Assessment, Input, Missing, Need, shown
 from prefixd.decision.decision import (
@@ -30,9 +31,7 @@ from prefixd.policy.relation import Relation
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-_encode: Final = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-).encode
+_encoder: Final = msgspec.json.Encoder(order="sorted")
 
 _RELATED: Final = {
     Relation.EXACT: "the rule in force matches exactly this",
@@ -134,7 +133,7 @@ def record_text(decision: Decision, mitigation_id: MitigationId | None = None) -
 
     `mitigation_id` is the id given to what the plan creates; other plans name theirs.
     """
-    return _encode(as_json(decision, mitigation_id))
+    return _encoder.encode(as_json(decision, mitigation_id)).decode()
 
 
 def as_json(decision: Decision, mitigation_id: MitigationId | None = None) -> dict[str, Json]:

@@ -15,10 +15,11 @@ There is no "withdrawing" state. What is on the wire is computed from the live r
 ended is off the wire by the same comparison that put it there, again and again until it is.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from prefixd.domain.derive import changed
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Intent, Rule, action_kind, scope_hash
@@ -184,8 +185,7 @@ def activate(mitigation: Mitigation, now_us: int) -> Mitigation | IllegalMove:
 def reject(mitigation: Mitigation, reason: str, now_us: int) -> Mitigation | IllegalMove:
     if mitigation.status is not Status.PENDING:
         return _illegal(Move.REJECT, mitigation)
-    rejected = _moved(mitigation, now_us, status=Status.REJECTED)
-    return replace(rejected, rejection_reason=reason)
+    return _moved(mitigation, now_us, status=Status.REJECTED, rejection_reason=reason)
 
 
 def extend(
@@ -200,8 +200,10 @@ def extend(
     """Live on until `expires_at_us`; never shortens. What kept it alive is remembered."""
     if mitigation.status not in ON_THE_WIRE:
         return _illegal(Move.EXTEND, mitigation)
-    return replace(
-        _moved(mitigation, now_us, status=mitigation.status),
+    return _moved(
+        mitigation,
+        now_us,
+        status=mitigation.status,
         expires_at_us=max(mitigation.expires_at_us, expires_at_us),
         last_event_id=event_id or mitigation.last_event_id,
         contributing_vectors=_joined_vectors(mitigation, vector),
@@ -215,8 +217,10 @@ def escalate(
     """A harder action for the same victim, in place: same row, same id, same history."""
     if mitigation.status not in ON_THE_WIRE or step <= mitigation.step:
         return _illegal(Move.ESCALATE, mitigation)
-    return replace(
-        _moved(mitigation, now_us, status=Status.ESCALATED),
+    return _moved(
+        mitigation,
+        now_us,
+        status=Status.ESCALATED,
         rule=rule,
         scope_hash=scope_hash(rule.match),
         step=step,
@@ -237,8 +241,10 @@ def revise(
     """Other ports or another rate for the same attack, in place; the status stays."""
     if mitigation.status not in ON_THE_WIRE:
         return _illegal(Move.REVISE, mitigation)
-    return replace(
-        _moved(mitigation, now_us, status=mitigation.status),
+    return _moved(
+        mitigation,
+        now_us,
+        status=mitigation.status,
         rule=rule,
         scope_hash=scope_hash(rule.match),
         expires_at_us=max(mitigation.expires_at_us, expires_at_us),
@@ -251,8 +257,10 @@ def withdraw(mitigation: Mitigation, reason: str, by: str, now_us: int) -> Mitig
     """Taken back before its time. The reason it was made for stays readable beside this one."""
     if mitigation.status not in LIVE:
         return _illegal(Move.WITHDRAW, mitigation)
-    return replace(
-        _moved(mitigation, now_us, status=Status.WITHDRAWN),
+    return _moved(
+        mitigation,
+        now_us,
+        status=Status.WITHDRAWN,
         withdrawn_at_us=now_us,
         end_reason=reason,
         ended_by=by,
@@ -263,8 +271,10 @@ def expire(mitigation: Mitigation, now_us: int) -> Mitigation | IllegalMove:
     """Only when its time has come: an extension that won the race makes this illegal."""
     if mitigation.status not in LIVE or now_us < mitigation.expires_at_us:
         return _illegal(Move.EXPIRE, mitigation)
-    return replace(
-        _moved(mitigation, now_us, status=Status.EXPIRED),
+    return _moved(
+        mitigation,
+        now_us,
+        status=Status.EXPIRED,
         withdrawn_at_us=now_us,
         end_reason="expired",
         ended_by="system",
@@ -274,8 +284,10 @@ def expire(mitigation: Mitigation, now_us: int) -> Mitigation | IllegalMove:
 def acknowledge(mitigation: Mitigation, by: str, now_us: int) -> Mitigation | IllegalMove:
     if mitigation.status is Status.REJECTED or mitigation.acknowledged_at_us is not None:
         return _illegal(Move.ACKNOWLEDGE, mitigation)
-    return replace(
-        _moved(mitigation, now_us, status=mitigation.status),
+    return _moved(
+        mitigation,
+        now_us,
+        status=mitigation.status,
         acknowledged_at_us=now_us,
         acknowledged_by=by,
     )
@@ -291,12 +303,13 @@ def intent_of(mitigation: Mitigation, owner: str) -> Intent:
     )
 
 
-def _moved(mitigation: Mitigation, now_us: int, *, status: Status) -> Mitigation:
-    return replace(
+def _moved(mitigation: Mitigation, now_us: int, *, status: Status, **changes: object) -> Mitigation:
+    return changed(
         mitigation,
         status=status,
         updated_at_us=max(now_us, mitigation.updated_at_us),
         version=mitigation.version + 1,
+        **changes,
     )
 
 
