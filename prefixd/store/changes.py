@@ -6,7 +6,7 @@ after its commit, in commit order; a listener that falls behind gets `Lost` and 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 
 import msgspec
 
@@ -48,12 +48,16 @@ class ChangeHub:
     def __init__(self) -> None:
         self._mailboxes: set[Mailbox] = set()
 
+    @property
+    def listeners(self) -> int:
+        return len(self._mailboxes)
+
     def publish(self, changes: Iterable[Change]) -> None:
         for change in changes:
             for mailbox in self._mailboxes:
                 mailbox.put(change)
 
-    async def listen(self) -> AsyncIterator[Change | Lost]:
+    async def listen(self) -> AsyncGenerator[Change | Lost, None]:
         mailbox = Mailbox()
         self._mailboxes.add(mailbox)
         try:

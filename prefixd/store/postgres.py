@@ -30,6 +30,8 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 MIGRATION_LOCK = 0x7072_6566_6978_64  # "prefixd"
 BREAK_OFF_ATTEMPTS = 5
 LISTEN_RETRY_S = 1.0
+LISTEN_CHECK_S = 10.0
+EXCLUSIVE_WAIT = "10min"
 
 _AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 _BROKEN_OFF = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
@@ -43,6 +45,7 @@ class PostgresDatabase:
         self._pool: Pool | None = None
         self._writer: Connection | None = None
         self._batches = BatchWriter()
+        self.listen_check_s = LISTEN_CHECK_S
 
     async def open(self) -> None:
         settings = self._settings
@@ -119,11 +122,13 @@ class PostgresDatabase:
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[Session]:
         try:
-            connection = await self._connect()
+            connection = await self._connect("upkeep")
         except (*_AWAY, ValueError) as error:
             raise self._problem(error) from error
         try:
             async with connection.transaction(isolation="read_committed"):
+                # Whoever is ahead of us may have a long migration to run.
+                await connection.execute(f"SET LOCAL lock_timeout = '{EXCLUSIVE_WAIT}'")
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
                 yield _ConnectionSession(connection)
         except _AWAY as error:
@@ -137,7 +142,7 @@ class PostgresDatabase:
         while True:
             mailbox = Mailbox()
             try:
-                connection = await self._connect()
+                connection = await self._connect("listener")
             except (*_AWAY, ValueError):
                 gap = True
                 await asyncio.sleep(LISTEN_RETRY_S)
@@ -147,7 +152,7 @@ class PostgresDatabase:
                 await connection.add_listener(CHANNEL, _delivery(mailbox))
                 if gap:
                     yield Lost()
-                async for change in mailbox:
+                while (change := await self._next(mailbox, connection)) is not None:
                     yield change
             except _AWAY as error:
                 log.warning("change listener lost the database", extra={"reason": str(error)})
@@ -156,6 +161,16 @@ class PostgresDatabase:
             gap = True
             await asyncio.sleep(LISTEN_RETRY_S)
 
+    async def _next(self, mailbox: Mailbox, connection: Connection) -> Change | Lost | None:
+        """What arrives next; None when the line is gone. A line that was cut without a word is
+        found by asking now and then, not by waiting for the kernel to give up."""
+        while True:
+            try:
+                async with asyncio.timeout(self.listen_check_s):
+                    return await anext(mailbox, None)
+            except TimeoutError:
+                await connection.execute("SELECT 1", timeout=self._settings.read_timeout_s)
+
     def _open_pool(self) -> Pool:
         if self._pool is None:
             raise StoreUnavailable("the database is closed", 5)
@@ -163,19 +178,22 @@ class PostgresDatabase:
 
     async def _connected_writer(self) -> Connection:
         if self._writer is None or self._writer.is_closed():
-            self._writer = await self._connect()
+            self._writer = await self._connect("writer")
         return self._writer
 
-    async def _connect(self) -> Connection:
-        """A connection of our own. The server ends transactions we leave open, so a machine that
-        vanishes does not keep locks that other instances wait for."""
+    async def _connect(self, purpose: str) -> Connection:
+        """A connection of our own. The server ends transactions we leave open and probes silent
+        lines, so a machine that vanishes does not keep locks that other instances wait for."""
         settings = self._settings
         patience = f"{int(settings.write_timeout_s * 1000)}"
         return await asyncpg.connect(
             settings.connection_string,
             timeout=settings.connect_timeout_s,
             server_settings={
-                "application_name": "prefixd writer",
+                "application_name": f"prefixd {purpose}",
+                "tcp_keepalives_idle": "30",
+                "tcp_keepalives_interval": "10",
+                "tcp_keepalives_count": "3",
                 "idle_in_transaction_session_timeout": patience,
                 "lock_timeout": f"{int(settings.lock_timeout_s * 1000)}",
             },

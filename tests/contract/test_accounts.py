@@ -241,7 +241,7 @@ async def test_the_notification_queue_delivers_once(settings: StoreSettings) -> 
         async with store.transaction() as tx:
             tx.notifications.delivered("n1", 1, T0_US + 1)
             tx.notifications.retry("n2", 1, T0_US + 50, "503")
-            tx.notifications.failed("n1", 2, T0_US + 2, "too late: delivered stays delivered")
+            tx.notifications.retry("n1", 2, T0_US + 2, "too late: delivered stays delivered")
         assert await store.notifications.due("ams1", T0_US + 49) == []
         (second,) = await store.notifications.due("ams1", T0_US + 50)
         assert (second.notification_id, second.attempts, second.last_error) == ("n2", 1, "503")

@@ -1,6 +1,8 @@
 """PostgreSQL when things go wrong: absent, refusing, killed, restarted, slow, read-only."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -126,6 +128,39 @@ async def test_listeners_are_told_what_they_may_have_missed(cluster: Cluster) ->
         while not any(isinstance(c, Change) and c.id == row.mitigation_id for c in heard):
             await asyncio.sleep(0.01)
         listening.cancel()
+
+
+async def test_a_line_cut_without_a_word_is_found() -> None:
+    """The listener's backend is frozen: its line is open and says nothing, as behind a firewall
+    that forgot it."""
+    cluster = shared_cluster()
+    settings = replace(at(cluster.schema_url()), read_timeout_s=0.2)
+    async with await a_store(settings) as store:
+        store._database.listen_check_s = 0.1  # type: ignore[attr-defined] # because ten seconds are long
+        heard: list[Change | Lost] = []
+
+        async def listen() -> None:
+            async for change in store.changes():
+                heard.append(change)
+
+        listening = asyncio.create_task(listen())
+        while not heard:
+            async with store.transaction() as tx:
+                tx.mitigations.insert(a_mitigation())
+            await asyncio.sleep(0.01)
+        pid = int(
+            cluster.sql(
+                "SELECT max(pid) FROM pg_stat_activity WHERE application_name = 'prefixd listener'"
+            )
+        )
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            while Lost() not in heard:
+                await asyncio.sleep(0.02)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
 
 
 async def test_a_lock_held_elsewhere_is_waited_for_only_so_long() -> None:
