@@ -11,7 +11,7 @@ from prefixd.bgp.fsm.neighbour_event import (
     ResetAsked,
     Stopped,
 )
-from prefixd.bgp.fsm.reason import DownReason
+from prefixd.bgp.fsm.reason import DownKind, DownReason, is_cease
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.link import Transition
 from prefixd.bgp.session_input import Faulty
@@ -54,11 +54,15 @@ class History:
 
     def down(self, reason: DownReason, *, was_up: bool) -> None:
         self.last_down, self.last_down_us = reason, self._clock.now_us()
-        log.log(
-            logging.WARNING if was_up else logging.INFO,
-            "peer lost" if was_up else "connection ended before it was established",
-            extra={"peer": self._peer, "reason": str(reason)},
-        )
+        fields = {"peer": self._peer, "reason": str(reason)}
+        if not was_up:
+            log.info("connection ended before it was established", extra=fields)
+        elif reason.kind is DownKind.WE_CLOSED or (
+            reason.kind is DownKind.WE_NOTIFIED and is_cease(reason.notification)
+        ):
+            log.info("session ended by us", extra=fields)
+        else:
+            log.warning("peer lost", extra=fields)
 
     def faulty(self, faulty: Faulty) -> None:
         self.errors.append(faulty)
