@@ -156,15 +156,18 @@ def model(routes: dict[str, Route], terms: Terms) -> dict[Key, str]:
             if len(parts) > 1 or parts[0] != rule_of(*key):
                 keys = list(dict.fromkeys(Key(route.family, nlri_of(part)) for part in parts))
         wanted.append((route, keys))
-    limit, used = terms.budget.rules_total, 0
+    limit, used, automatic = terms.budget.rules_total, 0, 0
     table: dict[Key, Route] = {}
     for route, keys in sorted(
         wanted, key=lambda w: (-w[0].priority, not w[0].manual, w[0].since_us, w[0].key)
     ):
-        share = limit if limit is None or route.manual else limit - int(limit * 0.1)
-        if share is not None and used + len(keys) > share:
-            continue
+        if limit is not None:
+            share = limit if route.manual else limit - int(limit * 0.1)
+            spent = 0 if route.manual else automatic
+            if used + len(keys) > limit or spent + len(keys) > share:
+                continue
         used += len(keys)
+        automatic += 0 if route.manual else len(keys)
         for key in keys:
             if key not in table or order(route) < order(table[key]):
                 table[key] = route
@@ -198,7 +201,7 @@ class History:
             internal=chance.random() < 0.7,
             profile=chance.choice((TIGHT, replace(GENERIC, budget_total=None), _NO_LIMIT)),
             policy=ExportPolicy(owners=chance.choice((frozenset(), frozenset({"a"})))),
-            budget=Budget(rules_total=chance.choice((None, None, 4, 10))),
+            budget=Budget(rules_total=chance.choice((None, None, 4, 10, 20))),
             pacing=Pacing(rules_per_second=chance.choice((0, 0, 7))),
             names=frozenset(),
         )

@@ -53,22 +53,40 @@ def limits_of(budget: Budget, profile: Profile) -> Limits:
 def squeezed_out(candidates: Iterable[Candidate], limits: Limits) -> set[Key]:
     """The keys that find no room."""
     out: set[Key] = set()
-    used = {AFI_IPV4: 0, AFI_IPV6: 0}
+    accounts = {
+        AFI_IPV4: _Account(limits.v4, limits.reserve),
+        AFI_IPV6: _Account(limits.v6, limits.reserve),
+    }
+    together = _Account(limits.total, limits.reserve)
     ordered = sorted(candidates, key=lambda c: (-c.priority, not c.manual, c.since_us, c.key))
     for candidate in ordered:
-        afi = candidate.key.family.afi
-        own = _available(limits.of(afi), limits.reserve, manual=candidate.manual)
-        together = _available(limits.total, limits.reserve, manual=candidate.manual)
-        if (own is not None and used[afi] + candidate.weight > own) or (
-            together is not None and sum(used.values()) + candidate.weight > together
-        ):
-            out.add(candidate.key)
+        own = accounts[candidate.key.family.afi]
+        if own.fits(candidate) and together.fits(candidate):
+            own.take(candidate)
+            together.take(candidate)
         else:
-            used[afi] += candidate.weight
+            out.add(candidate.key)
     return out
 
 
-def _available(limit: int | None, reserve: float, *, manual: bool) -> int | None:
-    if limit is None or manual:
-        return limit
-    return limit - int(limit * reserve)
+class _Account:
+    """Room of one kind: all of it for people, all but the reserve for automatic rules."""
+
+    __slots__ = ("_automatic", "_automatic_limit", "_limit", "_used")
+
+    def __init__(self, limit: int | None, reserve: float) -> None:
+        self._limit = limit
+        self._automatic_limit = None if limit is None else limit - int(limit * reserve)
+        self._used = self._automatic = 0
+
+    def fits(self, candidate: Candidate) -> bool:
+        if self._limit is None or self._automatic_limit is None:
+            return True
+        if self._used + candidate.weight > self._limit:
+            return False
+        return candidate.manual or self._automatic + candidate.weight <= self._automatic_limit
+
+    def take(self, candidate: Candidate) -> None:
+        self._used += candidate.weight
+        if not candidate.manual:
+            self._automatic += candidate.weight
