@@ -8,6 +8,7 @@ from prefixd.bgp.settings import (
     SpeakerSettings,
     is_internal,
     local_asn,
+    reads_long_messages,
 )
 from prefixd.bgp.wire.iana import RoleCode
 
@@ -34,6 +35,7 @@ def offer_of(speaker: SpeakerSettings, peer: PeerSettings, *, restarting: bool) 
         send_hold_time_s=timers.send_hold_time_s,
         graceful=_graceful(peer, restarting=restarting),
         extended_message=peer.extended_message,
+        accept_long_messages=reads_long_messages(peer),
         enhanced_refresh=peer.enhanced_refresh,
         role=None if peer.role is None or is_internal(speaker, peer) else _ROLES[peer.role],
         role_strict=peer.role_strict,

@@ -221,6 +221,7 @@ def _offer_to_plain(offer: Offer) -> Plain:
             "stale_time_s": graceful.stale_time_s,
         },
         "extended_message": offer.extended_message,
+        "accept_long_messages": offer.accept_long_messages,
         "enhanced_refresh": offer.enhanced_refresh,
         "role": None if offer.role is None else int(offer.role),
         "role_strict": offer.role_strict,

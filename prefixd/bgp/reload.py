@@ -56,6 +56,7 @@ _PEER_EFFECTS: Final = {
     "role_strict": Effect.RESET,
     "announce_hostname": Effect.NEXT_SESSION,
     "md5": Effect.REKEY,
+    "accept_long_messages": Effect.NEXT_SESSION,
     "record_dir": Effect.NEXT_SESSION,
     "packet_log_messages": Effect.NEXT_SESSION,
 }

@@ -17,6 +17,7 @@ Decisions kept here:
   for us was read; our own stall never counts against the peer.
 """
 
+from dataclasses import replace
 from typing import Final, assert_never
 
 from prefixd.bgp.fsm.action import (
@@ -355,7 +356,7 @@ class Session:
                 self._queue(message, MessageType.NOTIFICATION, now)
             case AskCollision(negotiated):
                 self._held = True
-                self._context = negotiated.context
+                self._context = self._reading(negotiated.context)
                 return [OpenHeld(negotiated)]
             case SessionUp(negotiated):
                 self.negotiated = negotiated
@@ -368,6 +369,12 @@ class Session:
             case _:
                 assert_never(action)
         return []
+
+    def _reading(self, agreed: WireContext) -> WireContext:
+        """How the peer's messages are read; what we may send stays in the negotiated context."""
+        if self._offer.accept_long_messages:
+            return replace(agreed, extended_messages=True)
+        return agreed
 
     def _down(self, reason: DownReason) -> list[Output]:
         was_up = self.negotiated is not None

@@ -26,6 +26,10 @@ BGP_PORT: Final = 179
 DISCARD_V4: Final = IPv4Address("192.0.2.1")
 DISCARD_V6: Final = IPv6Address("100::1")
 MD5_KEY_OCTETS: Final = 80
+LONG_SENDERS: Final = frozenset({"frr"})
+"""Profiles known to send UPDATEs above 4096 octets without RFC 8654. FRR 8.4 echoes our rules back
+that way once there are some hundreds; answering Bad Message Length as RFC 4271 6.1 has it would
+reset the session, and every mitigation with it, again and again."""
 MAX_RESTART_TIME_S: Final = 4095
 MAX_STALE_TIME_S: Final = (1 << 24) - 1
 
@@ -262,6 +266,9 @@ class PeerSettings:
     stop_mode: StopMode | None = None
     """On SIGTERM. None: `keep` under bridge and hold, `withdraw` under fail_open."""
     extended_message: bool = False
+    accept_long_messages: bool | None = None
+    """Read UPDATEs above 4096 octets although nobody negotiated them; never send any. None: by
+    profile, see LONG_SENDERS."""
     enhanced_refresh: bool = True
     role: RoleName | None = None
     role_strict: bool = False
@@ -343,6 +350,12 @@ def local_asn(speaker: SpeakerSettings, peer: PeerSettings) -> int:
 
 def is_internal(speaker: SpeakerSettings, peer: PeerSettings) -> bool:
     return peer.peer_asns == {local_asn(speaker, peer)}
+
+
+def reads_long_messages(peer: PeerSettings) -> bool:
+    if peer.accept_long_messages is not None:
+        return peer.accept_long_messages
+    return peer.profile in LONG_SENDERS
 
 
 def default_stop_mode(peer: PeerSettings) -> StopMode:

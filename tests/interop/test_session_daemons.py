@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.peer import Peer
 from prefixd.bgp.settings import Direction, StopMode
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, RefreshSubtype
 from prefixd.bgp.wire.refresh import RouteRefresh
@@ -122,3 +123,24 @@ async def test_both_directions_at_once(tmp_path: Path) -> None:
             await write_all(roster.peers()[0], end_of_ribs())
             assert all(peer.state is PeerState.ESTABLISHED for peer in roster.peers())
             assert watcher.downs == []
+
+
+async def test_frr_echoes_more_than_it_may(tmp_path: Path) -> None:
+    """FRR 8.4 sends our rules back in UPDATEs above 4096 octets; with its profile that costs no
+    session."""
+    daemon = make("FRR", tmp_path)
+    ours = [replace(peer, profile="frr") for peer in peers_for("FRR")]
+    with private_network(all_addresses()), daemon.run(wish("FRR")):
+        async with running_roster(our_speaker(*ours)) as (roster, watcher):
+            await all_up(roster, watcher)
+            rules = rule_octets(IPV4_FLOWSPEC, 2000)
+            await write_all(roster.peers()[0], announcement(rules, IPV4_FLOWSPEC))
+            await daemon_says(lambda: daemon.rules("ipv4") == 2000, 20, "all rules")
+            await watcher.until(lambda: longest_message(roster.peers()) > 4096, 10)
+            assert watcher.downs == []
+
+
+def longest_message(peers: tuple[Peer, ...]) -> int:
+    """As the length field of what we received says."""
+    received = [each.octets for peer in peers for each in peer.packets if not each.sent]
+    return max(int.from_bytes(octets[16:18], "big") for octets in received)

@@ -325,7 +325,7 @@ def _exabgp5() -> str:
     if not program.exists():
         try:
             subprocess.run([sys.executable, "-m", "venv", path], check=True, timeout=120)
-            pip = [path / "bin" / "pip", "install", "-q", f"exabgp=={EXABGP5}"]
+            pip = [str(path / "bin" / "pip"), "install", "-q", f"exabgp=={EXABGP5}"]
             subprocess.run(pip, check=True, timeout=120)
         except (subprocess.SubprocessError, OSError):
             absent(f"ExaBGP {EXABGP5}")

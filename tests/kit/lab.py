@@ -23,6 +23,7 @@ from prefixd.bgp.settings import (
     TimerSettings,
 )
 from prefixd.bgp.wire.as_path import as_sequence
+from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.attribute_list import encode_attributes
 from prefixd.bgp.wire.community import ExtendedCommunities
 from prefixd.bgp.wire.context import WireContext
@@ -180,7 +181,7 @@ def rule_octets(family: Family, count: int, start: int = 0) -> list[bytes]:
 
 def announcement(nlri: list[bytes], family: Family) -> list[bytes]:
     communities, _ = encode_actions([Discard()])
-    attributes = [Origin(), as_sequence(OUR_ASN), ExtendedCommunities(communities)]
+    attributes: list[Attribute] = [Origin(), as_sequence(OUR_ASN), ExtendedCommunities(communities)]
     return pack_announcements(
         nlri, family=family, attributes=encode_attributes(attributes, WireContext())
     )

@@ -49,6 +49,8 @@ class Offer:
     send_hold_time_s: float | None = None
     graceful: GracefulOffer | None = None
     extended_message: bool = False
+    accept_long_messages: bool = False
+    """Read what RFC 8654 would have allowed, even from a peer that did not negotiate it."""
     enhanced_refresh: bool = True
     role: RoleCode | None = None
     role_strict: bool = False

@@ -130,7 +130,7 @@ def test_every_setting_is_classified() -> None:
         "address", "port", "direction", "local_address", "bind_device", "ttl_security_hops",
         "multihop", "tcp_ao", "enabled", "peer_asns", "local_asn", "families",
         "required_families", "extended_message", "enhanced_refresh", "role", "role_strict",
-        "announce_hostname", "md5", "record_dir", "packet_log_messages",
+        "accept_long_messages", "announce_hostname", "md5", "record_dir", "packet_log_messages",
     }  # fmt: skip
     assert {field.name for field in fields(SpeakerSettings)} == {
         "local_asn", "router_id", "listen", "peers", "dynamic", "admission", "hostname", "domain",

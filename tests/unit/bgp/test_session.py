@@ -392,6 +392,14 @@ class TestBadMessages:
         pair.feed(pair.left, Data(MARKER + b"\x10\x01\x02"))
         assert pair.left.state is State.ESTABLISHED
 
+    def test_a_long_message_may_be_tolerated_but_is_never_sent(self) -> None:
+        pair = up(accept_long_messages=True)
+        agreed = pair.up(pair.left)
+        assert agreed is not None
+        assert agreed.max_message == 4096
+        pair.feed(pair.left, Data(MARKER + b"\x10\x01\x02"))
+        assert pair.left.state is State.ESTABLISHED
+
     def test_after_the_end_nothing_is_listened_to(self) -> None:
         pair = up()
         pair.feed(pair.left, Stop(None))
