@@ -134,7 +134,7 @@ async def test_a_line_cut_without_a_word_is_found() -> None:
     """The listener's backend is frozen: its line is open and says nothing, as behind a firewall
     that forgot it."""
     cluster = shared_cluster()
-    settings = replace(at(cluster.schema_url()), read_timeout_s=0.2)
+    settings = replace(at(cluster.schema_url()), read_timeout_s=1.0)
     async with await a_store(settings) as store:
         store._database.listen_check_s = 0.1  # type: ignore[attr-defined] # because ten seconds are long
         heard: list[Change | Lost] = []
@@ -176,7 +176,7 @@ async def test_a_lock_held_elsewhere_is_waited_for_only_so_long() -> None:
 
 
 async def test_a_slow_answer_is_given_up() -> None:
-    settings = replace(at(shared_cluster().schema_url()), read_timeout_s=0.2)
+    settings = replace(at(shared_cluster().schema_url()), read_timeout_s=1.0)
     async with await a_store(settings) as store:
         with pytest.raises(StoreUnavailable, match="too long"):
             await store._database.fetch_all("SELECT pg_sleep(30)")
