@@ -13,6 +13,7 @@ from prefixd.domain.safelist import Safelist
 from prefixd.domain.signal import Corroboration, Signal
 from prefixd.replay.events import RecordedEvent
 from prefixd.replay.history import Attack
+from prefixd.replay.memory import Memory
 from prefixd.replay.reading import Door, Read
 from prefixd.replay.world import Fate, World
 from prefixd.signals.reading import Heartbeat
@@ -56,7 +57,8 @@ def replay_events(
     signals: SignalSettings,
     safelist: Safelist,
 ) -> Replayed:
-    world = World(rules=rules, safelist=safelist)
+    memory = Memory(safelist=safelist)
+    world = World(rules=rules, memory=memory)
     door = Door(signals, rules.correlation)
     fates: list[EventFate] = []
     last_us = 0
@@ -68,7 +70,7 @@ def replay_events(
             fates.append(EventFate(event.line, fate.outcome.value, fate.reason))
     world.pass_time(last_us + AFTERWARDS_US)
     return Replayed(
-        fates=tuple(fates), attacks=tuple(world.attacks.values()), peak_live=world.peak_live
+        fates=tuple(fates), attacks=tuple(memory.attacks.values()), peak_live=memory.peak_live
     )
 
 
