@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from prefixd.bgp.wire.attribute import DESCRIPTORS, Attribute, Encoded, RawAttribute, encode_value
 from prefixd.bgp.wire.context import WireContext
-from prefixd.bgp.wire.errors import Fault, Reaction, Reason, WireError
+from prefixd.bgp.wire.errors import MAX_REPEATED_FAULTS, Fault, Reaction, Reason, WireError
 from prefixd.bgp.wire.iana import AttributeCode, AttributeFlag, UpdateSubcode, attribute_name
 from prefixd.bgp.wire.mp_reach import (
     decode_mp_reach,
@@ -86,7 +86,7 @@ def decode_attributes(
         if frame is None:
             break
         if frame.code in seen:
-            faults.append(_duplicate(frame))
+            _check_duplicate(frame, faults)
             continue
         seen.add(frame.code)
         attribute = _decode_value(frame, context, faults)
@@ -120,17 +120,20 @@ def _read_frame(reader: Reader, faults: list[Fault]) -> _Frame | None:
     return _Frame(flags, code, value, start, reader.since(start))
 
 
-def _duplicate(frame: _Frame) -> Fault:
+def _check_duplicate(frame: _Frame, faults: list[Fault]) -> None:
     """The first one counts (RFC 7606 3 g), except where two would mean two lists of routes."""
     detail = f"a second {attribute_name(frame.code)}"
     if frame.code in _MULTIPROTOCOL:
         raise WireError(detail, offset=frame.start, field=attribute_name(frame.code))
-    return frame.fault(
-        Reaction.DISCARD,
-        Reason.ATTRIBUTE_DUPLICATE,
-        detail,
-        UpdateSubcode.MALFORMED_ATTRIBUTE_LIST,
-    )
+    if len(faults) < MAX_REPEATED_FAULTS:
+        faults.append(
+            frame.fault(
+                Reaction.DISCARD,
+                Reason.ATTRIBUTE_DUPLICATE,
+                detail,
+                UpdateSubcode.MALFORMED_ATTRIBUTE_LIST,
+            )
+        )
 
 
 def _decode_value(frame: _Frame, context: WireContext, faults: list[Fault]) -> Attribute | None:

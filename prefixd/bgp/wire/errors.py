@@ -109,6 +109,10 @@ class Fault:
         return f"{self.reaction}: {self.detail} in {self.field} at offset {self.offset}"
 
 
+MAX_REPEATED_FAULTS = 16
+"""Of faults that change nothing beyond themselves, one message records no more than this many."""
+
+
 def strongest(faults: Iterable[Fault]) -> Reaction | None:
     """The reaction that wins when one message holds several faults; None when there is none."""
     return max((fault.reaction for fault in faults), key=_LADDER.__getitem__, default=None)

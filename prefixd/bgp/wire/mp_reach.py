@@ -22,7 +22,7 @@ from struct import pack
 from typing import Final, assert_never
 
 from prefixd.bgp.wire.context import WireContext
-from prefixd.bgp.wire.errors import Fault, Reaction, Reason, WireError
+from prefixd.bgp.wire.errors import MAX_REPEATED_FAULTS, Fault, Reaction, Reason, WireError
 from prefixd.bgp.wire.flowspec import (
     FlowSpecRule,
     decode_rule,
@@ -129,13 +129,15 @@ def _read_list(
     path_ids: list[int] = []
     for path_id, offset, body in _read_bodies(reader, add_path=add_path):
         if not body:
-            faults.append(_empty_fault(offset, family, attribute))
+            if len(faults) < MAX_REPEATED_FAULTS:
+                faults.append(_empty_fault(offset, family, attribute))
             continue
         try:
             nlri.append(decode_rule(body, family))
         except WireError as error:
             nlri.append(RawNlri(body))
-            faults.append(_content_fault(error, offset, body, family, attribute, reaction))
+            if len(faults) < MAX_REPEATED_FAULTS:  # the RawNlri says the same, only shorter
+                faults.append(_content_fault(error, offset, body, family, attribute, reaction))
         if add_path:
             path_ids.append(path_id)
     return tuple(nlri), tuple(path_ids)

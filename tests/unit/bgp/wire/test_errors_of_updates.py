@@ -315,3 +315,24 @@ def test_redirect_to_a_next_hop_that_is_not_there_is_counted() -> None:
     assert reactions(outcome) == [(I, Reason.FLOWSPEC_ACTION)]
     with_hop = reach(RULE_NLRI, next_hop="c0000201")
     assert outcome_of(update(with_hop, ORIGIN, AS_PATH, legacy)).faults == ()
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        pytest.param([reach("010e" * 1000)], id="unreadable rules"),
+        pytest.param([reach("00" * 2000), attribute(0xC0, 99, "")], id="rules of zero octets"),
+        pytest.param([REACH, *[attribute(0xC0, 99, "")] * 1000], id="duplicate attributes"),
+    ],
+)
+def test_noise_is_bounded_and_hides_nothing(noise: list[str]) -> None:
+    """A full message of small mistakes leaves few faults, and the grave one behind them counts."""
+    assert 15 <= len(outcome_of(update(*noise, *TAIL)).faults) <= 16
+    outcome = outcome_of(update(*noise, attribute(0x40, 1, "09"), AS_PATH, nlri=HOST))
+    assert (W, Reason.ATTRIBUTE_MALFORMED) in reactions(outcome)
+    assert outcome.announced == ()
+
+
+def test_every_unreadable_rule_is_withdrawn_however_many() -> None:
+    outcome = outcome_of(update(reach("010e" * 1000), *TAIL))
+    assert outcome.withdrawn[0].nlri == (RawNlri(b"\x0e"),) * 1000
