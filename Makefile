@@ -1,24 +1,32 @@
 # Everything needs only git, make and Python >= 3.11. `make help` lists the targets.
-PYTHON ?= $(shell command -v python3.13 python3.12 python3.11 python3 | head -n 1)
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo check fmt lint types test unit interop bench docs lock clean
+.PHONY: help setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(SETUP): requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "prefixd needs Python 3.11 or newer; set PYTHON=...")'
+	@test -n "$(PYTHON)" || { echo "prefixd needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(SETUP)
 
 setup: $(SETUP) ## create .venv with the locked versions
+
+setup-contract: .venv-contract/.installed ## the OpenAPI checker, in an environment of its own
+
+.venv-contract/.installed: requirements/contract.txt
+	$(PYTHON) -m venv .venv-contract
+	.venv-contract/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/contract.txt
+	@touch .venv-contract/.installed
 
 run: $(SETUP) ## start the daemon with configs/ on the embedded store
 	@mkdir -p run

@@ -10,6 +10,7 @@ stopped in the reverse order. It reads like a table of contents; ideas live else
 """
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -37,7 +38,7 @@ from prefixd.bgp.settings import IPNetwork
 from prefixd.bgp.speaker import Speaker
 from prefixd.clock import Clock, SystemClock
 from prefixd.config.bundle import Config
-from prefixd.config.diff import ConfigDiff, render_diff
+from prefixd.config.diff import ConfigDiff
 from prefixd.daemon.config_files import LiveConfig
 from prefixd.daemon.counting import NewsCounter
 from prefixd.daemon.greeting import greeting
@@ -207,6 +208,7 @@ class Daemon:
         self.metrics.build_info.labels(__version__, self.config.pop, self.config.mode).set(1)
         self.metrics.start_time.labels().set(self.clock.now_us() / 1_000_000)
         await parts.engine.start()
+        gc.freeze()  # what was loaded stays: full collections need not look at it again
         for name, loop in parts.engine.loops():
             self.supervisor.start(f"engine:{name}", loop)
         self.supervisor.start("alerts", parts.dispatcher.run)
@@ -275,7 +277,6 @@ class Daemon:
             plan = parts.speaker.apply(new.bgp)
             log.info("bgp settings applied", extra={"plan": str(plan)})
         configure(new.observability.log_format, new.observability.log_level)
-        log.info("configuration taken over", extra={"changes": render_diff(found, limit=20)})
         waiting = tuple(change.path for change in found.needing_restart)
         return ReloadAnswer(
             changed=answer.changed, restarts=waiting, loaded_at_us=answer.loaded_at_us

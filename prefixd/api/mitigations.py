@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from prefixd.api import render, shapes
 from prefixd.api.manual import manual_request
 from prefixd.api.page import PageQuery, page_members, page_request
@@ -35,6 +37,16 @@ class MitigationQuery(PageQuery, kw_only=True):
 
 
 async def list_mitigations(call: Call[None, MitigationQuery]) -> Reply:
+    services, key = call.services, call.request.query_string
+    revision, now = services.engine.queries.revision, services.clock.monotonic()
+    page = services.lists.get(key, revision, now)
+    if page is None:
+        body = msgspec.json.encode(await _listed(call))
+        page = services.lists.put(key, revision, now, body)
+    return Reply(page.body, etag=page.etag)
+
+
+async def _listed(call: Call[None, MitigationQuery]) -> dict[str, object]:
     query, queries = call.query, call.services.engine.queries
     wanted = MitigationFilter(
         statuses=_statuses(query.status),
@@ -51,7 +63,7 @@ async def list_mitigations(call: Call[None, MitigationQuery]) -> Reply:
         group = None if value.group_id is None else groups.get(value.group_id)
         return render.mitigation(value, None if group is None else render.correlation(group))
 
-    return Reply(page_members(page, "mitigations", shown))
+    return page_members(page, "mitigations", shown)
 
 
 async def get_mitigation(call: Call[None, NoQuery]) -> Reply:
@@ -174,11 +186,12 @@ def _not_live(ended: Mitigation) -> ApiError:
 
 
 _MITIGATE = Permission.MITIGATE
+ONE = r"/v1/mitigations/{id:(?!withdraw$|acknowledge$)[^/]+}"  # those two are verbs, not ids
 ROUTES: Sequence[Route] = (
     Route(
         method="GET", path="/v1/mitigations", handle=list_mitigations,
         summary="Mitigations, newest first", tag="mitigations", query=MitigationQuery,
-        replies={200: shapes.MitigationPage}, errors=("bad_cursor",),
+        replies={200: shapes.MitigationPage, 304: None}, errors=("bad_cursor",),
     ),
     Route(
         method="POST", path="/v1/mitigations", handle=create, summary="Make one by hand",
@@ -200,17 +213,17 @@ ROUTES: Sequence[Route] = (
         errors=("bad_request", "bad_query"),
     ),
     Route(
-        method="GET", path="/v1/mitigations/{id}", handle=get_mitigation, summary="One, in full",
+        method="GET", path=ONE, handle=get_mitigation, summary="One, in full",
         tag="mitigations", replies={200: shapes.Mitigation}, errors=("not_found", "bad_query"),
     ),
     Route(
-        method="POST", path="/v1/mitigations/{id}/withdraw", handle=withdraw,
+        method="POST", path=f"{ONE}/withdraw", handle=withdraw,
         summary="Withdraw one", tag="mitigations", permission=_MITIGATE, body=shapes.ReasonIn,
         replies={200: shapes.Mitigation},
         errors=("bad_request", "bad_query", "not_found", "not_live", "conflict"),
     ),
     Route(
-        method="POST", path="/v1/mitigations/{id}/extend", handle=extend,
+        method="POST", path=f"{ONE}/extend", handle=extend,
         summary="Let one live longer", tag="mitigations", permission=_MITIGATE,
         body=shapes.ExtendIn, replies={200: shapes.Mitigation},
         errors=("bad_request", "bad_query", "not_found", "not_live", "guardrail", "conflict"),

@@ -14,10 +14,9 @@ import msgspec
 from prefixd import __version__
 from prefixd.api.endpoint import documented_codes
 from prefixd.api.problem import CODES, ErrorBody
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.route import PARAMETER, Call, NoQuery, Reply, Route, plain_path
 
 _REF = "#/components/schemas/{name}"
-_PARAMETER = re.compile(r"{(\w+)(?::[^}]*)?}")
 
 
 def build_document(routes: Sequence[Route]) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def build_document(routes: Sequence[Route]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components([ErrorBody, *types], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        path = _PARAMETER.sub(r"{\1}", route.path)
+        path = plain_path(route.path)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
@@ -123,7 +122,7 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(route.path)
+        for name in PARAMETER.findall(route.path)
     ]
 
 
@@ -166,5 +165,5 @@ def _schema(entry: Any) -> dict[str, Any]:
 
 
 def _operation_id(route: Route) -> str:
-    words = re.sub(r"[^a-zA-Z0-9]+", " ", _PARAMETER.sub(r"by \1", route.path)).split()
+    words = re.sub(r"[^a-zA-Z0-9]+", " ", PARAMETER.sub(r"by \1", route.path)).split()
     return "_".join([route.method.lower(), *words])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from prefixd.api.endpoint import documented_codes
 from prefixd.api.problem import CODES
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.route import Call, NoQuery, Reply, Route, plain_path
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
@@ -66,8 +66,9 @@ def _row(route: Route) -> str:
     needs = route.permission or ("a session" if route.signed_in else "nothing")
     text = html.escape(f"{route.summary}. {route.description}".strip())
     codes = " ".join(f"<code>{code}</code>" for code in documented_codes(route))
+    path = html.escape(plain_path(route.path))
     return (
-        f'<tr><td class="m">{route.method}</td><td><code>{html.escape(route.path)}</code></td>'
+        f'<tr><td class="m">{route.method}</td><td><code>{path}</code></td>'
         f"<td>{text}</td><td>{needs}</td><td>{codes}</td></tr>"
     )
 

@@ -5,6 +5,7 @@ and checks no permission itself: the row says which body, query and permission i
 `endpoint.py` has done all of it before the handler runs.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -14,6 +15,9 @@ from aiohttp import web
 
 from prefixd.api.services import Services
 from prefixd.domain.actor import Actor, Permission
+
+# `{id}` or `{id:pattern}` in a path.
+PARAMETER = re.compile(r"{(\w+)(?::(?:[^{}]|{[^}]*})*)?}")
 
 Body = TypeVar("Body")
 Query = TypeVar("Query")
@@ -78,3 +82,8 @@ class Route:
     content_type: str = "application/json"
     description: str = ""
     websocket: bool = False
+
+
+def plain_path(path: str) -> str:
+    """The path as documents write it: parameters without their patterns."""
+    return PARAMETER.sub(r"{\1}", path)

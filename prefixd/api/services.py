@@ -5,11 +5,12 @@ store, the speaker or the configuration.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from aiohttp import web
 
+from prefixd.api.list_cache import ListCache
 from prefixd.clock import Clock
 from prefixd.domain.actor import Actor
 from prefixd.engine.engine import Engine
@@ -50,3 +51,4 @@ class Services:
     new_id: Callable[[], str]
     version: str
     pop: str
+    lists: ListCache = field(default_factory=ListCache)

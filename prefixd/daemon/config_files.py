@@ -118,7 +118,8 @@ class LiveConfig:
         answer = await self._take_over(self.current, new, found, actor)
         self.current = new
         self._loaded_at_us = self._clock.now_us()
-        log.info("configuration loaded", extra={"changes": render_diff(found, limit=20)})
+        changes = render_diff(found, limit=20).splitlines()
+        log.info("configuration taken over", extra={"changes": changes})
         return answer
 
     def _load(self, directory: Path) -> Config:

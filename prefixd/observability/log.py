@@ -106,3 +106,6 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
     root.setLevel(LEVELS[level])
     # Per-request lines of the HTTP library cost more than the request; ours says what matters.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # What this one calls errors is HTTP that strangers spell wrong: answered 400, and their affair.
+    # Errors of handlers are logged by the API's guard.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

@@ -164,7 +164,7 @@ class DaemonProcess:
         while time.monotonic() < deadline:
             if self.process is None or self.process.poll() is not None:
                 raise AssertionError(f"the daemon ended while starting:\n{self.log_text}")
-            if "ready  version" in self.log_text[said_before:]:
+            if "prefixd listens on" in self.log_text[said_before:]:
                 return
             time.sleep(0.02)
         raise AssertionError(f"the daemon was not ready in time:\n{self.log_text}")
