@@ -5,35 +5,22 @@ It has no timers and no tables: the hold time it offers is 0, so nothing has to 
 """
 
 import socket
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
 from prefixd.bgp.wire.capability import FourOctetAs, Multiprotocol, RouteRefreshCapability
-from prefixd.bgp.wire.context import BEFORE_OPEN
+from prefixd.bgp.wire.context import BEFORE_OPEN, WireContext
 from prefixd.bgp.wire.header import cut_message
 from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.message import Keepalive, Message, decode_message, encode_message
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.open import Open, two_octet_as
+from tests.kit.daemons import wait_for
 
 PATIENCE_S = 30.0
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(what: str, probe: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Ask until the answer is yes: the daemon's own command line is all there is to ask."""
-    deadline = time.monotonic() + patience_s
-    while not probe():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {patience_s} s in vain for {what}")
-        time.sleep(0.05)
+LENIENT = WireContext(extended_messages=True)
+"""FRR 8.4 sends UPDATEs of more than 4096 octets to peers that never agreed to them."""
 
 
 class RawSpeaker:
@@ -68,12 +55,12 @@ class RawSpeaker:
         self._socket.sendall(octets)
 
     def _receive(self) -> Message:
-        while (octets := cut_message(self._buffer, BEFORE_OPEN)) is None:
+        while (octets := cut_message(self._buffer, LENIENT)) is None:
             received = self._socket.recv(65536)
             if not received:
                 raise AssertionError("the peer closed the connection")
             self._buffer += received
-        message = decode_message(octets, BEFORE_OPEN)
+        message = decode_message(octets, LENIENT)
         if isinstance(message, Notification):
             raise AssertionError(f"the peer refused: {message}")
         return message
@@ -105,14 +92,13 @@ class RawSpeaker:
 
 def _connect(peer: tuple[str, int], source: str) -> socket.socket:
     """A daemon that has just been started may not listen yet."""
-    found: list[socket.socket] = []
 
-    def attempt() -> bool:
+    def attempt() -> socket.socket | None:
         try:
-            found.append(socket.create_connection(peer, 5, source_address=(source, 0)))
+            return socket.create_connection(peer, 5, source_address=(source, 0))
         except OSError:
-            return False
-        return True
+            return None
 
-    wait_for(f"a listener at {peer}", attempt)
-    return found[0]
+    connected = wait_for(attempt, PATIENCE_S, f"a listener at {peer}")
+    assert isinstance(connected, socket.socket)
+    return connected
