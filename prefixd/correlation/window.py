@@ -15,6 +15,7 @@ from typing import Final
 
 from prefixd.correlation.combine import SECOND_US
 from prefixd.correlation.settings import CorrelationSettings
+from prefixd.domain.derive import changed
 from prefixd.domain.group import (
     CloseReason,
     Evidence,
@@ -202,13 +203,13 @@ def with_evidence(group: Group, evidence: Evidence, settings: CorrelationSetting
     """Merge one piece of evidence; a primary that fires moves the window and ends a clearing."""
     merged = _merged(group.evidence, evidence)
     if evidence.role is not EvidenceRole.PRIMARY or evidence.state is not EvidenceState.FIRING:
-        return replace(group, evidence=merged)
+        return changed(group, evidence=merged)
     created_us = min(group.created_at_us, evidence.first_seen_us)
     last_us = max(group.last_primary_at_us, evidence.last_seen_us)
     fires_again = group.state is GroupState.CLEARING and evidence.last_seen_us >= (
         group.clearing_since_us or 0
     )
-    return replace(
+    return changed(
         group,
         evidence=merged,
         created_at_us=created_us,
@@ -245,7 +246,7 @@ def _latest(held: Evidence, new: Evidence) -> Evidence:
     """One alert, two reports: the later one speaks, both are counted."""
     later = new if _stamp(new) >= _stamp(held) else held
     is_rerun = (held.signal_id, held.last_seen_us) == (new.signal_id, new.last_seen_us)
-    return replace(
+    return changed(
         later,
         first_seen_us=min(held.first_seen_us, new.first_seen_us),
         refresh_count=held.refresh_count + new.refresh_count + (0 if is_rerun else 1),
