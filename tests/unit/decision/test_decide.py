@@ -759,3 +759,34 @@ def test_a_playbook_by_service_answers_only_for_it() -> None:
         inventory=an_inventory(a_customer(services=(a_service(), web))),
     )
     assert isinstance(report(a_group(), rules=rules).plan, Hold)
+
+
+# what becomes of a signal
+
+
+def test_w37_every_plan_has_a_word_that_is_stored_with_the_signal() -> None:
+    group, mitigation = an_escalating_case(30)
+    decisions = {
+        Outcome.MITIGATED: report(a_group()),
+        Outcome.EXTENDED: report(group, mitigation, at_s=30),
+        Outcome.ESCALATED: look(group, mitigation, at_s=90),
+        Outcome.WAITING: report(a_group(), rules=some_rules(correlation=TWO_SOURCES)),
+        Outcome.HELD: report(a_group(), counts=Counts(customer=5)),
+        Outcome.IGNORED: report(a_group(victim="203.0.113.9")),
+        Outcome.CLEARING: look(cleared_by_all(group, 20), mitigation, at_s=30),
+        Outcome.CLEARED: look(cleared_by_all(group, 20), mitigation, at_s=80),
+    }
+    assert {word: decision.outcome for word, decision in decisions.items()} == {
+        word: word for word in decisions
+    }
+
+
+def test_w50_a_group_says_itself_when_it_wants_to_be_looked_at() -> None:
+    """So nothing has to sweep over all of them."""
+    group, mitigation = an_escalating_case(30)
+    waiting = report(a_group(), rules=some_rules(correlation=TWO_SOURCES))
+    assert waiting.next_look_us == NOW_US + 300 * SECOND
+    assert report(group, mitigation, at_s=30).next_look_us == NOW_US + 90 * SECOND
+    assert look(cleared_by_all(group, 20), mitigation, at_s=30).next_look_us == (
+        NOW_US + 80 * SECOND
+    )
