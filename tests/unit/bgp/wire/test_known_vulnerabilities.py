@@ -103,12 +103,12 @@ def test_cve_2023_47235_frr_malformed_end_of_rib(value: str) -> None:
     assert any(word in " ".join(conclusion) for word in ("fault", "NOTIFICATION 3/9"))
 
 
-@pytest.mark.parametrize("code", range(256))
-def test_cve_2023_41358_frr_attribute_of_length_zero(code: int) -> None:
-    for flags in (0x40, 0x80, 0xC0, 0x50, 0x90, 0xD0):
-        header = f"{flags:02x}{code:02x}" + ("0000" if flags & 0x10 else "00")
-        survives(update(header, nlri=HOST))
-        survives(update(REACH, header, ORIGIN, AS_PATH))
+def test_cve_2023_41358_frr_attribute_of_length_zero() -> None:
+    for code in range(256):
+        for flags in (0x40, 0x80, 0xD0):
+            header = f"{flags:02x}{code:02x}" + ("0000" if flags & 0x10 else "00")
+            survives(update(header, nlri=HOST))
+            survives(update(REACH, header, ORIGIN, AS_PATH))
 
 
 @pytest.mark.parametrize("extended", [False, True])
@@ -198,24 +198,30 @@ def test_cve_2026_41643_gobgp_as4_path_in_any_order() -> None:
             assert len(outcome.announced) == 1
 
 
-@pytest.mark.parametrize("size", range(256))
-def test_cve_2026_30405_gobgp_next_hop_of_every_length(size: int) -> None:
-    octets = update(ORIGIN, AS_PATH, attribute(0x40, 3, b"\xc0" * size), nlri=HOST)
-    outcome = outcome_of(octets)
-    assert bool(outcome.announced) is (size == 4)
+def test_cve_2026_30405_gobgp_next_hop_of_every_length() -> None:
+    for size in range(256):
+        octets = update(ORIGIN, AS_PATH, attribute(0x40, 3, b"\xc0" * size), nlri=HOST)
+        assert bool(outcome_of(octets).announced) is (size == 4)
 
 
-@pytest.mark.parametrize("size", range(256))
-def test_cve_2018_16230_tcpdump_mp_reach_next_hop_of_every_length(size: int) -> None:
-    for afi, safi, nlri in ((1, 133, RULE_NLRI), (2, 133, "00"), (2, 1, "80" + "20" * 16)):
-        hop = "20" * size
-        octets = update(reach(nlri, afi=afi, safi=safi, next_hop=hop), ORIGIN, AS_PATH, DISCARD)
-        outcome = outcome_of(octets)
-        accepted = size in ((0, 4, 16, 32) if safi == 133 else (4, 16, 32))
-        assert (outcome.disabled == frozenset()) is accepted
-        lying = bytearray(octets)
-        lying[octets.index(bytes((afi, safi)), 23) + 2] = 255
-        survives(bytes(lying))
+@pytest.mark.parametrize(
+    ("afi", "safi", "nlri", "accepted"),
+    [
+        (1, 133, RULE_NLRI, {0, 4, 16, 32}),
+        (2, 133, "0403813a00", {0, 4, 16, 32}),
+        (2, 1, "80" + "20" * 16, {4, 16, 32}),
+    ],
+)
+def test_cve_2018_16230_tcpdump_mp_reach_next_hop_of_every_length(
+    afi: int, safi: int, nlri: str, accepted: set[int]
+) -> None:
+    for size in range(256):
+        value = reach(nlri, afi=afi, safi=safi, next_hop="20" * size)
+        octets = bytearray(update(value, ORIGIN, AS_PATH, DISCARD))
+        assert (outcome_of(bytes(octets)).disabled == frozenset()) is (size in accepted)
+        length_octet = octets.index(bytes((afi, safi)), 23) + 2
+        octets[length_octet] = 255
+        survives(bytes(octets))
 
 
 @pytest.mark.parametrize("subcode", [2, 4])
@@ -229,7 +235,7 @@ def test_cve_2019_16159_bird_long_shutdown_communication(subcode: int) -> None:
 
 def test_exabgp_issue_314_745_showing_any_received_rule_never_raises() -> None:
     for component in range(1, 15):
-        for operator in range(0, 256, 5):
+        for operator in range(0, 256, 9):
             body = bytes((component, operator, 0x81, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06))
             survives(update(reach(f"09{body.hex()}"), ORIGIN, AS_PATH, DISCARD))
             survives(update(reach(f"09{body.hex()}", afi=2), ORIGIN, AS_PATH, DISCARD))
