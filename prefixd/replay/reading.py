@@ -74,6 +74,9 @@ class Door:
 def _listed(
     read: "Read | tuple[Problem, ...] | list[Signal | Problem | Ignored | Heartbeat]",
 ) -> list[Read]:
-    if isinstance(read, tuple | list):
+    if isinstance(read, list):
         return list(read)
+    if isinstance(read, tuple):
+        # Everything that is wrong with one event is still one event.
+        return [Problem("", "; ".join(str(problem) for problem in read), read[0].code)]
     return [read]
