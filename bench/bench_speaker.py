@@ -26,7 +26,7 @@ from prefixd.bgp.wire.flowspec_action import Discard
 from prefixd.bgp.wire.flowspec_match import Kind, numeric_match, prefix_match
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.bgp.wire.prefix import Prefix
-from tests.kit.raw_speaker import free_port
+from tests.kit.daemon_process import free_port
 from tests.kit.speaking import Speaking, a_neighbour, speaking
 
 DISCARD = FlowTreatment((Discard(),))

@@ -24,14 +24,14 @@ from prefixd.bgp.settings import (
 from prefixd.bgp.speaker_event import PeerSynced
 from prefixd.bgp.speaker_status import RuleStage
 from prefixd.bgp.wire.flowspec_action import MarkDscp, RateLimit, route_target
-from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC, IPV6_UNICAST
 from prefixd.bgp.wire.prefix import Prefix
-from tests.kit.raw_speaker import free_port
+from tests.kit.daemon_process import free_port
 from tests.kit.routers import US, Router, exabgp, meanings, router_of_kind
 from tests.kit.rules import plausible_rules
 from tests.kit.speaking import a_neighbour, a_route, speaking
 
-FAMILIES = (IPV4_FLOWSPEC, IPV6_FLOWSPEC, IPV4_UNICAST)
+FAMILIES = (IPV4_FLOWSPEC, IPV6_FLOWSPEC, IPV4_UNICAST, IPV6_UNICAST)
 LIMIT = FlowTreatment((RateLimit(8_000_000),))
 VICTIM = "dst 198.51.100.10/32 proto udp dport 53"
 
@@ -103,9 +103,9 @@ async def test_a_blackhole_route_and_its_communities(router: Router) -> None:
     show = {
         "bird": ("show", "route", "203.0.113.7/32", "all"),
         "gobgp": ("neighbor", US, "adj-in", "-a", "ipv4", "-j"),
-        "frr": (f"show bgp ipv4 unicast neighbors {US} received-routes detail json",),
+        "frr": ("show bgp ipv4 unicast 203.0.113.7/32",),
     }[router.name]
-    community = {"bird": "(65535,666)", "gobgp": "4294902426", "frr": "203.0.113.7/32"}[router.name]
+    community = {"bird": "(65535,666)", "gobgp": "4294902426", "frr": "blackhole"}[router.name]
     async with speaking(neighbour(router)) as at_work:
         at_work.speaker.replace([route])
         at_work.speaker.start()

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.bgp.wire.flowspec import FlowSpecRule
-from tests.kit.raw_speaker import free_port, wait_for
-from tests.kit.readings import Reading, of_bird, of_gobgp, of_rule
+from tests.kit.daemon_process import free_port
+from tests.kit.daemons import wait_for
+from tests.kit.dialects import of_bird, of_gobgp
+from tests.kit.readings import Reading, of_rule
 from tests.kit.require import binary
 
 US = "127.0.0.1"
@@ -248,12 +250,13 @@ router bgp 65000
 def frr(folder: Path, address: str = "127.0.0.4") -> Iterator[Router]:
     # It drops its privileges, so the folder must be open to its user, all the way down.
     folder = Path(tempfile.mkdtemp(prefix="bgpd-"))
-    folder.chmod(0o777)  # noqa: S103  a test's folder
+    folder.chmod(0o777)
     port = free_port(address)
     (folder / "bgpd.conf").write_text(FRR.format(folder=folder))
     command = [
-        binary(FRR_BGPD), "-f", str(folder / "bgpd.conf"), "-p", str(port), "-l", address, "-n", "-S",
-        "-i", str(folder / "bgpd.pid"), "--vty_socket", str(folder), "-z", str(folder / "none"),
+        binary(FRR_BGPD), "-f", str(folder / "bgpd.conf"), "-p", str(port), "-l", address,
+        "-n", "-S", "-i", str(folder / "bgpd.pid"), "--vty_socket", str(folder),
+        "-z", str(folder / "none"),
     ]  # fmt: skip
     ask = _client([binary("vtysh"), "--vty_socket", str(folder), "-c"])
 
@@ -364,7 +367,7 @@ KINDS = {"bird": bird, "gobgp": gobgp, "frr": frr}
 def router_of_kind(kind: str, folder: Path) -> Iterator[Router]:
     folder.mkdir(parents=True, exist_ok=True)
     with KINDS[kind](folder) as router:
-        wait_for(f"{kind} to answer", lambda: _answers(router))
+        wait_for(lambda: _answers(router), 30.0, f"{kind} answers")
         yield router
 
 
