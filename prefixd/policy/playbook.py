@@ -148,8 +148,6 @@ def _playbook_problems(
         conditional = step.require_confidence is not None or step.require_persistence_s is not None
         if index == 0 and conditional:
             yield Problem(where, "the first step is taken at once and can have no conditions")
-        if index and step.action == playbook.steps[index - 1].action:
-            yield Problem(f"{where}.action", "does the same as the step before it")
 
 
 def _step_problems(

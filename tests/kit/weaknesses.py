@@ -5,8 +5,8 @@
 The numbers come from a review of the daemon whose interface prefixd keeps: `w` for the daemon as a
 whole, `s` for how it takes in and correlates signals. A test claims a number by its name, such as
 `test_w04_...` or `test_s13_s15_...`; tests that prove a number under another name are listed in
-`ALSO`. `tests/unit/decision/test_weaknesses.py` fails when the page is stale, a claimed number is unknown, a test
-in `ALSO` is gone, or a rule-related number has nobody to prove it.
+`ALSO`. `tests/unit/decision/test_weaknesses.py` fails when the page is stale, a claimed number is
+unknown, a test in `ALSO` is gone, or a rule-related number has nobody to prove it.
 """
 
 import ast

@@ -40,10 +40,6 @@ def test_a_good_set_has_no_problems() -> None:
         (a_playbook(steps=[a_discard_step()]), "playbooks[0].steps[0]"),
         (a_playbook(match=PlaybookMatch(min_bps=-1)), "playbooks[0].match.min_bps"),
         (
-            a_playbook(steps=[a_police_step(), a_police_step()]),
-            "playbooks[0].steps[1].action",
-        ),
-        (
             a_playbook(steps=[a_police_step(), a_discard_step(confidence=1.5)]),
             "playbooks[0].steps[1].require_confidence_at_least",
         ),
