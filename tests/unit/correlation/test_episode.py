@@ -69,3 +69,9 @@ def test_a_clear_of_nothing_has_no_effect():
 def test_w35_a_clear_belongs_to_the_episode_it_ends():
     ended = step(first(), a_clear(after=5)).episode
     assert (ended.number, ended.external_id, ended.last_seen_us) == (1, "fastnetmon-1", at(5))
+
+
+def test_an_alert_that_fires_again_soon_after_its_clear_is_a_new_attack():
+    ended = replace(step(first(), a_clear(after=5)).episode, outcome="cleared")
+    again = step(ended, a_signal(after=20))
+    assert (again.repeat, again.episode.number) == (Repeat.NEW, 2)
