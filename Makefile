@@ -65,3 +65,8 @@ lock: $(SETUP) ## pin exact versions anew
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+docs: $(SETUP) ## write the generated pages anew
+	$(BIN)/python -m prefixd.config.reference > docs/configuration.md
+	$(BIN)/python -m tests.kit.fsm_document > docs/fsm.md
+	$(BIN)/python -m tests.kit.weaknesses

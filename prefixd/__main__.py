@@ -5,6 +5,7 @@
     prefixd init DIR                        write a commented sample configuration
     prefixd replay --events FILE            run recorded events through a configuration
     prefixd backup FILE                     copy the embedded database while it is in use
+    prefixd adduser NAME                    make an operator when nobody can log in yet
     prefixd version
 
 Exit codes: 0 good, 1 the configuration has problems (check) or a replay differs, 2 it cannot start
@@ -19,7 +20,7 @@ from pathlib import Path
 from prefixd import __version__, commands
 
 DEFAULT_CONFIG = Path("/etc/prefixd")
-COMMANDS = ("run", "check", "init", "replay", "backup", "version")
+COMMANDS = ("run", "check", "init", "replay", "backup", "adduser", "version")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,6 +74,17 @@ def build_parser() -> argparse.ArgumentParser:
     _config_flag(backup)
     backup.add_argument("file", type=Path, metavar="FILE", help="must not exist yet")
     backup.set_defaults(act=commands.backup)
+
+    adduser = verbs.add_parser(
+        "adduser", help="make an operator in the store; asks for the password without echo"
+    )
+    _config_flag(adduser)
+    adduser.add_argument("username", metavar="NAME")
+    adduser.add_argument("--role", choices=("viewer", "operator", "admin"), default="admin")
+    adduser.add_argument(
+        "--password-stdin", action="store_true", help="read it from standard input"
+    )
+    adduser.set_defaults(act=commands.adduser)
 
     version = verbs.add_parser("version", help="print the version")
     version.set_defaults(act=commands.version)

@@ -29,6 +29,7 @@ from prefixd.api.authenticate import ModeAuthenticator
 from prefixd.api.config import ConfigRejectedError, ConfigRoutes
 from prefixd.api.cors import Cors
 from prefixd.api.feed import FeedRoutes
+from prefixd.api.maintenance import MaintenanceRoutes
 from prefixd.api.services import Services
 from prefixd.api.signals import SignalRoutes
 from prefixd.auth.accounts import Accounts
@@ -179,6 +180,7 @@ class Daemon:
             *SignalRoutes(adapters).routes(),
             *ConfigRoutes(self.live).routes(),
             *FeedRoutes(accounts).routes(),
+            *MaintenanceRoutes(store).routes(),
         )
         app = build_app(
             services,

@@ -18,6 +18,7 @@ from prefixd.config.bundle import Config
 from prefixd.config.problem import ConfigError
 from prefixd.config.report import render_problems, render_summary
 from prefixd.config.sample import SampleRefused, write_sample
+from prefixd.daemon.adduser import add_user
 from prefixd.errors import PrefixdError, StoreUnavailable
 from prefixd.replay.command import run_replay
 from prefixd.store.backup import backup_sqlite
@@ -76,6 +77,17 @@ def backup(words: argparse.Namespace) -> int:
     except PrefixdError as error:
         return _complain(f"prefixd: {error}")
     _say(f"{report.path}: {report.size_bytes} bytes, schema {report.schema_version}")
+    return GOOD
+
+
+def adduser(words: argparse.Namespace) -> int:
+    config = _loaded(words)
+    if config is None:
+        return CANNOT
+    try:
+        _say(add_user(config, words.username, words.role, password_stdin=words.password_stdin))
+    except PrefixdError as error:
+        return _complain(f"prefixd: {error}")
     return GOOD
 
 

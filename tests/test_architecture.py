@@ -63,7 +63,7 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         "parse, call, render",
     ),
     "dashboard": ({"engine", "domain", "auth", "api", *BESIDE}, "serves files; speaks the API"),
-    "cli": ({"config", "errors", "domain", "auth"}, "an HTTP client like any other"),
+    "cli": ({"config", "errors", "domain", "auth", "clock"}, "an HTTP client like any other"),
     "clock": (set(), "stands beside the floors"),
     "errors": (set(), "stands beside the floors"),
     "supervisor": ({"clock", "errors", "observability"}, "stands beside the floors"),

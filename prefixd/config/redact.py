@@ -7,11 +7,13 @@ secrets and the file would be lost without them.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from prefixd.config.alerting_file import DESTINATION
 from prefixd.config.bundle import ALERTING_NAME, CORRELATION_NAME, MAIN_NAME, PLAYBOOKS_NAME, Config
 from prefixd.config.secrets import STARS
 from prefixd.config.yaml_tree import Tree
+from prefixd.domain.inventory import Customer
 
 REFERENCE_SUFFIXES = ("_env", "_file")
 
@@ -149,3 +151,39 @@ def _starred(destination: Mapping[str, Tree]) -> dict[str, Tree]:
         elif value:
             shown[name] = STARS
     return shown
+
+
+def inventory_view(config: Config) -> dict[str, Any]:
+    """GET /v1/config/inventory."""
+    customers = [_customer(customer) for customer in config.inventory.customers]
+    services = [service for customer in customers for service in customer["services"]]
+    return {
+        "customers": customers,
+        "total_customers": len(customers),
+        "total_services": len(services),
+        "total_assets": sum(len(service["assets"]) for service in services),
+    }
+
+
+def _customer(customer: Customer) -> dict[str, Any]:
+    return {
+        "customer_id": customer.customer_id,
+        "name": customer.name,
+        "prefixes": [str(prefix) for prefix in customer.prefixes],
+        "policy_profile": str(customer.profile),
+        "services": [
+            {
+                "service_id": service.service_id,
+                "name": service.name,
+                "assets": [
+                    {"ip": str(asset.address), "role": asset.role, "interface": asset.interface}
+                    for asset in service.assets
+                ],
+                "allowed_ports": {
+                    "udp": list(service.allowed_udp),
+                    "tcp": list(service.allowed_tcp),
+                },
+            }
+            for service in customer.services
+        ],
+    }

@@ -24,10 +24,15 @@ from prefixd.config.bundle import (
 )
 from prefixd.config.diff import ConfigDiff, diff, render_diff
 from prefixd.config.problem import ConfigError, Severity
-from prefixd.config.redact import alerting_view, correlation_view, playbooks_view, settings_view
+from prefixd.config.redact import (
+    alerting_view,
+    correlation_view,
+    inventory_view,
+    playbooks_view,
+    settings_view,
+)
 from prefixd.config.update import EditConflict, plan_update, save, version_on_disk
 from prefixd.domain.actor import Actor
-from prefixd.domain.inventory import Customer
 from prefixd.engine.answers import ReloadAnswer
 
 log = logging.getLogger(__name__)
@@ -65,7 +70,7 @@ class LiveConfig:
             case "settings":
                 return {"settings": settings_view(self.current), "loaded_at": loaded_at}
             case "inventory":
-                return inventory_view(self.current, loaded_at)
+                return {**inventory_view(self.current), "loaded_at": loaded_at}
             case "playbooks":
                 tree = playbooks_view(self.current)
                 playbooks = tree.get("playbooks") if isinstance(tree, dict) else None
@@ -124,42 +129,6 @@ class LiveConfig:
 
     def _load(self, directory: Path) -> Config:
         return load_config(directory, self._environment, listen=str(self.current.api.listen))
-
-
-def inventory_view(config: Config, loaded_at: str) -> Mapping[str, Any]:
-    customers = [_customer(customer) for customer in config.inventory.customers]
-    services = [service for customer in customers for service in customer["services"]]
-    return {
-        "customers": customers,
-        "total_customers": len(customers),
-        "total_services": len(services),
-        "total_assets": sum(len(service["assets"]) for service in services),
-        "loaded_at": loaded_at,
-    }
-
-
-def _customer(customer: Customer) -> dict[str, Any]:
-    return {
-        "customer_id": customer.customer_id,
-        "name": customer.name,
-        "prefixes": [str(prefix) for prefix in customer.prefixes],
-        "policy_profile": str(customer.profile),
-        "services": [
-            {
-                "service_id": service.service_id,
-                "name": service.name,
-                "assets": [
-                    {"ip": str(asset.address), "role": asset.role, "interface": asset.interface}
-                    for asset in service.assets
-                ],
-                "allowed_ports": {
-                    "udp": list(service.allowed_udp),
-                    "tcp": list(service.allowed_tcp),
-                },
-            }
-            for service in customer.services
-        ],
-    }
 
 
 def _texts(error: ConfigError) -> list[str]:

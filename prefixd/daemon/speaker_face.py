@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prefixd.announce.translate import rule_of_flow
 from prefixd.api.page import format_time
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.link import PeerStatus
-from prefixd.bgp.rib.route import describe
-from prefixd.bgp.rib.treatment import abilities_of
+from prefixd.bgp.rib.route import Route, describe, rule_of
+from prefixd.bgp.rib.treatment import FlowTreatment, abilities_of
 from prefixd.bgp.rib.verdict import Finding
 from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.speaker import Speaker
 from prefixd.bgp.speaker_status import PeerTable, RuleState
+from prefixd.domain.rule import Rule, format_action
 
 # What the health page has always called them.
 SESSION_WORDS = {
@@ -50,7 +52,7 @@ class SpeakerFace:
                 "family": str(route.family),
                 "rule": describe(route.family, route.nlri),
                 "nlri": route.nlri.hex(),
-                "action": "+".join(sorted(abilities_of(route.treatment))),
+                "action": _action(route),
                 "priority": route.priority,
                 "expires_at": format_time(route.expires_at_us) if route.expires_at_us else None,
                 "peers": {
@@ -83,6 +85,15 @@ class SpeakerFace:
             if describe(route.family, route.nlri) == wanted:
                 return route.route_id
         return None
+
+
+def _action(route: Route) -> str:
+    """In an operator's words; what no operator asked for, in the RIB's."""
+    if isinstance(route.treatment, FlowTreatment):
+        said = rule_of_flow(rule_of(route.family, route.nlri), route.treatment)
+        if isinstance(said, Rule):
+            return format_action(said.action)
+    return "+".join(sorted(abilities_of(route.treatment)))
 
 
 def _peer(table: PeerTable, settings: PeerSettings | None) -> dict[str, Any]:

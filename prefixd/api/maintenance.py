@@ -1,0 +1,114 @@
+"""The state of the store itself: is the audit trail whole, which migrations were applied."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from prefixd.api.page import format_time
+from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.domain.actor import Permission
+
+
+class Head(Protocol):
+    @property
+    def hash(self) -> str: ...
+
+
+class Fault(Protocol):
+    @property
+    def number(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class ChainReport(Protocol):
+    @property
+    def chain(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def head(self) -> Head: ...
+    @property
+    def fault(self) -> Fault | None: ...
+
+
+class Migration(Protocol):
+    @property
+    def version(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def applied_at_us(self) -> int: ...
+
+
+class AuditReads(Protocol):
+    async def verify(self) -> Sequence[ChainReport]: ...
+
+
+class MaintainedStore(Protocol):
+    @property
+    def audit(self) -> AuditReads: ...
+    async def migrations(self) -> Sequence[Migration]: ...
+
+
+class Chain(msgspec.Struct):
+    chain: str
+    rows: int
+    head: str
+    fault: str | None
+
+
+class AuditVerdict(msgspec.Struct):
+    ok: bool
+    chains: list[Chain]
+
+
+class MigrationRow(msgspec.Struct):
+    version: int
+    name: str
+    applied_at: str
+
+
+class MigrationList(msgspec.Struct):
+    migrations: list[MigrationRow]
+    count: int
+
+
+def _fault_text(fault: Fault | None) -> str | None:
+    return None if fault is None else f"row {fault.number}: {fault.reason}"
+
+
+class MaintenanceRoutes:
+    def __init__(self, store: MaintainedStore) -> None:
+        self._store = store
+
+    async def verify_audit(self, _call: Call[None, NoQuery]) -> Reply:
+        """Reads every row of every chain; rows removed or altered anywhere show as a fault."""
+        reports = await self._store.audit.verify()
+        chains = [
+            Chain(each.chain, each.rows, each.head.hash, _fault_text(each.fault))
+            for each in reports
+        ]
+        return Reply(AuditVerdict(all(each.fault is None for each in chains), chains))
+
+    async def migrations(self, _call: Call[None, NoQuery]) -> Reply:
+        rows = [
+            MigrationRow(each.version, each.name, format_time(each.applied_at_us))
+            for each in await self._store.migrations()
+        ]
+        return Reply(MigrationList(rows, len(rows)))
+
+    def routes(self) -> Sequence[Route]:
+        return (
+            Route(
+                method="GET", path="/v1/audit/verify", handle=self.verify_audit,
+                summary="Is the audit trail whole", tag="audit", permission=Permission.AUDIT,
+                replies={200: AuditVerdict},
+            ),
+            Route(
+                method="GET", path="/v1/migrations", handle=self.migrations,
+                summary="Applied migrations of the store", tag="health",
+                replies={200: MigrationList},
+            ),
+        )  # fmt: skip
