@@ -16,12 +16,20 @@ from prefixd.signals.coerce import clean_text, time_us
 from prefixd.signals.deception import Observation, observe
 from prefixd.signals.json_value import JsonValue, members, text
 from prefixd.signals.reading import SECOND_US, address_of
-from prefixd.signals.settings import DeceptionSettings
+from prefixd.signals.settings import AuthType, DeceptionSettings, WebhookAuth
 from prefixd.signals.syslog_line import ABSENT, SyslogLine, parse_syslog
 
 SD_IDS: Final = ("relay@55555",)
 TOPIC_TOKENS_MAX: Final = 16
 NAME_MAX: Final = 64
+
+WEBHOOK_AUTH: Final = WebhookAuth(
+    type=AuthType.HMAC,
+    header="X-DECNET-Signature",
+    prefix="sha256=",
+    prefix_required=True,
+)
+"""How the sender signs; `verify` takes it with the sensor's own secrets."""
 
 _ADDRESS_FIELDS: Final = (
     "src_ip", "src", "client_ip", "remote_ip", "remote_addr", "target_ip", "ip",

@@ -6,6 +6,7 @@ import hmac
 
 import pytest
 
+from prefixd.signals.deception_decode import WEBHOOK_AUTH
 from prefixd.signals.jsonpath import compile_path
 from prefixd.signals.settings import AuthType, HmacAlgorithm, HmacEncoding, WebhookAuth
 from prefixd.signals.verify import Denied, Fault, Request, Verified, verify, verify_body_secret
@@ -97,9 +98,6 @@ def test_w84_s34_a_signed_time_makes_a_recorded_request_useless():
 
 
 def test_a_decoys_signature_with_its_published_example():
-    auth = WebhookAuth(
-        type=AuthType.HMAC, header="X-DECNET-Signature", prefix="sha256=", prefix_required=True
-    )
     body = (
         b'{"id":"00000000000000000000000000000001","payload":{},"topic":"system.log",'
         b'"ts":"2026-11-20T00:00:00+00:00","type":"log","v":1}'
@@ -108,7 +106,7 @@ def test_a_decoys_signature_with_its_published_example():
     secrets = ("a-test-secret-of-32-characters!!",)
 
     def sent(text):
-        return check(auth, secrets, headers=[("X-DECNET-Signature", text)], body=body)
+        return check(WEBHOOK_AUTH, secrets, headers=[("X-DECNET-Signature", text)], body=body)
 
     assert sent(f"sha256={value}") == Verified()
     assert sent(f"sha256={value.upper()}") == Verified()
