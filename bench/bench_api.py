@@ -1,4 +1,4 @@
-"""The HTTP face under load, as ratios to a trivial JSON handler of the same library in the same run.
+"""The HTTP face under load, as ratios to a trivial JSON handler in the same run.
 
     python bench/bench_api.py                 table on standard output
     python bench/bench_api.py --seconds 5     longer runs
@@ -11,8 +11,6 @@ before it is answered. T is the trivial handler's requests per second.
 """
 
 import argparse
-import asyncio
-import json
 import re
 import shutil
 import subprocess
@@ -21,8 +19,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))

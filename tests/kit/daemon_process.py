@@ -82,7 +82,7 @@ class DaemonProcess:
         self.port = self.port or free_port(self.host)
         for name in ("prefixd", "inventory", "playbooks", "correlation", "alerting"):
             shipped = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())
-            tree = self.files.get(f"{name}.yaml", shipped)
+            tree: dict[str, Any] = self.files.get(f"{name}.yaml") or shipped
             if name == "prefixd":
                 tree = _merged(tree, self._own())
                 tree = _merged(tree, self.main)
