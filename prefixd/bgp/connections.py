@@ -23,6 +23,7 @@ from prefixd.bgp.settings import PeerSettings, SpeakerSettings, is_internal
 from prefixd.bgp.sockopt import prepare
 from prefixd.bgp.tally import Tally
 from prefixd.bgp.transport import Transport
+from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.notification import Notification
 from prefixd.clock import Clock
 
@@ -62,6 +63,12 @@ class Connections:
         if self._dialling is not None:
             deadlines.append(self._dialling.deadline)
         return min((each for each in deadlines if each is not None), default=None)
+
+    def apply(self, settings: PeerSettings, speaker: SpeakerSettings) -> None:
+        if settings.packet_log_messages != self.settings.packet_log_messages:
+            self.packets = PacketLog(settings.packet_log_messages)
+        self.settings = settings
+        self.speaker = speaker
 
     def get(self, number: int) -> Transport | None:
         return self._transports.get(number)
@@ -103,10 +110,13 @@ class Connections:
         self._new[self._numbers] = sock, origin
         return self._numbers
 
-    def open(self, number: int, *, restarting: bool) -> Transport:
-        """A session around a connected socket. Nothing is said yet."""
+    def open(
+        self, number: int, *, restarting: bool, families: tuple[Family, ...] | None = None
+    ) -> Transport:
+        """A session around a connected socket. Nothing is said yet. `families`: offer only these
+        of the configured ones."""
         sock, origin = self._new.pop(number)
-        offer = offer_of(self.speaker, self.settings, restarting=restarting)
+        offer = offer_of(self.speaker, self.settings, restarting=restarting, families=families)
         initial_hold_s = self.settings.timers.initial_hold_time_s
         seed = int(self._jitter() * 0x7FFFFFFF)
         session = Session(

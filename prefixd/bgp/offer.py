@@ -10,7 +10,7 @@ from prefixd.bgp.settings import (
     local_asn,
     reads_long_messages,
 )
-from prefixd.bgp.wire.iana import RoleCode
+from prefixd.bgp.wire.iana import Family, RoleCode
 
 _ROLES = {
     RoleName.PROVIDER: RoleCode.PROVIDER,
@@ -21,19 +21,27 @@ _ROLES = {
 }
 
 
-def offer_of(speaker: SpeakerSettings, peer: PeerSettings, *, restarting: bool) -> Offer:
+def offer_of(
+    speaker: SpeakerSettings,
+    peer: PeerSettings,
+    *,
+    restarting: bool,
+    families: tuple[Family, ...] | None = None,
+) -> Offer:
+    """`families`: a part of the configured ones, when the peer would not take them all."""
     timers = peer.timers
+    offered = peer.families if families is None else families
     return Offer(
         local_asn=local_asn(speaker, peer),
         router_id=int(speaker.router_id),
         peer_asns=peer.peer_asns,
-        families=peer.families,
+        families=offered,
         required_families=peer.required_families,
         hold_time_s=timers.hold_time_s,
         min_hold_time_s=timers.min_hold_time_s,
         keepalive_s=timers.keepalive_s,
         send_hold_time_s=timers.send_hold_time_s,
-        graceful=_graceful(peer, restarting=restarting),
+        graceful=_graceful(peer, offered, restarting=restarting),
         extended_message=peer.extended_message,
         accept_long_messages=reads_long_messages(peer),
         enhanced_refresh=peer.enhanced_refresh,
@@ -45,7 +53,9 @@ def offer_of(speaker: SpeakerSettings, peer: PeerSettings, *, restarting: bool) 
     )
 
 
-def _graceful(peer: PeerSettings, *, restarting: bool) -> GracefulOffer:
+def _graceful(
+    peer: PeerSettings, families: tuple[Family, ...], *, restarting: bool
+) -> GracefulOffer:
     restart = peer.restart
     if restart.policy is RestartPolicy.FAIL_OPEN:
         # No families: "I understand End-of-RIB and help others, keep nothing of mine."
@@ -53,7 +63,7 @@ def _graceful(peer: PeerSettings, *, restarting: bool) -> GracefulOffer:
     hold = restart.policy is RestartPolicy.HOLD
     return GracefulOffer(
         restart_time_s=restart.restart_time_s,
-        families=peer.families,
+        families=families,
         restarting=restarting,
         stale_time_s=restart.llgr_stale_time_s if hold else 0,
     )

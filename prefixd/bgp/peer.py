@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from prefixd.bgp.connections import Connections
+from prefixd.bgp.fallback import explain, is_refusal, offered
 from prefixd.bgp.fsm.action import Timer
 from prefixd.bgp.fsm.collision import Identities, Origin, Revival
 from prefixd.bgp.fsm.graceful import Helper, MarkLongLived, MarkStale, StaleAction, Sweep
@@ -137,6 +138,7 @@ class Peer:
         self._timers: dict[PeerTimer, float] = {}
         self._backlog: list[tuple[Transport, list[Output]]] = []
         self._stopping: tuple[Notification, str, float] | None = None
+        self._refusals = 0
         self._retiring = False
         self._wanted = settings.enabled
         self._alarm: asyncio.TimerHandle | None = None
@@ -273,9 +275,13 @@ class Peer:
     def apply(self, settings: PeerSettings, speaker: SpeakerSettings) -> None:
         """New settings. A session that is up keeps its terms; a reset, where one is needed, is
         asked for separately (`reload.py` knows)."""
+        if settings.families != self.settings.families:
+            self._refusals = 0
         self.settings = settings
-        self._connections.settings = settings
-        self._connections.speaker = speaker
+        self._connections.apply(settings, speaker)
+        timers = settings.timers
+        self._neighbour.retune(retry_s=timers.connect_retry_s, stable_s=timers.stable_s)
+        self._helper.stale_max_s = settings.restart.stale_routes_max_s
 
     def leave(self, notification: Notification | None, detail: str) -> None:
         """End for good, at once: another neighbour object takes over."""
@@ -410,7 +416,8 @@ class Peer:
             case BeginSession(connection):
                 until = self._restarting_until
                 restarting = until is not None and now < until
-                self._connections.open(connection, restarting=restarting)
+                families = offered(self.settings, self._refusals)
+                self._connections.open(connection, restarting=restarting, families=families)
                 self._tell(connection, Begin(), now)
             case Proceed(connection):
                 self._tell(connection, Clear(), now)
@@ -515,6 +522,9 @@ class Peer:
 
     def _down(self, transport: Transport, reason: DownReason, now: float, *, was_up: bool) -> None:
         self.history.down(reason, was_up=was_up)
+        if reason.notification is not None and is_refusal(reason.notification):
+            self._refusals += 1
+            self.history.last_error = explain(self.settings, reason.notification)
         terms = None
         if transport is self._established:
             self._established, terms = None, self._terms

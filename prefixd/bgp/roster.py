@@ -168,6 +168,9 @@ class Roster:
             await peer.run()
             ended.set()
 
+        if settings.enabled:
+            # Before its task has had a turn: somebody may be at the door already.
+            peer.start()
         self._tasks.start(_task_name(peer), run)
         return peer
 

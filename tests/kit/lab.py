@@ -107,6 +107,7 @@ def peers_for(kind: str, **changes: object) -> tuple[PeerSettings, PeerSettings]
     values: dict[str, object] = {
         "families": families_of(kind),
         "multihop": 8,
+        "profile": kind.split()[0].lower().replace("openbgpd", "generic"),
         "timers": TimerSettings(connect_retry_s=0.2),
         # ExaBGP calls us; the others wait.
         "direction": Direction.PASSIVE if kind.startswith("Exa") else Direction.ACTIVE,

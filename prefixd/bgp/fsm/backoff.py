@@ -72,10 +72,10 @@ def classify(reason: DownReason, *, established: bool) -> Cause:
 class Backoff:
     """Counters of failures in a row, one per cause."""
 
-    __slots__ = ("_counts", "_retry_s")
+    __slots__ = ("_counts", "retry_s")
 
     def __init__(self, retry_s: float) -> None:
-        self._retry_s = retry_s
+        self.retry_s = retry_s
         self._counts = dict.fromkeys(Cause, 0)
 
     def next_delay(self, cause: Cause, jitter: float) -> float:
@@ -83,7 +83,7 @@ class Backoff:
         steps = _STEPS[cause]
         count = self._counts[cause]
         self._counts[cause] = count + 1
-        return steps[min(count, len(steps) - 1)] * self._retry_s * (0.75 + 0.5 * jitter)
+        return steps[min(count, len(steps) - 1)] * self.retry_s * (0.75 + 0.5 * jitter)
 
     def reset(self) -> None:
         """The session has been stable: earlier failures are forgotten."""

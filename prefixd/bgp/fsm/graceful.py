@@ -70,10 +70,10 @@ class _Keeping:
 class Helper:
     """One peer's families; `now` is monotonic seconds."""
 
-    __slots__ = ("_keeping", "_stale_max_s")
+    __slots__ = ("_keeping", "stale_max_s")
 
     def __init__(self, stale_max_s: float) -> None:
-        self._stale_max_s = stale_max_s
+        self.stale_max_s = stale_max_s
         self._keeping: dict[Family, _Keeping] = {}
 
     def freshness(self, family: Family) -> Freshness:
@@ -112,7 +112,7 @@ class Helper:
         for family in gone:
             del self._keeping[family]
         for family in self._keeping:
-            self._keeping[family] = _Keeping(Freshness.AWAITING_EOR, now + self._stale_max_s)
+            self._keeping[family] = _Keeping(Freshness.AWAITING_EOR, now + self.stale_max_s)
         return _actions(Sweep, gone)
 
     def end_of_rib(self, family: Family) -> list[StaleAction]:

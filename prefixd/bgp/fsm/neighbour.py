@@ -121,6 +121,11 @@ class Neighbour:
         """It fails over and over: its own connections are refused too, until the wait ends."""
         return self._backoff.oscillating and PeerTimer.RETRY in self._running
 
+    def retune(self, *, retry_s: float, stable_s: float) -> None:
+        """New times, from the next wait on."""
+        self._backoff.retry_s = retry_s
+        self._stable_s = stable_s
+
     def failures(self, cause: Cause) -> int:
         return self._backoff.count(cause)
 
