@@ -3,6 +3,7 @@
 Gathering is done once and in one place, so that the deciding code reads like the decision itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prefixd.correlation.assess import assess
@@ -64,23 +65,23 @@ class Case:
 def open_case(
     group: Group, owner: Owner, facts: Facts, rules: Rules, now_us: int, trigger: Trigger
 ) -> Case:
-    firing = tuple(
+    firing = [
         item
         for item in group.evidence
         if item.role is EvidenceRole.PRIMARY
         and standing(item, rules.correlation, now_us) is EvidenceState.FIRING
-    )
+    ]
     attack = _attack(group, owner, firing)
     playbook = select_playbook(rules.policy.playbooks, attack)
     assessment = assess(group, rules.correlation, _wishes(playbook, owner), now_us)
     sources = assessment.sources
     if assessment.forced or assessment.bypass:
         sources = max(sources, SOURCES_TO_DROP_WHEN_STRICT)
-    live = tuple(
+    live = [
         mitigation
         for mitigation in facts.mitigations or ()
         if mitigation.status in ON_THE_WIRE and mitigation.pop == rules.pop
-    )
+    ]
     return Case(
         group=group,
         facts=facts,
@@ -96,12 +97,12 @@ def open_case(
             sources=sources,
             firing=assessment.representative is not None,
         ),
-        firing=firing,
-        live=live,
+        firing=tuple(firing),
+        live=tuple(live),
     )
 
 
-def _attack(group: Group, owner: Owner, firing: tuple[Evidence, ...]) -> Attack:
+def _attack(group: Group, owner: Owner, firing: Sequence[Evidence]) -> Attack:
     """All that is reported now, put together. A source that names no ports says nothing of them."""
     ports: set[int] = set()
     bps: int | None = None
@@ -122,7 +123,7 @@ def _attack(group: Group, owner: Owner, firing: tuple[Evidence, ...]) -> Attack:
     )
 
 
-def _vector(group: Group, firing: tuple[Evidence, ...]) -> Vector:
+def _vector(group: Group, firing: Sequence[Evidence]) -> Vector:
     """The group's vector; in a group made by family, the one reported last."""
     if group.key == group.vector:
         return group.vector

@@ -44,6 +44,8 @@ class Held:
 
 def find_held(case: Case, playbook: Playbook, first: Wanted) -> Held | None:
     """The live mitigation to keep or change; None when the wanted rule stands alone."""
+    if not case.live:
+        return None
     found = [
         held
         for mitigation in case.live

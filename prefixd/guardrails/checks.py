@@ -8,8 +8,9 @@ stable: programs, metrics and the documentation name them.
 No check knows how a rule came to be wanted, and none has an override. Doubt refuses: see `facts`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from prefixd.domain.mitigation import Origin
@@ -369,14 +370,22 @@ CHECKS: Final[tuple[Guardrail, ...]] = (
 )
 
 
+_ASKED: Final[Mapping[Purpose, tuple[Check, ...]]] = MappingProxyType(
+    {
+        purpose: tuple(guardrail.check for guardrail in CHECKS if purpose in guardrail.purposes)
+        for purpose in Purpose
+    }
+)
+
+
 def inspect(proposal: Proposal, facts: Facts, limits: Limits) -> tuple[Refusal, ...]:
     """Every reason against the proposal, in the order of the table; empty means it may be."""
-    return tuple(
-        refusal
-        for guardrail in CHECKS
-        if proposal.purpose in guardrail.purposes
-        and (refusal := guardrail.check(proposal, facts, limits)) is not None
-    )
+    refusals: list[Refusal] = []
+    for check in _ASKED[proposal.purpose]:
+        refusal = check(proposal, facts, limits)
+        if refusal is not None:
+            refusals.append(refusal)
+    return tuple(refusals)
 
 
 def touches(match: Match, flow: ProtectedFlow) -> bool:
