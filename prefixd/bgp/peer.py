@@ -86,7 +86,6 @@ from prefixd.bgp.sockopt import (
     transport_status,
 )
 from prefixd.bgp.transport import Transport
-from prefixd.bgp.wire.capability import GracefulRestart
 from prefixd.bgp.wire.iana import CeaseSubcode
 from prefixd.bgp.wire.notification import Notification, cease, hard_reset
 from prefixd.bgp.wire.refresh import RouteRefresh
@@ -94,6 +93,9 @@ from prefixd.clock import Clock
 
 log = logging.getLogger(__name__)
 
+TWIN_S: Final = 30.0
+"""Two OPENs with the R bit within this time come from one restart: a collision, not a second one.
+FRR sets the bit whenever its process is young."""
 STOP_DRAIN_S: Final = 5.0
 """How long withdrawals may take to reach the kernel before the session ends anyway."""
 OLD_SHUTDOWN_TEXT_OCTETS: Final = 128
@@ -244,17 +246,21 @@ class Peer:
             case StopMode.WITHDRAW:
                 self._stop_behind_the_queue(self._shutdown(text), text)
             case StopMode.HARD:
-                notification = self._shutdown(text)
-                if self.negotiated is not None and self.negotiated.notification_restart:
-                    notification = hard_reset(notification)
-                self._happen(Stopped(notification, text))
+                self._happen(Stopped(self._finally(self._shutdown(text)), text))
             case _:
                 assert_never(mode)
 
     def remove(self, text: str = "") -> None:
         """The neighbour is no longer configured: Cease/3, behind what is already written."""
         self._wanted = False
-        self._stop_behind_the_queue(cease(CeaseSubcode.PEER_DE_CONFIGURED), text)
+        self._stop_behind_the_queue(self._finally(cease(CeaseSubcode.PEER_DE_CONFIGURED)), text)
+
+    def _finally(self, notification: Notification) -> Notification:
+        """So that the peer forgets our rules: under the N bit any other NOTIFICATION would let it
+        keep them (RFC 8538 4)."""
+        if self.negotiated is not None and self.negotiated.notification_restart:
+            return hard_reset(notification)
+        return notification
 
     def _stop_behind_the_queue(self, notification: Notification, text: str) -> None:
         if self._established is None or self.writable:
@@ -490,13 +496,13 @@ class Peer:
         old = self.negotiated
         if old is None or self._established is None:
             return Revival()
-        capability = new.peer_open.last(GracefulRestart)
         silent_s = now - self._established.session.heard_at
         peer = self.settings
         return Revival(
             restarting=old.graceful is not None
-            and capability is not None
-            and capability.restarting,
+            and new.graceful is not None
+            and new.graceful.restarting
+            and not (old.graceful.restarting and now - self.history.since < TWIN_S),
             silent=old.hold_time_s > 0 and silent_s > old.hold_time_s / 3,
             authenticated=peer.md5 is not None
             or bool(peer.tcp_ao)

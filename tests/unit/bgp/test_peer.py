@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 
+from prefixd.bgp.fsm.negotiate import GracefulOffer
 from prefixd.bgp.fsm.reason import DownKind
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.link import StaleStep
@@ -225,6 +226,23 @@ class TestStopping:
             assert isinstance(message, Notification)
             assert (message.code, message.subcode) == (6, 2), "the router did not send the N bit"
 
+    @pytest.mark.parametrize("hard", [True, False])
+    async def test_with_the_n_bit_only_a_hard_reset_makes_them_forget(self, hard: bool) -> None:
+        graceful = GracefulOffer(restart_time_s=10, families=(IPV4_FLOWSPEC,))
+        with Site() as site:
+            async with running(dialling(site)) as (peer, watcher):
+                router = await site.accept()
+                await router.come_up(graceful=graceful)
+                await watcher.until_state(peer, PeerState.ESTABLISHED)
+                if hard:
+                    peer.stop(StopMode.HARD, "now")
+                else:
+                    peer.remove()
+                message = await router.read_until(Notification)
+                assert isinstance(message, Notification)
+                carried = Notification(6, 2, b"\x03now") if hard else Notification(6, 3)
+                assert message.carried == carried
+
     async def test_start_again(self) -> None:
         async with established() as (peer, watcher, _, site):
             peer.stop(StopMode.HARD)
@@ -422,6 +440,52 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
+
+
+class TestRevival:
+    """A new connection while one is established: the peer came back, or merely knocks twice."""
+
+    async def newcomer(self, *, first_restarting: bool, age_s: float) -> Watcher:
+        clock = FakeClock()
+        calm = GracefulOffer(restart_time_s=60, restarting=first_restarting)
+        back = GracefulOffer(restart_time_s=60, restarting=True)
+        with Site() as site:
+            settings = a_peer(direction=Direction.PASSIVE)
+            async with running(settings, clock=clock) as (peer, watcher):
+                ours, theirs = await pair(site)
+                peer.accept(ours)
+                old = Router(theirs)
+                await old.come_up(graceful=calm)
+                await watcher.until_state(peer, PeerState.ESTABLISHED)
+                clock.advance(age_s)
+                ours, theirs = await pair(site)
+                peer.accept(ours)
+                new = Router(theirs)
+                await new.send(our_open(graceful=back) + KEEPALIVE)
+                last = await new.read()
+                while isinstance(last, Open):
+                    last = await new.read()
+                if isinstance(last, Notification):
+                    assert last == Notification(6, 7)
+                else:
+                    await watcher.until(lambda: len(watcher.ups) == 2)
+                old.close()
+                new.close()
+                return watcher
+
+    async def test_a_restarted_peer_takes_over(self) -> None:
+        watcher = await self.newcomer(first_restarting=False, age_s=5.0)
+        assert len(watcher.ups) == 2
+        assert watcher.downs[0][1].kind is DownKind.WE_CLOSED
+        assert watcher.downs[0][1].notification is None
+
+    async def test_a_twin_of_the_same_restart_is_a_collision(self) -> None:
+        watcher = await self.newcomer(first_restarting=True, age_s=5.0)
+        assert len(watcher.ups) == 1
+
+    async def test_a_second_restart_later_takes_over(self) -> None:
+        watcher = await self.newcomer(first_restarting=True, age_s=60.0)
+        assert len(watcher.ups) == 2
 
 
 def open_descriptors() -> int:
