@@ -7,12 +7,12 @@ float64; `shown` rounds for people and records.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from prefixd.correlation.settings import Combine
+from prefixd.correlation.weigh import Input, Weighed
 from prefixd.domain.agreement import Bypass
-from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState
-from prefixd.domain.signal import Polarity
+from prefixd.domain.group import Evidence
 
 SHOWN_PLACES: Final = 4
 
@@ -36,28 +36,6 @@ class Rule:
     half_life_s: int
     bypass: tuple[Bypass, ...] = ()
     origins: tuple[tuple[str, Origin], ...] = ()
-
-
-class Input(NamedTuple):
-    """What one source brought, and how much of it counted.
-
-    `contribution` is confidence x weight x decay. `counted` is False for what was seen but given no
-    part in the sum; `note` then says why.
-    """
-
-    source: str
-    evidence_base: str
-    role: EvidenceRole
-    state: EvidenceState
-    polarity: Polarity
-    confidence: float
-    confidence_origin: str
-    weight: float
-    decay: float
-    contribution: float
-    age_s: float
-    counted: bool
-    note: str = ""
 
 
 class Need(StrEnum):
@@ -90,11 +68,19 @@ class Assessment:
     primary_sources: int
     confidence: float
     rule: Rule
-    inputs: tuple[Input, ...]
+    weighed: tuple[Weighed, ...]  # all evidence, in the group's order
+    chosen: tuple[Weighed, ...]  # those that entered the sum
     missing: tuple[Missing, ...]
     bypass: str = ""
     forced: bool = False
     representative: Evidence | None = None
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What each source brought, for people and records; made only when somebody asks."""
+        return tuple(
+            item.shown(counted=any(item is one for one in self.chosen)) for item in self.weighed
+        )
 
 
 def shown(value: float) -> float:

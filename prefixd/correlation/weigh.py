@@ -8,21 +8,45 @@ strongest of them. Everything left out keeps a note saying why, for the record.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from prefixd.correlation.assessment import Input
 from prefixd.correlation.combine import SECOND_US, Witness, decay
 from prefixd.correlation.settings import CorrelationSettings
-from prefixd.domain.group import Evidence, EvidenceState
+from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState
 from prefixd.domain.signal import Direction, Polarity
 
 
 def standing(evidence: Evidence, settings: CorrelationSettings, now_us: int) -> EvidenceState:
     """How an alert stands now: a firing one that has gone silent is stale."""
+    return _standing(evidence, settings.stale_after_s(evidence.source), now_us)
+
+
+def _standing(evidence: Evidence, limit_s: int, now_us: int) -> EvidenceState:
     if evidence.state is not EvidenceState.FIRING:
         return evidence.state
-    limit_s = settings.stale_after_s(evidence.source)
     if limit_s > 0 and now_us - evidence.last_seen_us > limit_s * SECOND_US:
         return EvidenceState.STALE
     return EvidenceState.FIRING
+
+
+class Input(NamedTuple):
+    """What one source brought, and how much of it counted.
+
+    `contribution` is confidence x weight x decay. `counted` is False for what was seen but given no
+    part in the sum; `note` then says why.
+    """
+
+    source: str
+    evidence_base: str
+    role: EvidenceRole
+    state: EvidenceState
+    polarity: Polarity
+    confidence: float
+    confidence_origin: str
+    weight: float
+    decay: float
+    contribution: float
+    age_s: float
+    counted: bool
+    note: str = ""
 
 
 class Weighed(NamedTuple):
@@ -82,7 +106,8 @@ def weigh(
     evidence: Evidence, settings: CorrelationSettings, half_life_s: int, now_us: int
 ) -> Weighed:
     source = settings.source(evidence.source)
-    state = standing(evidence, settings, now_us)
+    limit_s = settings.episode_idle_s if source.stale_after_s is None else source.stale_after_s
+    state = _standing(evidence, limit_s, now_us)
     age_us = max(0, now_us - evidence.last_seen_us)
     given = evidence.confidence
     return Weighed(

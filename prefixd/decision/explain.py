@@ -10,7 +10,8 @@ from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
-from prefixd.correlation.assessment import Assessment, Input, Missing, Need, shown
+from prefixd.correlation.assessment import Assessment, Missing, Need, shown
+from prefixd.correlation.weigh import Input
 from prefixd.decision.decision import (
     Clear,
     Create,
