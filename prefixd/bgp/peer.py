@@ -17,8 +17,10 @@ import socket
 from collections.abc import Callable
 from typing import Final, assert_never
 
+from prefixd.bgp.alarm import Alarm
 from prefixd.bgp.connections import Connections
 from prefixd.bgp.fallback import explain, is_refusal, offered
+from prefixd.bgp.farewell import final, shutdown
 from prefixd.bgp.fsm.action import Timer
 from prefixd.bgp.fsm.collision import Identities, Origin, Revival
 from prefixd.bgp.fsm.graceful import Helper, MarkLongLived, MarkStale, StaleAction, Sweep
@@ -59,6 +61,7 @@ from prefixd.bgp.link import (
     TransportStatus,
 )
 from prefixd.bgp.packetlog import PacketLog
+from prefixd.bgp.revival import revival_of
 from prefixd.bgp.session_input import (
     Ask,
     Begin,
@@ -87,18 +90,14 @@ from prefixd.bgp.sockopt import (
 )
 from prefixd.bgp.transport import Transport
 from prefixd.bgp.wire.iana import CeaseSubcode
-from prefixd.bgp.wire.notification import Notification, cease, hard_reset
+from prefixd.bgp.wire.notification import Notification, cease
 from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.clock import Clock
 
 log = logging.getLogger(__name__)
 
-TWIN_S: Final = 30.0
-"""Two OPENs with the R bit within this time come from one restart: a collision, not a second one.
-FRR sets the bit whenever its process is young."""
 STOP_DRAIN_S: Final = 5.0
 """How long withdrawals may take to reach the kernel before the session ends anyway."""
-OLD_SHUTDOWN_TEXT_OCTETS: Final = 128
 
 _TIMER_EVENTS: Final[dict[PeerTimer, PeerEvent]] = {
     PeerTimer.RETRY: RetryExpired(),
@@ -143,7 +142,7 @@ class Peer:
         self._refusals = 0
         self._retiring = False
         self._wanted = settings.enabled
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._wake.set)
 
     @property
     def name(self) -> str:
@@ -244,23 +243,18 @@ class Peer:
             case StopMode.KEEP:
                 self._happen(Stopped(None, text))
             case StopMode.WITHDRAW:
-                self._stop_behind_the_queue(self._shutdown(text), text)
+                self._stop_behind_the_queue(shutdown(self.settings, text), text)
             case StopMode.HARD:
-                self._happen(Stopped(self._finally(self._shutdown(text)), text))
+                notification = final(shutdown(self.settings, text), self.negotiated)
+                self._happen(Stopped(notification, text))
             case _:
                 assert_never(mode)
 
     def remove(self, text: str = "") -> None:
         """The neighbour is no longer configured: Cease/3, behind what is already written."""
         self._wanted = False
-        self._stop_behind_the_queue(self._finally(cease(CeaseSubcode.PEER_DE_CONFIGURED)), text)
-
-    def _finally(self, notification: Notification) -> Notification:
-        """So that the peer forgets our rules: under the N bit any other NOTIFICATION would let it
-        keep them (RFC 8538 4)."""
-        if self.negotiated is not None and self.negotiated.notification_restart:
-            return hard_reset(notification)
-        return notification
+        notification = final(cease(CeaseSubcode.PEER_DE_CONFIGURED), self.negotiated)
+        self._stop_behind_the_queue(notification, text)
 
     def _stop_behind_the_queue(self, notification: Notification, text: str) -> None:
         if self._established is None or self.writable:
@@ -268,12 +262,6 @@ class Peer:
             return
         self._stopping = notification, text, self._clock.monotonic() + STOP_DRAIN_S
         self._wake.set()
-
-    def _shutdown(self, text: str) -> Notification:
-        if self.settings.short_shutdown_text:
-            octets = text.encode()[:OLD_SHUTDOWN_TEXT_OCTETS]
-            text = octets.decode("utf-8", errors="ignore")
-        return cease(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, text)
 
     def reset(self, notification: Notification | None, detail: str = "") -> None:
         self._happen(ResetAsked(notification, detail))
@@ -364,26 +352,17 @@ class Peer:
                 self._happen(Stopped(notification, text))
 
     def _arm(self, now: float) -> None:
-        """One timer, for whatever comes first."""
         deadlines = [
             *self._timers.values(),
             self._connections.next_deadline,
             self._helper.next_deadline,
             None if self._stopping is None else self._stopping[2],
         ]
-        first = min((each for each in deadlines if each is not None), default=None)
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if first is not None:
-            loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(max(0.0, first - now), self._wake.set)
+        self._alarm.set(deadlines, now)
 
     def _abandon(self) -> None:
         """Leave no descriptor and no timer behind, and be ready to run again."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        self._alarm.cancel()
         self._connections.abandon()
         self._timers.clear()
         self._backlog.clear()
@@ -492,21 +471,13 @@ class Peer:
         self._happen(OpenArrived(transport.number, ids, self._revival(negotiated, now)))
 
     def _revival(self, new: Negotiated, now: float) -> Revival:
-        """Whether the connection that is up looks like one the peer has forgotten."""
-        old = self.negotiated
-        if old is None or self._established is None:
-            return Revival()
-        silent_s = now - self._established.session.heard_at
-        peer = self.settings
-        return Revival(
-            restarting=old.graceful is not None
-            and new.graceful is not None
-            and new.graceful.restarting
-            and not (old.graceful.restarting and now - self.history.since < TWIN_S),
-            silent=old.hold_time_s > 0 and silent_s > old.hold_time_s / 3,
-            authenticated=peer.md5 is not None
-            or bool(peer.tcp_ao)
-            or peer.ttl_security_hops is not None,
+        old = self._established
+        return revival_of(
+            self.settings,
+            self.negotiated,
+            new,
+            age_s=now - self.history.since,
+            silent_s=0.0 if old is None else now - old.session.heard_at,
         )
 
     def _up(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
