@@ -32,6 +32,9 @@ run: $(SETUP) ## start the daemon with configs/ on the embedded store
 	@mkdir -p run
 	$(BIN)/prefixd run --config configs
 
+demo: $(SETUP) ## event to rule to router and back, in under a minute, without privileges
+	$(BIN)/prefixd demo
+
 check: lint types test ## what CI runs
 
 fmt: $(SETUP) ## format the code

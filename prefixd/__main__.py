@@ -6,6 +6,8 @@
     prefixd replay --events FILE            run recorded events through a configuration
     prefixd backup FILE                     copy the embedded database while it is in use
     prefixd adduser NAME                    make an operator when nobody can log in yet
+    prefixd listen                          a small router that prints the rules it is told
+    prefixd demo                            the whole way in under a minute, without privileges
     prefixd version
 
 Exit codes: 0 good, 1 the configuration has problems (check) or a replay differs, 2 it cannot start
@@ -20,7 +22,7 @@ from pathlib import Path
 from prefixd import __version__, commands
 
 DEFAULT_CONFIG = Path("/etc/prefixd")
-COMMANDS = ("run", "check", "init", "replay", "backup", "adduser", "version")
+COMMANDS = ("run", "check", "init", "replay", "backup", "adduser", "listen", "demo", "version")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,6 +87,19 @@ def build_parser() -> argparse.ArgumentParser:
         "--password-stdin", action="store_true", help="read it from standard input"
     )
     adduser.set_defaults(act=commands.adduser)
+
+    listening = verbs.add_parser(
+        "listen", help="a small router that prints the FlowSpec rules it is told"
+    )
+    listening.add_argument("--host", default="127.0.0.1", help="address (default 127.0.0.1)")
+    listening.add_argument("--port", type=int, default=1791, help="TCP port (default 1791)")
+    listening.add_argument("--asn", type=int, default=64500, help="our AS (default 64500)")
+    listening.add_argument("--peer-asn", type=int, help="the neighbour's AS (default: ours)")
+    listening.add_argument("--allow", default="", metavar="PREFIX", help="who may connect")
+    listening.set_defaults(act=commands.listen_for_rules)
+
+    show = verbs.add_parser("demo", help="event to rule to router and back, in under a minute")
+    show.set_defaults(act=commands.show_demo)
 
     version = verbs.add_parser("version", help="print the version")
     version.set_defaults(act=commands.version)

@@ -19,7 +19,10 @@ from prefixd.config.problem import ConfigError
 from prefixd.config.report import render_problems, render_summary
 from prefixd.config.sample import SampleRefused, write_sample
 from prefixd.daemon.adduser import add_user
+from prefixd.daemon.demo import demo
+from prefixd.daemon.listen import ListenWords, listen
 from prefixd.errors import PrefixdError, StoreUnavailable
+from prefixd.observability.log import configure
 from prefixd.replay.command import run_replay
 from prefixd.store.backup import backup_sqlite
 
@@ -89,6 +92,21 @@ def adduser(words: argparse.Namespace) -> int:
     except PrefixdError as error:
         return _complain(f"prefixd: {error}")
     return GOOD
+
+
+def listen_for_rules(words: argparse.Namespace) -> int:
+    settings = ListenWords(
+        host=words.host, port=words.port, asn=words.asn, peer_asn=words.peer_asn, allow=words.allow
+    )
+    configure("text", "warning")
+    try:
+        return _run_loop(listen(settings))
+    except (OSError, ValueError) as error:
+        return _complain(f"prefixd listen: {error}")
+
+
+def show_demo(_words: argparse.Namespace) -> int:
+    return demo()
 
 
 def version(_words: argparse.Namespace) -> int:

@@ -142,3 +142,35 @@ def test_backup_copies_a_database_in_use(tmp_path: Path) -> None:
         done = prefixd("backup", "-c", str(daemon.config_dir), str(copy), cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert copy.exists()
+
+
+def test_the_demo_shows_a_rule_arrive_and_leave(tmp_path: Path) -> None:
+    done = prefixd("demo", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    arrivals = [line for line in done.stdout.splitlines() if "+ dst 198.51.100.20/32" in line]
+    leavings = [line for line in done.stdout.splitlines() if "- dst 198.51.100.20/32" in line]
+    assert [line.split("udp  ")[1] for line in arrivals] == ["police to 20 Mbit/s", "discard"]
+    assert len(leavings) == 2
+
+
+def test_adduser_makes_the_first_admin_once(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, main={"http": {"auth": {"mode": "credentials"}}}) as daemon:
+        assert daemon.get("/v1/mitigations").status == 401
+        words = ["adduser", "root", "-c", str(daemon.config_dir), "--password-stdin"]
+        made = subprocess.run(
+            [sys.executable, "-m", "prefixd", *words],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+            input="correct horse battery\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert made.returncode == 0, made.stderr
+        login = {"username": "root", "password": "correct horse battery"}
+        answer = daemon.post("/v1/auth/login", login)
+        assert answer.status == 200
+        cookie = answer.headers["Set-Cookie"].split(";")[0]
+        assert daemon.get("/v1/mitigations", Cookie=cookie).status == 200
+        assert "correct horse" not in daemon.log_text
