@@ -167,6 +167,7 @@ class Daemon:
             new_id=self.new_id,
             version=__version__,
             pop=config.pop,
+            answers=store,
         )
         adapters = LiveAdapters(_adapter_set(config))
         routes = (

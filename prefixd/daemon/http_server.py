@@ -85,7 +85,12 @@ class HttpServer:
         self._sockets = list(sockets)
         self._context = context
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=5.0, keepalive_timeout=75.0
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=5.0,
+            keepalive_timeout=75.0,
+            auto_decompress=False,  # bodies are inflated with a bound, after authentication
         )
 
     async def start(self) -> None:
