@@ -3,11 +3,12 @@
 from prefixd.correlation.assessment import shown
 from prefixd.decision.answer import Answer, held_back, holding, scope_taken, waiting
 from prefixd.decision.case import Case
-from prefixd.decision.decision import Create, Hold, Nothing, Wait
+from prefixd.decision.decision import Create, Hold, Nothing, Shadowed, Wait
 from prefixd.decision.held import in_the_way, shadow
 from prefixd.decision.keep import blocked_after
 from prefixd.decision.proposal import creation_of, hold_reason, quiet_until
 from prefixd.domain.group import GroupState, HoldReason
+from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Draft, Origin
 from prefixd.guardrails.checks import Refusal, inspect
 from prefixd.policy.escalate import Taken
@@ -53,11 +54,12 @@ def create(case: Case, playbook: Playbook, first: Wanted) -> Answer:
             wanted=first,
             look_us=quiet_until(proposal, case.facts, case.rules.limits, refusals),
         )
-    shadowed = shadow(first.rule, case.live, None)
-    gone = {each.mitigation_id for each in shadowed}
-    beside = tuple(
-        sorted(live.mitigation_id for live in case.live if live.mitigation_id not in gone)
-    )
+    shadowed: tuple[Shadowed, ...] = ()
+    beside: tuple[MitigationId, ...] = ()
+    if case.live:
+        shadowed = shadow(first.rule, case.live, None)
+        gone = {each.mitigation_id for each in shadowed}
+        beside = tuple(sorted({live.mitigation_id for live in case.live} - gone))
     taken = Taken(step=first.step, age_s=0, remaining_s=first.ttl_s)
     return Answer(
         plan=Create(_draft(case, playbook, first), beside),

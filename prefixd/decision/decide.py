@@ -141,11 +141,18 @@ def _nobody_reports(case: Case) -> Answer:
 
 def _decision(case: Case, answer: Answer) -> Decision:
     group = _next_group(case, answer)
-    looks = [due_at(group, case.rules.correlation), answer.look_us]
-    if group.state is GroupState.MITIGATING and not case.keeps_something:
-        looks.append(group.expires_at_us)
-    if answer.escalation is not None and answer.escalation.in_s is not None:
-        looks.append(case.now_us + max(1, answer.escalation.in_s) * SECOND_US)
+    blocked = answer.escalation
+    looks = [
+        due_at(group, case.rules.correlation),
+        answer.look_us,
+        # nothing in force any more: the group ends when its window passes in silence
+        None
+        if group.state is not GroupState.MITIGATING or case.keeps_something
+        else group.expires_at_us,
+        None
+        if blocked is None or blocked.in_s is None
+        else case.now_us + max(1, blocked.in_s) * SECOND_US,
+    ]
     rule = answer.rule
     if rule is None and answer.wanted is not None:
         rule = answer.wanted.rule
@@ -165,7 +172,7 @@ def _decision(case: Case, answer: Answer) -> Decision:
         rule=rule,
         escalation=answer.escalation,
         not_done=answer.not_done,
-        next_look_us=min((look for look in looks if look is not None), default=None),
+        next_look_us=min([look for look in looks if look is not None], default=None),
     )
 
 

@@ -55,7 +55,13 @@ def merge_ranges(ranges: Iterable[PortRange]) -> Ports:
 
 def port_ranges(ports: Iterable[int]) -> Ports:
     """Single ports in canonical form; port 0 and impossible numbers are left out."""
-    return merge_ranges([PortRange(port, port) for port in ports if 0 < port <= MAX_PORT])
+    ranges: list[PortRange] = []
+    for port in sorted({port for port in ports if 0 < port <= MAX_PORT}):
+        if ranges and ranges[-1].high == port - 1:
+            ranges[-1] = PortRange(ranges[-1].low, port)
+        else:
+            ranges.append(PortRange(port, port))
+    return tuple(ranges)
 
 
 class Fragment(StrEnum):

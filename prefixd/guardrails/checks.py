@@ -272,16 +272,15 @@ def customer_quota(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal 
         return None
     own = proposal.customer_max_active
     limit = limits.max_active_per_customer if own is None else own
-    whose = f"customer {proposal.customer_id}"
-    return _quota("customer", whose, facts.counts.customer, limit, proposal)
+    return _quota("customer", facts.counts.customer, limit, proposal)
 
 
 def pop_quota(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:
-    return _quota("pop", "this POP", facts.counts.pop, limits.max_active_per_pop, proposal)
+    return _quota("pop", facts.counts.pop, limits.max_active_per_pop, proposal)
 
 
 def global_quota(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:
-    return _quota("global", "all POPs", facts.counts.everywhere, limits.max_active_global, proposal)
+    return _quota("global", facts.counts.everywhere, limits.max_active_global, proposal)
 
 
 def creation_rate(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:
@@ -417,13 +416,13 @@ def _ports_overlap(one: Ports, other: Ports) -> bool:
     )
 
 
-def _quota(
-    name: str, whose: str, count: int | None, limit: int | None, proposal: Proposal
-) -> Refusal | None:
+def _quota(name: str, count: int | None, limit: int | None, proposal: Proposal) -> Refusal | None:
     if limit is None:
         return None
     if count is None:
-        return _unknown("quota_unknown", f"the number of live mitigations of {whose}")
+        return _unknown(
+            "quota_unknown", f"the number of live mitigations of {_whose(name, proposal)}"
+        )
     # A mitigation that lives already is one of those counted.
     full = count >= limit if proposal.purpose is Purpose.CREATE else count > limit
     if not full:
@@ -432,8 +431,14 @@ def _quota(
         f"quota_{name}",
         str(limit),
         str(count),
-        f"{whose} has {count} live mitigations, the limit is {limit}",
+        f"{_whose(name, proposal)} has {count} live mitigations, the limit is {limit}",
     )
+
+
+def _whose(name: str, proposal: Proposal) -> str:
+    if name == "customer":
+        return f"customer {proposal.customer_id}"
+    return "this POP" if name == "pop" else "the whole network"
 
 
 def _unknown(code: str, what: str) -> Refusal:
