@@ -10,7 +10,8 @@ from prefixd.api.authenticate import COOKIE
 from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError, bad_request, not_found, rate_limited
 from prefixd.api.query import parse_id
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.auth.accounts import Accounts, LoginRefused, TokenRequest
 from prefixd.domain.account import ApiToken, Operator, Preferences
 from prefixd.domain.actor import Actor, Permission, Role
@@ -19,6 +20,7 @@ from prefixd.errors import Conflict
 
 _USERNAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
+_TOKEN_ID = re.compile(r"[0-9a-f]{1,64}\Z")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 256
 
 
@@ -236,6 +238,8 @@ class AccountRoutes:
 
     async def revoke_token(self, call: Call[None, NoQuery]) -> Reply:
         wanted = call.path["id"]
+        if not _TOKEN_ID.match(wanted):
+            raise not_found(f"token {wanted[:40]!r}")
         try:
             await self._accounts.revoke_token(wanted, call.actor)
         except Conflict as error:
@@ -301,7 +305,7 @@ class AccountRoutes:
             Route(
                 method="POST", path="/v1/operators", handle=self.create_operator,
                 summary="Make an operator", tag="accounts", permission=admin, body=OperatorIn,
-                replies={201: OperatorRow}, errors=("bad_request", "conflict"),
+                replies={201: OperatorRow}, errors=("bad_request", "conflict"), repeatable=False,
             ),
             Route(
                 method="DELETE", path="/v1/operators/{id}", handle=self.delete_operator,
@@ -329,6 +333,7 @@ class AccountRoutes:
                 method="POST", path="/v1/tokens", handle=self.create_token,
                 summary="Make an API token; shown once", tag="accounts", permission=admin,
                 body=TokenIn, replies={201: TokenMade}, errors=("bad_request", "conflict"),
+                repeatable=False,
             ),
             Route(
                 method="DELETE", path="/v1/tokens/{id}", handle=self.revoke_token,

@@ -1,6 +1,7 @@
 """The web application: every route in one table, one guard around all of them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -26,6 +27,7 @@ from prefixd.api.route import Route
 from prefixd.api.services import Services
 from prefixd.api.settings import ApiSettings
 from prefixd.auth.throttle import RateLimiter
+from prefixd.domain.actor import Permission
 
 ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
@@ -61,11 +63,17 @@ def build_app(
     )
     app = web.Application(middlewares=[guard.middleware], client_max_size=settings.max_body_bytes)
     limiter = RateLimiter(settings.rate_limit.events_per_second, settings.rate_limit.burst)
+    if not settings.metrics_public:
+        routes = [_signed_in(route) if route.path == "/metrics" else route for route in routes]
     extra = reference_route(routes)
     for route in (*routes, extra, document_route((*routes, extra))):
         endpoint = Endpoint(route, services, limiter, strict=strict)
         app.router.add_route(route.method, route.path, endpoint.answer)
     return app
+
+
+def _signed_in(route: Route) -> Route:
+    return replace(route, permission=Permission.READ)
 
 
 def client_address(request: web.Request) -> str:

@@ -2,7 +2,8 @@
 
 from prefixd.api import render, shapes
 from prefixd.api.page import PageQuery, page_members, page_request
-from prefixd.api.route import Call, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, Route
 from prefixd.domain.actor import Permission
 from prefixd.domain.page import AuditFilter
 

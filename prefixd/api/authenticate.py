@@ -5,8 +5,9 @@
     credentials  a session or a scoped token
     mtls         a client certificate whose name is mapped to a role; tokens and sessions too
 
-Scoped tokens work in every mode that asks for anything. A cookie counts only on requests that come
-from our own pages: the `Cors` object knows which those are.
+Scoped tokens work in every mode that asks for anything. What a browser sends by itself (a cookie, a
+certificate, or nothing in mode none) counts only on requests that come from our own pages: the
+`Cors` object knows which those are.
 """
 
 from collections.abc import Mapping
@@ -41,16 +42,15 @@ class ModeAuthenticator:
         if cookie is not None:
             actor = await self._accounts.session_actor(cookie)
             if actor is not None:
-                self._insist_on_own_pages(request)
-                return actor
+                return self._on_own_pages(request, actor)
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and text:
             return await self._by_token(text.strip(), address)
         match self._settings.mode:
             case AuthMode.NONE:
-                return ANONYMOUS
+                return self._on_own_pages(request, ANONYMOUS)
             case AuthMode.MTLS:
-                return self._by_certificate(request)
+                return self._on_own_pages(request, self._by_certificate(request))
             case AuthMode.BEARER | AuthMode.CREDENTIALS:
                 return None
 
@@ -71,12 +71,14 @@ class ModeAuthenticator:
                 return operator(name, role)
         return None
 
-    def _insist_on_own_pages(self, request: web.Request) -> None:
+    def _on_own_pages(self, request: web.Request, actor: Actor | None) -> Actor | None:
+        """A browser adds cookies, certificates and its place in the network by itself, whoever
+        wrote the page: such requests must come from our pages when they change or stream things."""
         upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
-        if request.method in SAFE_METHODS and not upgrade:
-            return
-        if not self._cors.same_site(request.headers, request.host):
+        harmless = request.method in SAFE_METHODS and not upgrade
+        if not harmless and not self._cors.same_site(request.headers, request.host):
             raise ApiError(403, "bad_origin", "this request came from another site")
+        return actor
 
 
 def certificate_names(certificate: Mapping[str, Any]) -> list[str]:

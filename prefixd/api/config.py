@@ -12,7 +12,8 @@ import msgspec
 
 from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Actor, Permission
 from prefixd.engine.answers import ReloadAnswer
 

@@ -7,7 +7,8 @@ import msgspec
 
 from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError
-from prefixd.api.route import Call, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, Route
 from prefixd.domain.actor import Permission
 from prefixd.domain.record import CorroborationRecord
 

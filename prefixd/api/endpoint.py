@@ -6,7 +6,6 @@ Refusals happen before the body is read: a stranger's megabyte is never parsed. 
 route does not document are a fault of ours; `strict` (tests) makes them fail loudly.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -14,16 +13,19 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from prefixd.api.body import check_media_type, decode_json, read_body
+from prefixd.api.cors import SAFE_METHODS
 from prefixd.api.problem import (
     CODES,
     ApiError,
     conflict,
     rate_limited,
     unavailable,
-    wrong_json,
     wrong_shape,
 )
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.repeat import HEADER, Repeats
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route, takes_key
 from prefixd.api.services import Services
 from prefixd.auth.throttle import RateLimiter
 from prefixd.domain.actor import Actor, ActorKind
@@ -32,7 +34,6 @@ from prefixd.errors import Conflict, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-BODY_TIMEOUT_S = 15.0
 NOBODY = Actor(kind=ActorKind.OPERATOR, name="nobody", permissions=frozenset())
 REQUEST_ID = web.RequestKey("request_id", str)
 ADDRESS = web.RequestKey("address", str)
@@ -52,6 +53,10 @@ class Endpoint:
         self._services = services
         self._limiter = limiter if route.limited else None
         self._strict = strict
+        answers = services.answers
+        self._repeats = (
+            Repeats(answers, services.clock) if answers is not None and takes_key(route) else None
+        )
         self._statuses = documented_statuses(route)
         self._decoder = (
             None
@@ -84,11 +89,23 @@ class Endpoint:
             address=request[ADDRESS],
         )
         try:
-            return await route.handle(call)
+            return await self._handled(call)
         except (StoreUnavailable, Busy) as error:
             raise unavailable(error) from error
         except Conflict as error:
             raise conflict(error) from error
+
+    async def _handled(self, call: Call[Any, Any]) -> Reply | web.StreamResponse:
+        key = None if self._repeats is None else call.request.headers.get(HEADER)
+        if self._repeats is None or key is None:
+            return await self.route.handle(call)
+
+        async def run() -> Reply:
+            reply = await self.route.handle(call)
+            assert isinstance(reply, Reply), "routes with a key answer with values"
+            return reply
+
+        return await self._repeats.answer(key, call.request, call.actor, run)
 
     async def _actor(self, request: web.Request) -> Actor:
         """Strangers share their address's budget, callers have their own."""
@@ -123,19 +140,8 @@ class Endpoint:
             return raw
         if not raw and not self.route.body_required:
             return None
-        content_type = request.content_type
-        if content_type != "application/json" and not content_type.endswith("+json"):
-            raise ApiError(
-                415, "bad_media_type", f"send application/json, not {content_type or 'nothing'}"
-            )
-        try:
-            return self._decoder.decode(raw)
-        except msgspec.ValidationError as error:
-            raise wrong_shape(error) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise wrong_json(msgspec.DecodeError(str(error))) from error
-        except RecursionError as error:
-            raise ApiError(400, "bad_json", "the body is nested too deeply") from error
+        check_media_type(request)
+        return decode_json(raw, self._decoder)
 
     def _check(self, status: int) -> None:
         if self._strict and status not in self._statuses:
@@ -143,19 +149,6 @@ class Endpoint:
                 f"{self.route.method} {self.route.path} answered {status}, "
                 f"which its documentation does not name ({sorted(self._statuses)})"
             )
-
-
-async def read_body(request: web.Request) -> bytes:
-    """The whole body within the size and the time allowed."""
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await request.read()
-    except TimeoutError as error:
-        message = f"the body did not arrive within {BODY_TIMEOUT_S:.0f} s"
-        raise ApiError(408, "timeout", message) from error
-    except web.HTTPRequestEntityTooLarge as error:
-        message = f"the body is larger than {request.client_max_size} bytes"
-        raise ApiError(413, "too_large", message) from error
 
 
 def documented_statuses(route: Route) -> frozenset[int]:
@@ -169,10 +162,14 @@ def documented_codes(route: Route) -> tuple[str, ...]:
         codes += ["unauthorized", "unavailable"]
     if route.permission is not None:
         codes += ["forbidden"]
+    if "unauthorized" in codes and route.method not in SAFE_METHODS:
+        codes += ["bad_origin"]
     if route.body is not None:
-        codes += ["too_large", "timeout"]
+        codes += ["too_large", "timeout", "bad_body"]
         if route.body is not bytes:
             codes += ["bad_json", "bad_media_type", "bad_field"]
+    if takes_key(route):
+        codes += ["bad_request", "key_in_use", "key_reused"]
     if route.query is not NoQuery:
         codes += ["bad_query"]
     if route.limited:
@@ -184,6 +181,8 @@ def _query(request: web.Request, route: Route) -> msgspec.Struct:
     if route.query is NoQuery:
         return NO_QUERY
     given: Mapping[str, str] = request.query
+    if "%00" in request.query_string or "\0" in request.query_string:
+        raise ApiError(400, "bad_query", "the query holds a NUL character")
     try:
         return msgspec.convert(dict(given), route.query, strict=False)
     except msgspec.ValidationError as error:
@@ -195,7 +194,7 @@ def _encoded(reply: Reply, request: web.Request) -> web.Response:
     headers = dict(reply.headers)
     if reply.etag is not None:
         headers["ETag"] = reply.etag
-        if request.headers.get("If-None-Match") == reply.etag:
+        if _names(request.headers.get("If-None-Match"), reply.etag):
             return web.Response(status=304, headers=headers)
     if reply.value is None:
         return web.Response(status=reply.status, headers=headers)
@@ -203,3 +202,11 @@ def _encoded(reply: Reply, request: web.Request) -> web.Response:
     return web.Response(
         body=body, status=reply.status, headers=headers, content_type=reply.content_type
     )
+
+
+def _names(header: str | None, etag: str) -> bool:
+    """Whether `If-None-Match` names this version, alone, in a list or by `*` (RFC 9110 13.1.2)."""
+    if header is None:
+        return False
+    given = [part.strip().removeprefix("W/") for part in header.split(",")]
+    return etag in given or given == ["*"]

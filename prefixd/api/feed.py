@@ -18,9 +18,11 @@ from prefixd.api.route import Call, Route
 from prefixd.auth.accounts import Accounts
 from prefixd.domain.actor import Permission
 from prefixd.engine.bus import Gap, Subscription
+from prefixd.errors import StoreUnavailable
 
 HEARTBEAT_S = 20.0
 WRITE_TIMEOUT_S = 10.0
+RECHECK_S = 60.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -167,11 +169,18 @@ async def _until_closed(socket: web.WebSocketResponse, subscription: Subscriptio
 async def _until_revoked(
     call: Call[None, ResumeQuery], recheck: asyncio.Event, subscription: Subscription
 ) -> None:
+    """Ends the feed of whoever is no longer who opened it: signed out, another role, token gone or
+    expired. Changes made here say so at once; those made elsewhere are found by looking."""
     while True:
-        await recheck.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECHECK_S):
+                await recheck.wait()
         recheck.clear()
-        actor = await call.services.authenticator.actor_of(call.request, call.address)
-        if actor is None or not actor.may(Permission.READ):
+        try:
+            actor = await call.services.authenticator.actor_of(call.request, call.address)
+        except (StoreUnavailable, ApiError):
+            actor = None  # in doubt it ends; the client comes back and is asked again
+        if actor != call.actor:
             subscription.close()
             return
 

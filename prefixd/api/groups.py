@@ -6,7 +6,8 @@ from prefixd.api import render, shapes
 from prefixd.api.page import PageQuery, page_members, page_request
 from prefixd.api.problem import ApiError, not_found
 from prefixd.api.query import parse_flag, parse_id, parse_vector_query, parse_victim
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.group import GroupState
 from prefixd.domain.page import GroupFilter
 

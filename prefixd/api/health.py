@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from prefixd.api.problem import ApiError
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 
 
 class Liveness(msgspec.Struct):

@@ -6,7 +6,8 @@ from typing import Protocol
 import msgspec
 
 from prefixd.api.page import format_time
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
 
 

@@ -9,7 +9,8 @@ from prefixd.api.manual import manual_request
 from prefixd.api.page import PageQuery, page_members, page_request
 from prefixd.api.problem import ApiError, bad_request, not_found, refused
 from prefixd.api.query import parse_flag, parse_id, parse_vector_query, parse_victim
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
 from prefixd.domain.mitigation import Mitigation, Status
 from prefixd.domain.page import MitigationFilter

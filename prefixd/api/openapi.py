@@ -14,7 +14,8 @@ import msgspec
 from prefixd import __version__
 from prefixd.api.endpoint import documented_codes
 from prefixd.api.problem import CODES, ErrorBody
-from prefixd.api.route import PARAMETER, Call, NoQuery, Reply, Route, plain_path
+from prefixd.api.reply import Reply
+from prefixd.api.route import PARAMETER, Call, NoQuery, Route, plain_path
 
 _REF = "#/components/schemas/{name}"
 

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from prefixd.api.problem import not_found
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 
 
 class ExplainQuery(msgspec.Struct, kw_only=True):

@@ -9,7 +9,8 @@ from prefixd.api.manual import manual_request
 from prefixd.api.mitigations import checked_reason
 from prefixd.api.problem import not_found
 from prefixd.api.query import parse_id
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
 from prefixd.domain.rule import format_action, format_match
 

@@ -60,7 +60,8 @@ class ApiError(Exception):
 
 # code -> (status, when it is sent). docs/api.md prints this table.
 CODES: dict[str, tuple[int, str]] = {
-    "bad_json": (400, "the body is not JSON; the text names the byte"),
+    "bad_json": (400, "the body is not JSON, or could be read in two ways; the text says where"),
+    "bad_body": (400, "the body ended early, or its gzip encoding is broken"),
     "bad_request": (400, "a value breaks a rule; `field` names it"),
     "bad_query": (400, "a query parameter has the wrong form"),
     "bad_cursor": (400, "the cursor was not made by this list"),
@@ -77,12 +78,14 @@ CODES: dict[str, tuple[int, str]] = {
     "conflict": (409, "somebody changed it meanwhile, or it exists already"),
     "engine_disabled": (409, "correlation is switched off"),
     "stale_version": (412, "If-Match names an older version"),
+    "key_in_use": (409, "a request with this Idempotency-Key is being answered right now"),
     "too_large": (413, "the body or the number of items is over the limit"),
     "bad_media_type": (415, "the body must be application/json"),
     "bad_field": (422, "a field is missing or has the wrong type; `field` names it"),
+    "key_reused": (422, "this Idempotency-Key came with another request before"),
     "guardrail": (422, "a guardrail refused; `errors` gives each limit and value"),
     "rate_limited": (429, "too many requests from this client"),
-    "throttled": (429, "too many failed logins"),
+    "throttled": (429, "too many failed logins or wrong signatures"),
     "internal": (500, "our fault; the log has the request id"),
     "unavailable": (503, "the database is away or a queue is full; nothing was stored"),
     "not_ready": (503, "the daemon has not loaded its rules yet, or is stopping"),
@@ -130,6 +133,7 @@ def wrong_shape(error: msgspec.ValidationError) -> ApiError:
     found = _AT.search(text)
     path = found.group("path").removeprefix("$").removeprefix(".") if found else ""
     message = _AT.sub("", text)
+    path = path.removeprefix("[...]").removeprefix(".")
     missing = _MISSING.search(message)
     if missing:
         path = f"{path}.{missing.group('name')}" if path else missing.group("name")
@@ -137,5 +141,5 @@ def wrong_shape(error: msgspec.ValidationError) -> ApiError:
     return ApiError(422, "bad_field", f"{where}{message}".replace("`", "'"), field=path or None)
 
 
-def wrong_json(error: msgspec.DecodeError) -> ApiError:
-    return ApiError(400, "bad_json", f"the body is not JSON: {error}")
+def wrong_json(why: str) -> ApiError:
+    return ApiError(400, "bad_json", f"the body cannot be read as JSON: {why}")

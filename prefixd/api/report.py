@@ -12,7 +12,8 @@ import msgspec
 from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError, not_found
 from prefixd.api.query import parse_id, parse_victim
-from prefixd.api.route import Call, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, Route
 from prefixd.domain.audit import AuditRow
 from prefixd.domain.group import Group
 from prefixd.domain.mitigation import Mitigation

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from aiohttp import web
 
+from prefixd.api.reply import Reply
 from prefixd.api.services import Services
 from prefixd.domain.actor import Actor, Permission
 
@@ -41,17 +42,6 @@ class Call(Generic[Body, Query]):
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """`value` is encoded as JSON unless it is bytes already; None is an empty body."""
-
-    value: object | None = None
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = "application/json"
-    etag: str | None = None
-
-
 # A handler's body and query types are checked where it is written; the table holds all of them.
 Handler = Callable[[Call[Any, Any]], Awaitable[Reply | web.StreamResponse]]
 
@@ -77,11 +67,18 @@ class Route:
     """Success statuses and the type of each body; None is an empty body."""
     errors: tuple[str, ...] = ()
     """Codes of `problem.CODES` this route can answer beyond those every such route can."""
+    repeatable: bool = True
+    """Whether a POST takes an `Idempotency-Key`. Not where the answer carries a secret."""
     limited: bool = True
     """Whether the rate limit applies; health and metrics must answer under load."""
     content_type: str = "application/json"
     description: str = ""
     websocket: bool = False
+
+
+def takes_key(route: Route) -> bool:
+    """Whether an `Idempotency-Key` counts here: something is done, by somebody known."""
+    return route.method == "POST" and route.repeatable and route.permission is not None
 
 
 def plain_path(path: str) -> str:

@@ -6,7 +6,8 @@ import msgspec
 
 from prefixd.api import render, shapes
 from prefixd.api.problem import bad_request, not_found
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.safelist import EntrySource, SafelistEntry

@@ -11,6 +11,7 @@ from typing import Protocol
 from aiohttp import web
 
 from prefixd.api.list_cache import ListCache
+from prefixd.api.repeat import AnswerStore
 from prefixd.clock import Clock
 from prefixd.domain.actor import Actor
 from prefixd.engine.engine import Engine
@@ -51,4 +52,6 @@ class Services:
     new_id: Callable[[], str]
     version: str
     pop: str
+    answers: AnswerStore | None = None
+    """Where answers to requests with an `Idempotency-Key` are kept; None ignores the key."""
     lists: ListCache = field(default_factory=ListCache)

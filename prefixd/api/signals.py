@@ -13,10 +13,12 @@ import msgspec
 
 from prefixd.api import shapes
 from prefixd.api.adapters import Adapter, LiveAdapters
-from prefixd.api.endpoint import read_body
+from prefixd.api.body import check_media_type, decode_any, read_body
 from prefixd.api.events import event_reply, may_say, reading_for, refusal_of, status_of, wrong_event
-from prefixd.api.problem import ApiError, not_found, rate_limited, wrong_json
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.problem import ApiError, not_found, rate_limited
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
+from prefixd.auth.throttle import Attempts
 from prefixd.domain.actor import Actor, ActorKind, Permission
 from prefixd.domain.prefix import Address
 from prefixd.domain.problem import Problem
@@ -28,6 +30,7 @@ from prefixd.signals.alertmanager import read_alertmanager
 from prefixd.signals.corroborator import read_corroborator
 from prefixd.signals.fastnetmon import SOURCE as FASTNETMON
 from prefixd.signals.fastnetmon import read_fastnetmon
+from prefixd.signals.fastnetmon_text import text_document
 from prefixd.signals.json_value import JsonValue
 from prefixd.signals.reading import Heartbeat, Read
 from prefixd.signals.settings import AuthType
@@ -35,6 +38,7 @@ from prefixd.signals.verify import Denied, Fault, Request, verify, verify_body_s
 from prefixd.signals.webhook import read_webhook
 
 REPLAYS = 4096
+WRONG_SIGNATURES, WRONG_WINDOW_S = 5, 60.0
 
 
 class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -60,10 +64,21 @@ class CorroboratorReply(msgspec.Struct):
     attached_group_ids: list[str]
 
 
+class FastNetMonQuery(msgspec.Struct, kw_only=True):
+    """In text mode the arguments of the notify script."""
+
+    format: str = "json"
+    ip: str = ""
+    direction: str = ""
+    power: str = ""
+    action: str = ""
+
+
 class SignalRoutes:
     def __init__(self, adapters: LiveAdapters) -> None:
         self._adapters = adapters
         self._answered: OrderedDict[str, bytes] = OrderedDict()
+        self._wrong = Attempts(WRONG_SIGNATURES, WRONG_WINDOW_S)
 
     async def alertmanager(self, call: Call[Any, NoQuery]) -> Reply:
         settings = self._adapters.current.settings
@@ -72,9 +87,10 @@ class SignalRoutes:
             raise _whole_body(found)
         return Reply(await _ingest_each(call, found, call.actor))
 
-    async def fastnetmon(self, call: Call[Any, NoQuery]) -> Reply:
+    async def fastnetmon(self, call: Call[bytes, FastNetMonQuery]) -> Reply:
         settings = self._adapters.current.settings
-        found = read_fastnetmon(call.body, settings.fastnetmon, reading_for(call, FASTNETMON))
+        document = _fastnetmon_document(call)
+        found = read_fastnetmon(document, settings.fastnetmon, reading_for(call, FASTNETMON))
         if isinstance(found, Problem):
             raise _whole_body(found)
         if len(found) != 1:
@@ -100,14 +116,23 @@ class SignalRoutes:
         if adapter is None or not adapter.compiled.settings.enabled:
             raise not_found(f"webhook {name[:64]!r}")
         _check_network(adapter, call.address)
-        wait_s = adapter.limiter.take("all", call.services.clock.monotonic())
+        now = call.services.clock.monotonic()
+        shut_s = self._wrong.wait_s(call.address, now)
+        if shut_s > 0:
+            raise rate_limited(shut_s, "throttled")
+        wait_s = adapter.limiter.take("all", now)
         if wait_s > 0:
             raise rate_limited(wait_s)
         raw = await read_body(call.request)
-        actor, replay_key = await self._proved(call, adapter, raw)
+        try:
+            actor, replay_key = await self._proved(call, adapter, raw)
+        except ApiError as error:
+            if error.code == "bad_signature":
+                self._wrong.failed(call.address, now)
+            raise
         if replay_key and replay_key in self._answered:
             return Reply(self._answered[replay_key])
-        payload = _parsed(raw)
+        payload = decode_any(raw)
         self._check_body_secret(adapter, payload)
         found = read_webhook(payload, adapter.compiled, reading_for(call, name))
         if isinstance(found, Problem):
@@ -188,9 +213,14 @@ class SignalRoutes:
             ),
             Route(
                 method="POST", path="/v1/signals/fastnetmon", handle=self.fastnetmon,
-                summary="FastNetMon notification", tag="signals", permission=ingest,
-                body=dict[str, Any], loose=True, replies={202: (shapes.EventReply, Results)},
-                errors=("bad_request", "duplicate", "guardrail"),
+                summary="FastNetMon notification", tag="signals", permission=ingest, body=bytes,
+                query=FastNetMonQuery, replies={202: (shapes.EventReply, Results)},
+                errors=(
+                    "bad_json", "bad_media_type", "bad_request", "bad_field", "duplicate",
+                    "guardrail",
+                ),
+                description="JSON as FastNetMon writes it; or, with `format=text`, the report its "
+                "notify script gets on standard input and the script's arguments as parameters.",
             ),
             Route(
                 method="POST", path="/v1/signals/corroborator", handle=self.corroborator,
@@ -204,7 +234,7 @@ class SignalRoutes:
                 replies={200: Results, 422: Results},
                 errors=(
                     "not_found", "unauthorized", "bad_signature", "forbidden", "bad_json",
-                    "bad_request", "timeout", "too_large", "unavailable",
+                    "bad_body", "bad_request", "timeout", "too_large", "throttled", "unavailable",
                     "adapter_misconfigured",
                 ),
                 description="The adapter's own authentication applies, not the service's.",
@@ -212,7 +242,23 @@ class SignalRoutes:
         )  # fmt: skip
 
 
-async def _ingest_each(call: Call[Any, NoQuery], found: Sequence[Read], actor: Actor) -> Results:
+def _fastnetmon_document(call: Call[bytes, FastNetMonQuery]) -> JsonValue:
+    query = call.query
+    if query.format == "json":
+        check_media_type(call.request)
+        return decode_any(call.body)
+    if query.format != "text":
+        raise ApiError(400, "bad_query", "format must be json or text", field="format")
+    return text_document(
+        address=query.ip,
+        direction=query.direction,
+        power=query.power,
+        action=query.action,
+        report=call.body.decode("utf-8", "replace"),
+    )
+
+
+async def _ingest_each(call: Call[Any, Any], found: Sequence[Read], actor: Actor) -> Results:
     refused = {
         index: may_say(read, actor) for index, read in enumerate(found) if isinstance(read, Signal)
     }
@@ -258,16 +304,6 @@ def _ignored(read: Read) -> Results:
     return Results(
         processed=1, failed=0, results=[Result(index=0, status="ignored", reason=reason)]
     )
-
-
-def _parsed(raw: bytes) -> JsonValue:
-    try:
-        payload: JsonValue = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise wrong_json(msgspec.DecodeError(str(error))) from error
-    except RecursionError as error:
-        raise ApiError(400, "bad_json", "the body is nested too deeply") from error
-    return payload
 
 
 def _whole_body(problem: Problem) -> ApiError:

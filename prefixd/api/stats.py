@@ -10,7 +10,8 @@ from prefixd.api import render, shapes
 from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError
 from prefixd.api.query import parse_victim
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.page import PAGE_MAX, EventFilter, MitigationFilter, PageRequest
 
 _SPAN = re.compile(r"([1-9]\d{0,5})([smhd])\Z")

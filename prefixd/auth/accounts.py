@@ -29,6 +29,7 @@ REMEMBERED_US = 5_000_000
 REMEMBERED_MAX = 10_000
 TOUCH_US = 60_000_000  # a session's or token's last use is noted this often, not every request
 HASHES_AT_ONCE = 2
+LOGINS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,14 @@ class Accounts:
         self._clock = clock
         self._new_id = new_id
         self._pop = pop
-        self._by_name = Attempts(settings.login.attempts, settings.login.window_s)
-        # One address may stand for an office: it gets more tries than one name.
-        self._by_address = Attempts(settings.login.attempts * 4, settings.login.window_s)
+        # Whoever guesses at a name from afar must not lock its owner out: the tight limit is on
+        # name and address together. An address may stand for an office, so it gets more tries;
+        # a name gets more still, and only guessing from many addresses reaches that.
+        login = settings.login
+        self._by_pair = Attempts(login.attempts, login.window_s)
+        self._by_address = Attempts(login.attempts * 4, login.window_s)
+        self._by_name = Attempts(login.attempts * 20, login.window_s)
+        self._verifying = 0
         self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
         self._remembered: dict[str, _Remembered] = {}
         self._revoked: list[Callable[[], None]] = []
@@ -129,16 +135,26 @@ class Accounts:
 
     async def login(self, username: str, password: str, address: str) -> LoggedIn | LoginRefused:
         now = self._clock.monotonic()
-        wait_s = max(self._by_name.wait_s(username, now), self._by_address.wait_s(address, now))
-        if wait_s > 0:
-            return LoginRefused(wait_s)
-        found = await self._store.operators.by_username(username)
-        good = await self._verified(password, DUMMY_HASH if found is None else found.password_hash)
+        pair = f"{address} {username}"
+        limits = ((self._by_pair, pair), (self._by_address, address), (self._by_name, username))
+        wait_s = max(attempts.wait_s(key, now) for attempts, key in limits)
+        if wait_s > 0 or self._verifying >= LOGINS_AT_ONCE:
+            return LoginRefused(wait_s or 1.0)
+        # Counted before the answer is known: a hundred tries at once are a hundred tries.
+        for attempts, key in limits:
+            attempts.failed(key, now)
+        self._verifying += 1
+        try:
+            found = await self._store.operators.by_username(username)
+            stored = DUMMY_HASH if found is None else found.password_hash
+            good = await self._verified(password, stored)
+        finally:
+            self._verifying -= 1
         if found is None or not good:
-            self._by_name.failed(username, now)
-            self._by_address.failed(address, now)
             return LoginRefused()
-        self._by_name.succeeded(username)
+        for attempts, key in limits:
+            attempts.taken_back(key)
+        self._by_pair.succeeded(pair)
         cookie = secrets.token_urlsafe(32)
         now_us = self._clock.now_us()
         async with self._store.transaction() as tx:
@@ -353,4 +369,5 @@ def _from(address: str, networks: tuple[Prefix, ...]) -> bool:
 
 
 def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    # A header may carry octets that are no text; they are as wrong as any other secret.
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

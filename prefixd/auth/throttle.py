@@ -38,6 +38,12 @@ class Attempts:
         while len(self._failures) > self._max_keys:
             self._failures.popitem(last=False)
 
+    def taken_back(self, key: str) -> None:
+        """The try counted last was no failure after all."""
+        failures = self._failures.get(key)
+        if failures:
+            failures.pop()
+
     def succeeded(self, key: str) -> None:
         self._failures.pop(key, None)
 

@@ -44,7 +44,7 @@ def split_token(text: str) -> tuple[str, str] | None:
 
 
 def hash_secret(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(_octets(secret)).hexdigest()
 
 
 def secret_matches(secret: str, stored_hash: str) -> bool:
@@ -54,5 +54,10 @@ def secret_matches(secret: str, stored_hash: str) -> bool:
 def same_secret(given: str, expected: str) -> bool:
     """Constant time whatever the lengths are: both sides are hashed first."""
     return hmac.compare_digest(
-        hashlib.sha256(given.encode()).digest(), hashlib.sha256(expected.encode()).digest()
+        hashlib.sha256(_octets(given)).digest(), hashlib.sha256(_octets(expected)).digest()
     )
+
+
+def _octets(text: str) -> bytes:
+    """What a header really carried, even if that is no text."""
+    return text.encode("utf-8", "surrogateescape")

@@ -9,7 +9,7 @@ from aiohttp import ClientSession, web
 @asynccontextmanager
 async def serving(app: web.Application) -> AsyncIterator[ClientSession]:
     """A client session whose base URL is the running application."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, auto_decompress=False)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

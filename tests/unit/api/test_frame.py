@@ -14,9 +14,10 @@ from prefixd.api.endpoint import documented_codes
 from prefixd.api.openapi import build_document
 from prefixd.api.page import PageQuery, decode_cursor, encode_cursor, page_request
 from prefixd.api.problem import CODES, ApiError
-from prefixd.api.route import Call, NoQuery, Reply, Route
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.api.services import Services
-from prefixd.api.settings import HttpSettings, RateLimitSettings
+from prefixd.api.settings import ApiSettings, RateLimitSettings
 from prefixd.domain.actor import Actor, Permission, Role, operator
 from prefixd.domain.page import Cursor
 from prefixd.errors import StoreUnavailable
@@ -124,7 +125,7 @@ def an_app(
         version="0",
         pop="test1",
     )
-    return build_app(services, HttpSettings(**settings), routes=ROUTES, strict=True)  # type: ignore[arg-type]  # because: test knobs
+    return build_app(services, ApiSettings(**settings), routes=ROUTES, strict=True)  # type: ignore[arg-type]  # because: test knobs
 
 
 async def test_a_good_request_is_answered_with_the_fixed_headers() -> None:
@@ -233,7 +234,7 @@ async def test_only_the_configured_origin_may_read_across_sites() -> None:
 
 
 async def test_a_slow_body_ends_in_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefixd.api.endpoint.BODY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("prefixd.api.body.BODY_TIMEOUT_S", 0.05)
     hold = asyncio.Event()
 
     async def dribble() -> object:

@@ -1,5 +1,6 @@
 """Accounts on a real database in memory: logins, roles, tokens, and what ends when."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -81,17 +82,34 @@ async def test_logout_ends_the_session_at_once() -> None:
         assert await service.session_actor(cookie) is None
 
 
-async def test_failed_logins_close_the_door_by_name_and_open_it_again() -> None:
+async def test_w56_failed_logins_close_the_door_for_the_guesser_and_not_for_the_owner() -> None:
     clock = FakeClock()
     async with accounts(clock) as (service, _):
         await service.create_operator("alice", PASSWORD, Role.VIEWER, ADMIN)
         for _ in range(5):
             assert await service.login("alice", "wrong", "192.0.2.9") == LoginRefused()
-        answer = await service.login("alice", PASSWORD, "192.0.2.10")
+        answer = await service.login("alice", PASSWORD, "192.0.2.9")
         assert isinstance(answer, LoginRefused)
         assert answer.wait_s == pytest.approx(60)
-        clock.advance(60.1)
         assert isinstance(await service.login("alice", PASSWORD, "192.0.2.10"), LoggedIn)
+        clock.advance(60.1)
+        assert isinstance(await service.login("alice", PASSWORD, "192.0.2.9"), LoggedIn)
+
+
+async def test_a_hundred_tries_at_once_are_a_hundred_tries() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        tries = [service.login("alice", "wrong", "192.0.2.9") for _ in range(30)]
+        answers = await asyncio.gather(*tries)
+        assert sum(answer == LoginRefused() for answer in answers) == 5
+
+
+async def test_one_name_guessed_from_everywhere_is_stopped() -> None:
+    async with accounts(FakeClock()) as (service, _):
+        for number in range(100):
+            assert await service.login("alice", "x", f"192.0.2.{number}") == LoginRefused()
+        stopped = await service.login("alice", "x", "198.51.100.1")
+        assert isinstance(stopped, LoginRefused)
+        assert stopped.wait_s > 0
 
 
 async def test_one_address_guessing_many_names_is_stopped() -> None:

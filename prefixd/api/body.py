@@ -1,0 +1,130 @@
+"""A request's body: bytes within bounds, then JSON that means one thing only.
+
+Whoever posts a document that two parsers would read differently gets a 400, not our reading of it:
+duplicate members, NaN, text that is not UTF-8, lone surrogates. NUL characters are refused as well,
+because PostgreSQL cannot store them and SQLite can. Nesting is bounded, because what is stored as
+sent is walked again by everyone who reads it.
+
+Bodies may be gzip. They are inflated here and not by the HTTP library, which would do it before
+anybody is authenticated and without a bound.
+"""
+
+import asyncio
+import json
+import re
+import zlib
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
+
+from prefixd.api.problem import ApiError, wrong_json, wrong_shape
+from prefixd.signals.json_value import JsonValue
+
+BODY_TIMEOUT_S = 15.0
+DEEPEST = 64
+EXPANSION = 8
+"""An inflated body may be this many times the limit of a plain one."""
+
+_GZIP = b"\x1f\x8b"
+# An escape that stands for NUL: the number of backslashes before the "u" is odd.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_any = msgspec.json.Decoder()
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The whole body within the size and the time allowed."""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            raw = await request.read()
+    except TimeoutError as error:
+        message = f"the body did not arrive within {BODY_TIMEOUT_S:.0f} s"
+        raise ApiError(408, "timeout", message) from error
+    except web.HTTPRequestEntityTooLarge as error:
+        raise _too_large(request.client_max_size) from error
+    except RequestPayloadError as error:
+        raise ApiError(400, "bad_body", "the body ended early or is not encoded as said") from error
+    # No JSON document and no notify script's report begins like this.
+    return _inflated(raw, request.client_max_size * EXPANSION) if raw[:2] == _GZIP else raw
+
+
+def check_media_type(request: web.Request) -> None:
+    content_type = request.content_type
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        message = f"send application/json, not {content_type or 'nothing'}"
+        raise ApiError(415, "bad_media_type", message)
+
+
+def decode_json(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> object:
+    """What the decoder's type says, or the error that names byte or field."""
+    try:
+        value: object = decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise wrong_shape(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise wrong_json(str(error)) from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    _insist_on_one_meaning(raw)
+    return value
+
+
+def decode_any(raw: bytes) -> JsonValue:
+    value: JsonValue = decode_json(raw, _any)  # type: ignore[assignment]  # because: JSON is all it decodes
+    return value
+
+
+def _insist_on_one_meaning(raw: bytes) -> None:
+    """`raw` is JSON already; this only looks for what the decoder lets pass."""
+    if _nesting(raw) > DEEPEST:
+        raise _too_deep()
+    if b"\\u0000" in raw and _NUL.search(raw):
+        raise wrong_json("it holds a NUL character")
+    json.loads(raw, object_pairs_hook=_without_duplicates, parse_int=len, parse_float=len)
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise wrong_json(f"{twice[:60]!r} is given twice")
+
+
+def _nesting(raw: bytes) -> int:
+    """How deep lists and objects go; at most that deep when there are few of them at all."""
+    if raw.count(b"{") + raw.count(b"[") <= DEEPEST:
+        return 0
+    deepest = depth = 0
+    for sign in _BRACKETS.findall(raw):
+        if sign in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif sign in b"}]":
+            depth -= 1
+    return deepest
+
+
+# Strings are matched whole, so that brackets inside them do not count.
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+def _inflated(raw: bytes, limit: int) -> bytes:
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = inflater.decompress(raw, limit + 1)
+    except zlib.error as error:
+        raise ApiError(400, "bad_body", "the body is not gzip") from error
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not inflater.eof or inflater.unused_data:
+        raise ApiError(400, "bad_body", "the gzip body ends early, or something follows it")
+    return plain
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(413, "too_large", f"the body is larger than {limit} bytes")
+
+
+def _too_deep() -> ApiError:
+    return wrong_json(f"it is nested deeper than {DEEPEST}")
