@@ -4,25 +4,34 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
 from prefixd.bgp.fsm.state import PeerState
-from prefixd.bgp.settings import AoKey, Direction, DynamicRange, Secret, TimerSettings
+from prefixd.bgp.reload import Effect
+from prefixd.bgp.settings import (
+    AoKey,
+    Direction,
+    DynamicRange,
+    ListenAddress,
+    Secret,
+    TimerSettings,
+)
 from prefixd.bgp.sockopt import (
     SocketRefusal,
     clear_md5,
     probe_host,
     set_ao,
-    set_hops,
     set_md5,
-    set_min_hops,
 )
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
-from tests.kit.bgp import a_peer
+from prefixd.bgp.wire.packing import end_of_rib
+from tests.kit.bgp import a_peer, a_speaker
 from tests.kit.lab import (
+    OUR_ASN,
+    US_V4,
     all_addresses,
     all_up,
     announcement,
@@ -35,7 +44,7 @@ from tests.kit.lab import (
     wish,
     write_all,
 )
-from tests.kit.netns import Namespace, add_addresses, cable, ip, namespace, private_network
+from tests.kit.netns import Namespace, cable, ip, namespace, private_network
 from tests.kit.require import absent
 
 KEY, OTHER = Secret(b"correct-horse"), Secret(b"battery staple")
@@ -253,18 +262,23 @@ async def test_ttl_security_next_door(kind: str, tmp_path: Path) -> None:
             await daemon_says(lambda: daemon.rules("ipv4") == 3, 10, "three rules")
 
 
-def test_hops_as_the_kernel_sees_them() -> None:
-    with private_network():
-        add_addresses(["10.7.0.1/24"])
-        with socket.socket() as sock:
-            set_hops(sock, a_peer(multihop=7), internal=False)
-            assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 7
-            set_hops(sock, a_peer(), internal=False)
-            assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 1
-            set_hops(sock, a_peer(), internal=True)
-            assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 64
-            set_hops(sock, a_peer(ttl_security_hops=1), internal=False)
-            assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TTL) == 255
-            assert sock.getsockopt(socket.IPPROTO_IP, 21) == 255
-            set_min_hops(sock, 3)
-            assert sock.getsockopt(socket.IPPROTO_IP, 21) == 253
+async def test_keys_change_under_a_live_session() -> None:
+    """Both ends put the new key on the listener and on the connection; nothing is reset."""
+    here = a_peer("there", "10.9.0.2", 64501, md5=KEY, direction=Direction.ACTIVE, multihop=2)
+    there = a_peer("here", US_V4, OUR_ASN, md5=KEY, direction=Direction.PASSIVE, multihop=2)
+    listen = (ListenAddress(ip_address("10.9.0.2")),)
+    theirs = a_speaker(64501, "10.9.0.2", listen=listen, peers=(there,))
+    ours = our_speaker(replace(here, local_address=ip_address(US_V4)), listen=())
+    with private_network(all_addresses()):
+        async with (
+            running_roster(theirs) as (far, far_watcher),
+            running_roster(ours) as (near, near_watcher),
+        ):
+            await all_up(near, near_watcher)
+            for roster in (near, far):
+                (peer,) = roster.settings.peers
+                plan = roster.apply(replace(roster.settings, peers=(replace(peer, md5=OTHER),)))
+                assert plan.peers[0].effect is Effect.REKEY
+            near.peers()[0].write(end_of_rib(IPV4_FLOWSPEC))
+            await far_watcher.until(lambda: far_watcher.updates)
+            assert near_watcher.downs == far_watcher.downs == []
