@@ -64,6 +64,15 @@ def port_ranges(ports: Iterable[int]) -> Ports:
     return tuple(ranges)
 
 
+def ports_overlap(one: Ports, other: Ports) -> bool:
+    """Whether some port is in both; empty is every port."""
+    return (
+        not one
+        or not other
+        or any(max(low, at) <= min(high, to) for low, high in one for at, to in other)
+    )
+
+
 class Fragment(StrEnum):
     """Fragment kinds; a match lists the kinds it wants, any of them suffices."""
 

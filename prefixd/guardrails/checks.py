@@ -14,18 +14,18 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from prefixd.domain.mitigation import Origin
-from prefixd.domain.prefix import V4, Prefix
+from prefixd.domain.prefix import V4
 from prefixd.domain.rule import (
     Blackhole,
     Match,
     Police,
-    Ports,
     drops_everything,
     format_rate,
     scope_hash,
 )
 from prefixd.guardrails.facts import Facts, Proposal, Purpose
-from prefixd.guardrails.limits import Limits, ProtectedFlow
+from prefixd.guardrails.limits import Limits
+from prefixd.guardrails.protection import touches
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,35 +385,6 @@ def inspect(proposal: Proposal, facts: Facts, limits: Limits) -> tuple[Refusal, 
         if refusal is not None:
             refusals.append(refusal)
     return tuple(refusals)
-
-
-def touches(match: Match, flow: ProtectedFlow) -> bool:
-    """Whether some packet of the flow would match; what either leaves open matches anything."""
-    return (
-        _same_protocol(match.protocol, flow.protocol)
-        and _may_overlap(match.dst, flow.dst)
-        and _may_overlap(match.src, flow.src)
-        and _ports_overlap(match.dst_ports, flow.dst_ports)
-        and _ports_overlap(match.src_ports, flow.src_ports)
-    )
-
-
-def _same_protocol(one: int | None, other: int | None) -> bool:
-    return one is None or other is None or one == other
-
-
-def _may_overlap(one: Prefix | None, other: Prefix | None) -> bool:
-    return one is None or other is None or one.overlaps(other)
-
-
-def _ports_overlap(one: Ports, other: Ports) -> bool:
-    if not one or not other:
-        return True
-    return any(
-        max(low, other_low) <= min(high, other_high)
-        for low, high in one
-        for other_low, other_high in other
-    )
 
 
 def _quota(name: str, count: int | None, limit: int | None, proposal: Proposal) -> Refusal | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from prefixd.domain.prefix import Address, Prefix
-from prefixd.domain.rule import PortRange
+from prefixd.domain.rule import Match, PortRange, ports_overlap
 from prefixd.domain.vector import TCP, UDP
 from prefixd.guardrails.limits import ProtectedFlow
 
@@ -46,3 +46,22 @@ def management_flows(networks: Iterable[Prefix]) -> tuple[ProtectedFlow, ...]:
     return tuple(
         ProtectedFlow(name=f"the management network {network}", dst=network) for network in networks
     )
+
+
+def touches(match: Match, flow: ProtectedFlow) -> bool:
+    """Whether some packet of the flow would match; what either leaves open matches anything."""
+    return (
+        _same_protocol(match.protocol, flow.protocol)
+        and _may_overlap(match.dst, flow.dst)
+        and _may_overlap(match.src, flow.src)
+        and ports_overlap(match.dst_ports, flow.dst_ports)
+        and ports_overlap(match.src_ports, flow.src_ports)
+    )
+
+
+def _same_protocol(one: int | None, other: int | None) -> bool:
+    return one is None or other is None or one == other
+
+
+def _may_overlap(one: Prefix | None, other: Prefix | None) -> bool:
+    return one is None or other is None or one.overlaps(other)

@@ -19,8 +19,9 @@ from prefixd.domain.rule import (
     Ports,
     Redirect,
     TcpFlags,
+    ports_overlap,
 )
-from prefixd.policy.ports import intersect, subtract
+from prefixd.policy.ports import subtract
 
 
 class Relation(StrEnum):
@@ -63,10 +64,10 @@ def overlaps(one: Match, other: Match) -> bool:
         _prefix_overlaps(one.dst, other.dst)
         and _prefix_overlaps(one.src, other.src)
         and (one.protocol is None or other.protocol is None or one.protocol == other.protocol)
-        and _ports_overlap(one.dst_ports, other.dst_ports)
-        and _ports_overlap(one.src_ports, other.src_ports)
+        and ports_overlap(one.dst_ports, other.dst_ports)
+        and ports_overlap(one.src_ports, other.src_ports)
         and _flags_overlap(one.tcp_flags, other.tcp_flags)
-        and _ports_overlap(one.packet_lengths, other.packet_lengths)
+        and ports_overlap(one.packet_lengths, other.packet_lengths)
     )
 
 
@@ -104,10 +105,6 @@ def _prefix_overlaps(one: Prefix | None, other: Prefix | None) -> bool:
 
 def _ports_contain(wide: Ports, narrow: Ports) -> bool:
     return not wide or wide == narrow or (bool(narrow) and not subtract(narrow, wide))
-
-
-def _ports_overlap(one: Ports, other: Ports) -> bool:
-    return not one or not other or bool(intersect(one, other))
 
 
 def _any_of_contains(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
