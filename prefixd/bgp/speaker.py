@@ -314,12 +314,14 @@ class Speaker:
             self._tell(BudgetLowered(link.name, sent, neighbour.most_rules))
             return
         recent = self._clock.monotonic() - member.written_at <= link.settings.poison.window_s
-        accused = recent and (
-            (theirs and notification is not None and notification.code == ErrorCode.UPDATE_MESSAGE)
-            or reason.kind is DownKind.TRANSPORT
+        named = (
+            theirs and notification is not None and notification.code == ErrorCode.UPDATE_MESSAGE
         )
+        # A daemon that dies of a rule says nothing; its kernel closes or resets for it.
+        accused = recent and (named or reason.kind in (DownKind.TRANSPORT, DownKind.PEER_CLOSED))
         convicted = neighbour.quarantine.session_ended(
             blamed=accused,
+            certain=named,
             at_us=self._clock.now_us(),
             code=0 if notification is None else notification.code,
             subcode=0 if notification is None else notification.subcode,
@@ -360,7 +362,7 @@ class Speaker:
                 if took is not None:
                     neighbour.fence_s = took
                     self._fanout.proven(link.name)
-                    self._quiet_point(neighbour, member.written, now)
+                    self._quiet_point(neighbour, now)
             case RefreshSubtype.END:
                 self._learned(neighbour, neighbour.received.sweep((refresh.family,)))
             case _:
@@ -439,6 +441,8 @@ class Speaker:
         if neighbour is None or not neighbour.up or not neighbour.link.writable:
             return False
         chunk = self._fanout.next_chunk(name, now)
+        if chunk is None and self._fanout.judging(name):
+            return True
         if chunk is None:
             self._at_rest(neighbour, now)
             return False
@@ -459,14 +463,13 @@ class Speaker:
             if fence.ask(member.written, now):
                 neighbour.link.refresh(RouteRefresh(family))
 
-    def _quiet_point(self, neighbour: _Neighbour, written: int, now: float) -> None:
+    def _quiet_point(self, neighbour: _Neighbour, now: float) -> None:
         """The peer has digested what it got, as far as we can know."""
         member = self._fanout.member(neighbour.link.name)
-        if member is None:
-            return
-        proven = [f.proven for f in member.fences.values() if f.works]
+        if member is None or member.has_more:
+            return  # what is on trial has not even been written
         believed = now - member.written_at >= neighbour.quiet_after_s
-        if not believed and (not proven or min(proven) < written):
+        if not believed and member.proven < member.written:
             return
         if neighbour.quarantine.quiet():
             self._change_terms(neighbour.link.name)
@@ -511,7 +514,7 @@ class Speaker:
             self._moved(keys)
         for neighbour in tuple(self._neighbours.values()):
             if neighbour.up and neighbour.quarantine.busy:
-                self._quiet_point(neighbour, 0, now)
+                self._quiet_point(neighbour, now)
         if now - self._checked_at >= self.roster.settings.self_check_s:
             self._checked_at = now
             if found := self._fanout.self_check(now):

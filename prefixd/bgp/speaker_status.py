@@ -72,8 +72,8 @@ def _stage(key: Key, group: UpdateGroup, member: Member) -> RuleStage:
         return RuleStage.PENDING
     if key in member.seen:
         return RuleStage.SEEN
-    fence = member.fences.get(key.family)
-    if fence is not None and fence.works and out.recent.get(key, 0) <= fence.proven:
+    works = any(fence.works for fence in member.fences.values())
+    if works and out.recent.get(key, 0) <= member.proven:
         return RuleStage.DELIVERED
     return RuleStage.WRITTEN
 

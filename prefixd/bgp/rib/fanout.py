@@ -28,9 +28,11 @@ from prefixd.bgp.wire.refresh import RouteRefresh
 
 _MOST_LAG: Final = 64
 """Chunks a member may be behind before it goes its own, coalesced way."""
-_IDLE_GROUPS: Final = 16
-"""Groups without members whose verdicts are kept, for peers that flap."""
+_IDLE_GROUPS: Final = 64
+"""Groups without members whose verdicts are kept, for peers that flap and for questions."""
 _REFRESH_EVERY_S: Final = 10.0
+_JUDGED_AT_ONCE: Final = 250
+"""First looks at routes per chunk: some milliseconds."""
 _TOGETHER: Final = 1000
 """Routes decoded once for all groups before the next ones are."""
 
@@ -87,6 +89,7 @@ class Fanout:
         self._detach(member, now)
         before = member.group.terms
         member.group = self._group(terms)
+        self._judge_all(member.group)
         own = _own(member)
         paced = AdjRibOut(terms.pacing)
         paced.table, paced.recent = own.table, own.recent
@@ -125,6 +128,7 @@ class Fanout:
         if member is None:
             return None
         self._start_queued_refresh(member, now)
+        self._judge_some(member.group)
         self._squeeze(member.group, now)
         chunk = self._in_step(member, now) if member.in_step else self._on_its_own(member, now)
         if chunk is None:
@@ -133,6 +137,11 @@ class Fanout:
         if not any(fence.works is not False for mate in mates for fence in mate.fences.values()):
             member.table_source.recent.clear()  # nobody will ever prove anything
         return member.handed(chunk, now)
+
+    def judging(self, name: str) -> bool:
+        """The table is still being looked at for this peer's group; ask again at once."""
+        member = self._members.get(name)
+        return member is not None and bool(member.group.unjudged)
 
     def wake_at(self, name: str, now: float) -> float | None:
         """When `next_chunk` may have something for this peer."""
@@ -144,7 +153,11 @@ class Fanout:
             if member.cursor < member.group.log_end:
                 return now
             at = member.group.out.outbox.ready_at(now)
-        elif member.before_dump or (self._ready and member.after_dump and not _dumping(member)):
+        elif (
+            member.group.unjudged
+            or member.before_dump
+            or (self._ready and member.after_dump and not _dumping(member))
+        ):
             return now
         else:
             at = member.own.outbox.ready_at(now)
@@ -164,8 +177,10 @@ class Fanout:
         return 0 if member is None else _synced(member, self.loc.revision)
 
     def group_for(self, terms: Terms) -> UpdateGroup:
-        """A group to ask what-if questions of; not one that anybody is told things by."""
-        return self._groups.get(terms) or UpdateGroup(terms, self.loc)
+        """A group to ask what-if questions of, whether or not anybody is told things by it."""
+        group = self._group(terms)
+        self._judge_all(group)
+        return group
 
     def group_count(self) -> int:
         return len({id(member.group) for member in self._members.values()})
@@ -186,6 +201,8 @@ class Fanout:
         for group in self._groups.values():
             self._squeeze(group, now)
         for member in self._members.values():
+            if member.group.unjudged:
+                continue
             source = member.table_source
             pending = source.outbox.urgent.keys() | source.outbox.bulk.keys()
             lost = [key for key in _differences(member.group, source) if key not in pending]
@@ -221,6 +238,17 @@ class Fanout:
         if in_step:
             group.out.outbox.mark(keys, self.loc.revision, now)
 
+    def _judge_some(self, group: UpdateGroup) -> None:
+        """Go on with a new group's first look at the table; what passes joins the dumps."""
+        if group.unjudged:
+            affected = group.judge_some(_JUDGED_AT_ONCE)
+            for member in self._of(group):
+                _own(member).outbox.mark_bulk(affected)
+
+    def _judge_all(self, group: UpdateGroup) -> None:
+        while group.unjudged:
+            self._judge_some(group)
+
     def _squeeze(self, group: UpdateGroup, now: float) -> None:
         self._mark(group, group.squeeze(), now)
 
@@ -248,6 +276,8 @@ class Fanout:
         )
         if chunk is not None:
             return chunk
+        if group.unjudged:
+            return None
         if member.after_dump and self._ready and not own.outbox.bulk:
             return self._control(member.after_dump)
         if not own.outbox and not member.after_dump:
@@ -296,11 +326,10 @@ class Fanout:
             return
         out = member.table_source
         mates = self._of(member.group) if member.in_step else [member]
-        for family in member.fences:
-            known = [m.fences[family].proven for m in mates if m.fences[family].works is not False]
-            floor = min(known, default=0)
-            for key in [k for k, seq in out.recent.items() if k.family == family and seq <= floor]:
-                del out.recent[key]
+        asked = [m for m in mates if any(f.works is not False for f in m.fences.values())]
+        floor = min((mate.proven for mate in asked), default=0)
+        for key in [key for key, seq in out.recent.items() if seq <= floor]:
+            del out.recent[key]
 
     def drop_laggards(self, now: float) -> None:
         """Members too far behind their group go their own way."""

@@ -44,7 +44,9 @@ class UpdateGroup:
         "_override",
         "_recount",
         "_squeezed",
+        "_unjudged",
         "_verdicts",
+        "_waiting",
         "encoder",
         "out",
         "terms",
@@ -63,10 +65,32 @@ class UpdateGroup:
         self._recount = False
         self._log: deque[Chunk] = deque()
         self._log_start = 0
-        self.reconsider(
-            Key(family, nlri) for family in terms.families for nlri in loc.table(family)
-        )
-        self.squeeze()
+        self._unjudged = self._by_importance()
+        self._waiting = set(self._unjudged)
+
+    def _by_importance(self) -> list[Key]:
+        """All routes of our families, the most important last."""
+        ranked = [
+            (route.priority, -route.since_us, Key(family, nlri))
+            for family in self.terms.families
+            for nlri, route in self._loc.table(family).items()
+        ]
+        ranked.sort()
+        return [key for _, _, key in ranked]
+
+    # Judging a full table takes a while, and keepalives must not wait for it
+
+    @property
+    def unjudged(self) -> int:
+        """Routes that were there before the group and have not been looked at yet."""
+        return len(self._unjudged)
+
+    def judge_some(self, most: int) -> dict[Key, None]:
+        """Judge the most important of them; the keys on the wire that may differ now."""
+        some = self._unjudged[-most:][::-1]
+        del self._unjudged[-most:]
+        self._waiting.difference_update(some)
+        return self.reconsider(some)
 
     # The wish
 
@@ -79,7 +103,7 @@ class UpdateGroup:
         return None if route is None else route.treatment
 
     def desired_keys(self, family: Family) -> Iterator[Key]:
-        """Every key a member should hold, most important first."""
+        """Every key a member should hold, most important first, as far as judged."""
         if family not in self.terms.families:
             return
         table = self._loc.table(family)
@@ -87,7 +111,7 @@ class UpdateGroup:
         ranked.sort()
         for _, _, nlri in ranked:
             key = Key(family, nlri)
-            if self.desired(key) is not None:
+            if key not in self._waiting and self.desired(key) is not None:
                 yield key
         for key, treatment in list(self._override.items()):
             if treatment is not None and key.family == family and key.nlri not in table:

@@ -37,6 +37,19 @@ class Member:
     refresh_queued: dict[Family, bool] = field(default_factory=dict[Family, bool])
 
     @property
+    def proven(self) -> int:
+        """Everything up to this chunk has been parsed: a session's messages have one order, so an
+        answer for one family proves all that was sent before the question."""
+        return max((fence.proven for fence in self.fences.values()), default=0)
+
+    @property
+    def has_more(self) -> bool:
+        """Something is waiting to be told."""
+        behind = self.own is None and self.cursor < self.group.log_end
+        waiting = self.before_dump or self.after_dump or self.table_source.outbox
+        return bool(behind or waiting or self.group.unjudged)
+
+    @property
     def in_step(self) -> bool:
         return self.own is None
 

@@ -107,6 +107,10 @@ class Outbox:
                 del self.bulk[key]
             taken += dumped
         self._tokens -= len(taken)
+        # A dict keeps the room of its largest day; a dump of a hundred thousand is rare.
+        if not self.bulk:
+            self.bulk = {}
         if not self.urgent:
+            self.urgent = {}
             self._emptied_at = now
         return taken

@@ -69,13 +69,18 @@ class Quarantine:
         self,
         *,
         blamed: bool,
+        certain: bool = True,
         at_us: int,
         code: int = 0,
         subcode: int = 0,
         data: bytes = b"",
         detail: str = "",
     ) -> tuple[Key, ...]:
-        """`blamed`: it ended in a way that accuses what was just written. The newly convicted."""
+        """The newly convicted.
+
+        `blamed`: it ended in a way that accuses what was just written. `certain`: the peer said
+        so itself; a connection that merely broke convicts nobody who was not alone on trial.
+        """
         suspects = tuple(dict.fromkeys(key for each in self._written for key, _ in each))
         self._written.clear()
         trial, self._on_trial = self._on_trial, ()
@@ -90,23 +95,17 @@ class Quarantine:
         if not accused:
             return ()
         if len(accused) > 1 and self.bisect:
-            if not trial:
-                self._untested.insert(0, accused)  # first prove that the session lives without
-                self._halve(0)
-            else:
-                self._untested.insert(0, accused)
-                self._halve(0)
+            middle = len(accused) // 2
+            self._untested[:0] = [accused[:middle], accused[middle:]]
+            return ()
+        if not certain and not trial:
+            self._untested.insert(0, accused)  # a coincidence is possible: once more, alone
             return ()
         for key in accused:
             self.convicted[key] = Evidence(
                 key=key, at_us=at_us, code=code, subcode=subcode, data=data, detail=detail
             )
         return accused
-
-    def _halve(self, index: int) -> None:
-        keys = self._untested.pop(index)
-        middle = len(keys) // 2
-        self._untested[index:index] = [keys[:middle], keys[middle:]]
 
     def pardon(self, keys: Iterable[Key] | None = None) -> bool:
         """Forget convictions: the rule changed, the peer changed, or an operator says so."""

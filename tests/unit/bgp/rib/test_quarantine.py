@@ -77,6 +77,17 @@ def test_without_bisection_all_suspects_stay_out() -> None:
     assert set(quarantine.session_ended(blamed=True, at_us=0)) == set(KEYS[:7])
 
 
+def test_a_broken_connection_alone_convicts_nobody() -> None:
+    quarantine = Quarantine()
+    quarantine.wrote([(KEYS[0], None)])
+    assert quarantine.session_ended(blamed=True, certain=False, at_us=0) == ()
+    assert quarantine.held_back == {KEYS[0]}
+    assert quarantine.quiet()  # the session lives without it: let it try once more
+    assert quarantine.held_back == frozenset()
+    quarantine.wrote([(KEYS[0], None)])
+    assert quarantine.session_ended(blamed=True, certain=False, at_us=0) == (KEYS[0],)
+
+
 def test_pardon() -> None:
     quarantine = Quarantine()
     quarantine.wrote([(KEYS[0], None)])

@@ -1,0 +1,184 @@
+"""The speaker and a router that behaves, refuses, resets or forgets."""
+
+import asyncio
+from dataclasses import replace
+from ipaddress import ip_address
+
+from prefixd.bgp.rib.treatment import FlowTreatment
+from prefixd.bgp.rib.verdict import Reason, Step
+from prefixd.bgp.settings import (
+    BudgetSettings,
+    ExportSettings,
+    PacingSettings,
+    PeerSettings,
+    StopMode,
+    TimerSettings,
+)
+from prefixd.bgp.speaker_event import BudgetLowered, RuleQuarantined, RulesExpired
+from prefixd.bgp.speaker_status import RuleStage
+from prefixd.bgp.wire.flowspec_action import RateLimit
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, CeaseSubcode, ErrorCode
+from prefixd.bgp.wire.notification import Notification
+from prefixd.bgp.wire.refresh import RouteRefresh
+from prefixd.clock import SystemClock
+from tests.kit.fake_router import FakeRouter, fake_router
+from tests.kit.speaking import Speaking, a_neighbour, a_route, speaking
+
+HOSTS = [f"dst 192.0.2.{n}/32" for n in range(1, 31)]
+FAST = TimerSettings(connect_timeout_s=3.0, connect_retry_s=0.05, stable_s=0.1)
+
+
+def neighbour(router: FakeRouter, **more: object) -> PeerSettings:
+    values: dict[str, object] = {"port": router.port, "profile": "bird", "timers": FAST} | more
+    return a_neighbour("edge", "127.0.0.1", **values)  # type: ignore[arg-type]  # because merged
+
+
+def stage(at_work: Speaking, route_id: str) -> RuleStage | None:
+    state = at_work.speaker.state(route_id, "edge")
+    return None if state is None else state.stage
+
+
+async def test_the_life_of_a_rule() -> None:
+    async with (
+        fake_router(answers_refresh=True) as router,
+        speaking(neighbour(router)) as at_work,
+    ):
+        speaker = at_work.speaker
+        speaker.replace([a_route(HOSTS[0], "m1")])
+        speaker.start()
+        assert stage(at_work, "m1") is RuleStage.DOWN
+        await router.until(lambda r: r.rules == {HOSTS[0]} and r.ends_of_rib == 2)
+        await at_work.until(lambda: stage(at_work, "m1") is RuleStage.DELIVERED)
+        speaker.announce([a_route(HOSTS[1], "m2")])
+        assert stage(at_work, "m2") is RuleStage.PENDING
+        await router.until(lambda r: len(r.rules) == 2)
+        speaker.announce([a_route(HOSTS[0], "m3", treatment=FlowTreatment((RateLimit(1e6),)))])
+        assert stage(at_work, "m3") is RuleStage.SHADOWED
+        speaker.withdraw(["m1"])
+        await at_work.until(lambda: stage(at_work, "m3") is not RuleStage.PENDING)
+        assert router.rules == {HOSTS[0], HOSTS[1]}  # taken over, never withdrawn
+        speaker.replace([])
+        await router.until(lambda r: not r.rules)
+        [table] = speaker.status().peers
+        assert (table.announced, table.withdrawn, table.lag) == (3, 2, 0)
+
+
+async def test_a_poison_rule_is_found_and_only_it_stays_out() -> None:
+    def dislikes(rules: set[str]) -> Notification | None:
+        return Notification(ErrorCode.UPDATE_MESSAGE, 9, b"\x01") if HOSTS[17] in rules else None
+
+    async with fake_router(objects_to=dislikes, answers_refresh=True) as router:
+        pacing = PacingSettings(rules_per_second=0, fence_interval_s=0.01)
+        async with speaking(neighbour(router, pacing=pacing)) as at_work:
+            at_work.speaker.replace([a_route(text, text) for text in HOSTS])
+            at_work.speaker.start()
+            found = lambda: [e for e in at_work.events if isinstance(e, RuleQuarantined)]  # noqa: E731
+            await at_work.until(found)
+            [event] = found()
+            assert event.rule == HOSTS[17]
+            assert (event.evidence.code, event.evidence.subcode) == (3, 9)
+            await router.until(lambda r: len(r.rules) == 29)
+            assert router.resets <= 7  # the first, and one per halving of thirty
+            state = at_work.speaker.state(HOSTS[17], "edge")
+            assert state is not None
+            assert (state.stage, state.reason) == (RuleStage.QUARANTINED, Reason.QUARANTINED)
+            # A changed rule is another rule: it gets its chance.
+            router.objects_to = lambda _: None
+            at_work.speaker.announce(
+                [a_route(HOSTS[17], HOSTS[17], treatment=FlowTreatment((RateLimit(1e6),)))]
+            )
+            await router.until(lambda r: len(r.rules) == 30)
+
+
+async def test_a_router_that_is_full_gets_fewer_rules() -> None:
+    def full(rules: set[str]) -> Notification | None:
+        if len(rules) <= 20:
+            return None
+        subcode = CeaseSubcode.MAXIMUM_NUMBER_OF_PREFIXES_REACHED
+        return Notification(ErrorCode.CEASE, subcode, b"")
+
+    async with (
+        fake_router(objects_to=full) as router,
+        speaking(neighbour(router, budget=BudgetSettings(rules_total=22))) as at_work,
+    ):
+        routes = [a_route(t, t, since_us=n) for n, t in enumerate(HOSTS[:20])]
+        at_work.speaker.replace(routes)
+        at_work.speaker.start()
+        await router.until(lambda r: len(r.rules) == 20)
+        at_work.speaker.announce([a_route(HOSTS[20], "late", manual=True, since_us=99)])
+        await at_work.until(lambda: any(isinstance(e, BudgetLowered) for e in at_work.events))
+        await router.until(lambda r: r.sessions == 2 and len(r.rules) == 18)
+        await asyncio.sleep(0)
+        held = [t for t in HOSTS[:20] if stage(at_work, t) is RuleStage.WITHHELD]
+        assert len(held) == 3
+        assert at_work.speaker.explain(held[0], "edge")[-1].step is Step.BUDGET
+
+
+async def test_a_refresh_repeats_the_table_and_a_storm_of_them_does_not() -> None:
+    async with fake_router() as router, speaking(neighbour(router)) as at_work:
+        at_work.speaker.replace([a_route(text) for text in HOSTS])
+        at_work.speaker.start()
+        await router.until(lambda r: len(r.rules) == 30 and r.ends_of_rib == 2)
+        router.rules.clear()
+        for _ in range(50):
+            router.send(RouteRefresh(IPV4_FLOWSPEC))
+        await router.until(lambda r: len(r.rules) == 30)
+        assert at_work.speaker.status().peers[0].announced == 60
+
+
+async def test_policy_changes_send_the_difference_only() -> None:
+    async with fake_router() as router:
+        settings = neighbour(router)
+        async with speaking(settings) as at_work:
+            speaker = at_work.speaker
+            speaker.replace(
+                [a_route(t, t, owner="a" if n < 20 else "b") for n, t in enumerate(HOSTS)]
+            )
+            speaker.start()
+            await router.until(lambda r: len(r.rules) == 30)
+            stricter = replace(settings, export=ExportSettings(owners=frozenset({"a"})))
+            speaker.apply(replace(speaker.roster.settings, peers=(stricter,)))
+            await router.until(lambda r: len(r.rules) == 20)
+            assert (router.sessions, at_work.speaker.status().peers[0].withdrawn) == (1, 10)
+            marked = replace(settings, export=ExportSettings(communities=(65000 << 16 | 1,)))
+            speaker.apply(replace(speaker.roster.settings, peers=(marked,)))
+            await router.until(lambda r: len(r.rules) == 30)
+            await at_work.until(lambda: speaker.status().peers[0].announced == 60)
+            assert router.sessions == 1
+
+
+async def test_stopping_with_withdrawal_takes_everything_back() -> None:
+    async with fake_router() as router, speaking(neighbour(router)) as at_work:
+        at_work.speaker.replace([a_route(text) for text in HOSTS])
+        at_work.speaker.start()
+        await router.until(lambda r: len(r.rules) == 30)
+        await at_work.speaker.stop(StopMode.WITHDRAW, "decommissioned")
+        await router.until(lambda r: not r.rules)
+        last = [m for m in router.messages if isinstance(m, Notification)][-1]
+        assert (last.code, last.subcode) == (6, 2)
+
+
+async def test_a_rule_nobody_withdraws_in_time_is_withdrawn() -> None:
+    async with fake_router() as router, speaking(neighbour(router)) as at_work:
+        soon = SystemClock().now_us() + 700_000
+        at_work.speaker.replace([a_route(HOSTS[0], "m1", expires_at_us=soon)])
+        at_work.speaker.start()
+        await router.until(lambda r: len(r.rules) == 1)
+        await router.until(lambda r: not r.rules)
+        assert RulesExpired(("m1",)) in at_work.events
+
+
+async def test_rules_against_our_own_sessions_never_leave() -> None:
+    async with fake_router() as router:
+        settings = neighbour(router, local_address=ip_address("127.0.0.1"))
+        async with speaking(settings) as at_work:
+            at_work.speaker.replace([a_route("dst 127.0.0.1/32", "cut"), a_route(HOSTS[0])])
+            at_work.speaker.start()
+            await router.until(lambda r: r.rules == {HOSTS[0]} and r.ends_of_rib == 2)
+            state = at_work.speaker.state("cut", "edge")
+            assert state is not None
+            assert (state.stage, state.reason) == (RuleStage.WITHHELD, Reason.SAFETY)
+            assert (
+                at_work.speaker.preview(a_route("dst 127.0.0.1/32"))[0].findings[-1].step
+                == "safety"
+            )
