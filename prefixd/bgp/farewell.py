@@ -11,6 +11,11 @@ OLD_TEXT_OCTETS: Final = 128
 """What RFC 8203 allowed; longer texts upset peers that know nothing newer."""
 
 
+def signed(operator: str, reason: str) -> str:
+    """Who and why, for whoever reads the router's log."""
+    return f"prefixd: {operator}: {reason}"
+
+
 def shutdown(peer: PeerSettings, text: str) -> Notification:
     """Cease/2 with the operator's words."""
     if peer.short_shutdown_text:

@@ -15,6 +15,7 @@ from ipaddress import ip_network
 from typing import Final, Protocol
 
 from prefixd.bgp.admission import Admission, Admitted
+from prefixd.bgp.farewell import signed
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.link import Observer
 from prefixd.bgp.listener import Listener, adopt_listener, open_listener
@@ -254,8 +255,11 @@ class Roster:
     def apply(self, new: SpeakerSettings) -> ReloadPlan:
         """Carry out what `plan_reload` says; the caller has shown the plan to whoever asked."""
         plan = plan_reload(self.settings, new)
+        if new.admission != self.settings.admission:
+            self._admission = Admission(new.admission)
         self.settings = new
-        self._admission = Admission(new.admission)
+        if not new.live:
+            return plan
         wanted = {peer.name: peer for peer in new.peers}
         for change in plan.peers:
             self._apply_change(change, wanted.get(change.name))
@@ -297,6 +301,7 @@ class Roster:
 
     async def stop(self, mode: StopMode | None = None, text: str = "") -> None:
         """End every session, each in its configured way unless `mode` is given."""
+        text = text or signed(self.settings.operator, "prefixd stops")
         for listener in self._listeners:
             listener.close()
         self._listeners = []

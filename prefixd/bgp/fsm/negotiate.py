@@ -100,6 +100,7 @@ class Negotiated:
     role: int | None
     hostname: str
     software: str
+    our_open: Open
     peer_open: Open
     context: WireContext
 
@@ -288,6 +289,7 @@ def _agree(offer: Offer, theirs: Open) -> Negotiated:
         role=None if role is None else role.role,
         hostname="" if fqdn is None else _full_name(fqdn),
         software="" if software is None else printable(software.text),
+        our_open=our_open(offer),
         peer_open=theirs,
         context=WireContext(
             four_octet_as=four_octet_as,

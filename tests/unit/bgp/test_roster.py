@@ -196,9 +196,20 @@ async def test_everybody_is_told_goodbye() -> None:
         assert roster.peers() == ()
 
 
+async def test_a_goodbye_without_words_names_the_operator() -> None:
+    async with with_a_neighbour() as (roster, _, caller):
+        farewell = asyncio.create_task(caller.heard())
+        stopping = asyncio.create_task(roster.stop(StopMode.WITHDRAW))
+        assert (await farewell).endswith(b"prefixd: operator: prefixd stops")
+        caller.sock.close()
+        await stopping
+
+
 async def test_mock_mode_opens_nothing() -> None:
     async with a_roster(a_speaker(listen=LISTEN, peers=(PASSIVE,), live=False)) as (roster, _):
         assert roster.ports == ()
+        assert roster.peers() == ()
+        roster.apply(replace(roster.settings, peers=(replace(PASSIVE, name="more"),)))
         assert roster.peers() == ()
 
 

@@ -136,6 +136,12 @@ def test_hold_time_is_the_smaller_and_keepalive_its_third() -> None:
     assert agreed(an_offer(hold_time_s=0), theirs()).keepalive_s == 0
 
 
+def test_both_opens_are_kept_for_whoever_wonders() -> None:
+    offer, message = an_offer(), theirs()
+    terms = agreed(offer, message)
+    assert (terms.our_open, terms.peer_open) == (our_open(offer), message)
+
+
 def test_families_need_both_sides() -> None:
     terms = agreed(an_offer(), theirs(Multiprotocol(IPV4_UNICAST)))
     assert terms.families == {IPV4_FLOWSPEC}
