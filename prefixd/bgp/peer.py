@@ -342,9 +342,11 @@ class Peer:
         self._arm(now)
 
     def _fire_timers(self, now: float) -> None:
-        for timer in [each for each, deadline in self._timers.items() if deadline <= now]:
-            del self._timers[timer]
-            self._happen(_TIMER_EVENTS[timer])
+        for timer in tuple(self._timers):
+            # Asked again each time: what one timer leads to may stop or restart another.
+            if self._timers.get(timer, now + 1.0) <= now:
+                del self._timers[timer]
+                self._happen(_TIMER_EVENTS[timer])
         if self._stopping is not None:
             notification, text, deadline = self._stopping
             if self._established is None or self.writable or deadline <= now:
