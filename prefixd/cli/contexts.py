@@ -1,0 +1,84 @@
+"""Named services, and any request by hand."""
+
+import json
+import re
+
+from prefixd.cli.call import Call
+from prefixd.cli.configuration import read_tree
+from prefixd.cli.failure import usage
+from prefixd.cli.grammar import Command, arg
+from prefixd.cli.table import Column
+from prefixd.cli.target import read_contexts
+
+_CURRENT = re.compile(r"^current:.*$", re.MULTILINE)
+
+
+def list_contexts(call: Call) -> None:
+    found = read_contexts(call.environ)
+    rows = [
+        {"name": name, "api": entry["api"], "current": name == found.current}
+        for name, entry in found.entries.items()
+    ]
+    columns = [
+        Column(title="NAME", cell=lambda row: row["name"]),
+        Column(title="API", cell=lambda row: row["api"]),
+        Column(title="CURRENT", cell=lambda row: row["current"]),
+    ]
+    call.out.rows(rows, rows, columns, empty=f"no contexts; they are written in {found.path}")
+
+
+def use(call: Call) -> None:
+    """Changes one line of the file and leaves every other as it is."""
+    found, name = read_contexts(call.environ), call.words.name
+    if name not in found.entries:
+        raise usage(f"there is no context {name!r} in {found.path}")
+    text = found.path.read_text()
+    line = f"current: {json.dumps(name)}"
+    changed, count = _CURRENT.subn(lambda _found: line, text, count=1)
+    found.path.write_text(changed if count else f"{line}\n{text}")
+    call.out.done({"current": name}, f"{name} is current: {found.entries[name]['api']}")
+
+
+def request(call: Call) -> None:
+    """Whatever the API can do and has no command of its own yet."""
+    words = call.words
+    body = None
+    if words.data is not None:
+        body = read_tree(words.data[1:]) if words.data.startswith("@") else _json(words.data)
+    answer = call.service.ask(words.method.upper(), words.path, body)
+    if "json" in answer.headers.get("content-type", "") and answer.body:
+        call.out.json(answer.tree)
+    elif answer.body:
+        call.out.text(answer.text)
+    else:
+        call.out.say(f"status {answer.status}, no body")
+
+
+def _json(text: str) -> object:
+    try:
+        tree: object = json.loads(text)
+    except ValueError as error:
+        raise usage(f"--data is no JSON: {error}") from error
+    return tree
+
+
+COMMANDS = (
+    Command(
+        path=("contexts", "list"), summary="the services of ctl.yaml", run=list_contexts,
+        example="prefixdctl contexts list",
+    ),
+    Command(
+        path=("contexts", "use"), summary="make one the default", run=use,
+        arguments=(arg("name", metavar="NAME", help="as in ctl.yaml"),),
+        example="prefixdctl contexts use ams1",
+    ),
+    Command(
+        path=("request",), summary="any request of the API", run=request,
+        arguments=(
+            arg("method", metavar="METHOD", help="GET, POST, PUT or DELETE"),
+            arg("path", metavar="PATH", help="such as /v1/mitigations?limit=1"),
+            arg("--data", metavar="JSON", help="the body, or @FILE"),
+        ),
+        example="prefixdctl request GET /v1/health/ready",
+    ),
+)  # fmt: skip

@@ -1,0 +1,227 @@
+"""Is everything as it should be, and if not, what to do: one line for each check.
+
+Two kinds of checks: what the service says of itself, its database and its neighbours; and what can
+be seen on this machine (ports, kernel abilities, disk, clock), which is asked only when the service
+runs here. A check that cannot be made says so and is not a fault.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from prefixd import __version__
+from prefixd.cli import machine
+from prefixd.cli.amount import duration
+from prefixd.cli.call import Call
+from prefixd.cli.failure import ExitCode, Failure
+from prefixd.cli.grammar import Command, arg
+from prefixd.cli.machine import Finding
+from prefixd.cli.table import Column
+
+CLOCK_LIMIT_S = 5
+
+# What a router's or the kernel's complaint usually means. The first that fits is shown.
+HINTS: tuple[tuple[str, str], ...] = (
+    ("refused", "the router does not listen for us: is the neighbour configured there, "
+                "and is BGP allowed in its control-plane filter?"),
+    ("timed out", "packets do not come back: routing, an access list, or an MD5/AO key mismatch "
+                  "(a router drops wrongly signed segments in silence)"),
+    ("no route", "this machine has no route to the router"),
+    ("unreachable", "this machine has no route to the router"),
+    ("bad peer as", "peer_asn here and the AS number there differ"),
+    ("bad bgp identifier", "two speakers share a router_id"),
+    ("unsupported capability", "the router refuses a family: check afi_safi here and FlowSpec "
+                               "there"),
+    ("hold timer", "keepalives do not arrive: path MTU, overload, or a filter for established "
+                   "sessions"),
+    ("authentication", "the MD5 or TCP-AO keys differ"),
+    ("maximum number of prefixes", "the router's prefix limit is lower than our rules need"),
+    ("administrative", "somebody shut the session down on the router"),
+    ("cease", "the router ended the session; its log says why"),
+)  # fmt: skip
+PROFILE_HINTS = {
+    "frr": "FRR installs FlowSpec only into ipset/iptables and breaks above five port operators",
+    "generic": "a generic profile is sent the least; name the router's kind with `profile`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    call: Call
+    health: Any
+    peers: list[Any]
+
+
+def doctor(call: Call) -> int:
+    findings = list(_examine(call))
+    tree = [
+        {"state": found.state, "check": found.check, "text": found.text, "hint": found.hint}
+        for found in findings
+    ]
+    columns = [
+        Column(title="STATE", cell=lambda row: row.state),
+        Column(title="CHECK", cell=lambda row: row.check),
+        Column(title="FOUND", cell=lambda row: row.text),
+    ]
+    if call.out.is_table:
+        for found in findings:
+            call.out.lines(
+                [f"{call.out.painted(f'{found.state}'):<4}  {found.check}: {found.text}"]
+            )
+            if found.hint:
+                call.out.lines([f"        {found.hint}"])
+        bad = sum(found.state == "bad" for found in findings)
+        warned = sum(found.state == "warn" for found in findings)
+        call.out.lines(["", f"{len(findings)} checks, {bad} bad, {warned} to look at"])
+    else:
+        call.out.rows(tree, findings, columns, empty="")
+    worst = any(found.state == "bad" for found in findings)
+    return ExitCode.REFUSED if worst else ExitCode.OK
+
+
+def _examine(call: Call) -> Iterator[Finding]:
+    try:
+        alive = call.get("/v1/health")
+    except Failure as failure:
+        yield Finding("bad", "service", failure.message, "; ".join(failure.hints))
+        yield from machine.findings(call.words.data_dir)
+        return
+    tree = alive.tree
+    yield Finding(
+        "ok", "service", f"prefixd {tree['version']} answers at {call.service.target.api}"
+    )
+    if tree["version"] != __version__:
+        yield Finding(
+            "warn", "version", f"the service has {tree['version']}, this is {__version__}"
+        )
+    yield _clock(alive.now.timestamp(), call.clock.now().timestamp())
+    if tree["auth_mode"] == "none" and not is_local(call.service.target.api):
+        yield Finding(
+            "warn", "authentication", "everybody who reaches the address is admin",
+            "set http.auth.mode",
+        )  # fmt: skip
+    try:
+        me = call.get("/v1/auth/me").tree
+        patient = Patient(
+            call, call.get("/v1/health/detail").tree, call.get("/v1/bgp/peers").tree["peers"]
+        )
+    except Failure as failure:
+        yield Finding("bad", "authentication", failure.message, "; ".join(failure.hints))
+    else:
+        yield Finding("ok", "authentication", f"signed in as {me['username']} ({me['role']})")
+        for check in CHECKS:
+            yield from check(patient)
+    if is_local(call.service.target.api):
+        yield from machine.findings(call.words.data_dir)
+
+
+def _clock(there: float, here: float) -> Finding:
+    apart = abs(there - here)
+    if apart <= CLOCK_LIMIT_S:
+        return Finding("ok", "clock", "the service's clock and this one agree")
+    text = f"the service's clock and this one are {duration(apart)} apart"
+    return Finding("warn", "clock", text, "run a time service on both")
+
+
+def readiness(patient: Patient) -> Iterator[Finding]:
+    health = patient.health
+    if health.get("ready"):
+        yield Finding("ok", "readiness", f"ready, up {duration(health['uptime_seconds'])}")
+    else:
+        yield Finding("bad", "readiness", "; ".join(health.get("reasons") or ["not ready"]))
+    if health.get("dry_run"):
+        yield Finding(
+            "warn", "mode", "dry-run: it decides and announces nothing", "set mode: enforced"
+        )
+
+
+def database(patient: Patient) -> Iterator[Finding]:
+    word = patient.health["database"]
+    if word == "connected":
+        yield Finding("ok", "database", "connected")
+    else:
+        yield Finding("bad", "database", word, "rules stay on the routers; new ones are refused")
+
+
+def drift(patient: Patient) -> Iterator[Finding]:
+    last = patient.health.get("last_reconcile")
+    if last is None:
+        return
+    healed = last["missing"] + last["surplus"] + last["changed"]
+    if last.get("corrupt"):
+        yield Finding(
+            "bad", "rules", f"{last['corrupt']} stored rules cannot be read", "see the log"
+        )
+    elif healed:
+        yield Finding("warn", "rules", f"the last reconcile healed {healed} differences")
+    else:
+        yield Finding("ok", "rules", f"{last['desired']} stored, all in the table")
+
+
+def neighbours(patient: Patient) -> Iterator[Finding]:
+    if not patient.peers:
+        yield Finding(
+            "warn", "neighbours", "none are configured: nothing can be filtered",
+            "list routers under bgp.neighbors",
+        )  # fmt: skip
+    for peer in patient.peers:
+        yield from _neighbour(peer)
+
+
+def _neighbour(peer: Any) -> Iterator[Finding]:
+    name = f"neighbour {peer['name']}"
+    if not peer.get("enabled", True):
+        yield Finding("warn", name, "disabled in the configuration")
+        return
+    if peer["state"] != "established":
+        error = peer.get("last_error") or peer.get("last_down") or "no reason known yet"
+        yield Finding("bad", name, f"{peer['state']}: {error}", hint_for(str(error)))
+        return
+    rules = sum((peer.get("rules") or {}).values())
+    yield Finding("ok", name, f"established, {rules} rules")
+    withheld = {word: count for word, count in (peer.get("withheld") or {}).items() if count}
+    if withheld:
+        words = ", ".join(f"{count} for {word}" for word, count in withheld.items())
+        yield Finding(
+            "warn", name, f"rules withheld: {words}",
+            f"`prefixdctl explain RULE {peer['name']}` says why",
+        )  # fmt: skip
+    if peer.get("quarantined"):
+        yield Finding("bad", name, f"{peer['quarantined']} rules in quarantine: they reset it")
+    if peer.get("flaps", 0) > 3:
+        yield Finding("warn", name, f"{peer['flaps']} flaps since the start")
+    if peer.get("profile") in PROFILE_HINTS:
+        yield Finding("note", name, PROFILE_HINTS[peer["profile"]])
+
+
+def hint_for(error: str) -> str:
+    lowered = error.lower()
+    return next((hint for sign, hint in HINTS if sign in lowered), "")
+
+
+def is_local(api: str) -> bool:
+    parts = urlsplit(api)
+    return parts.scheme == "unix" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
+
+
+CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+    readiness,
+    database,
+    drift,
+    neighbours,
+)
+
+COMMANDS = (
+    Command(
+        path=("doctor",), summary="check service, neighbours and this machine; say what to do",
+        run=doctor,
+        arguments=(
+            arg("--data-dir", default="/var/lib/prefixd", metavar="DIR",
+                help="where the database is; default /var/lib/prefixd"),
+        ),
+        example="prefixdctl doctor",
+        about="Exit code 1 when something is bad. Ports, capabilities, MD5 and TCP-AO support,\n"
+        "disk and time service are looked at when the service runs on this machine.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,147 @@
+"""What a command is: one row that the parser, the manual and the completions are made from."""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from prefixd import __version__
+from prefixd.cli.call import Call
+from prefixd.cli.failure import usage
+from prefixd.cli.output import FORMATS
+
+Handler = Callable[[Call], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One flag or positional; `options` are those of argparse."""
+
+    names: tuple[str, ...]
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    path: tuple[str, ...]
+    summary: str
+    run: Handler
+    example: str
+    arguments: tuple[Argument, ...] = ()
+    about: str = ""
+    """More than the summary, where there is more to know."""
+    repeats: bool = False
+    """Shows something that changes: `--watch` runs it again and again."""
+    unread: frozenset[str] = field(default_factory=frozenset)
+
+
+def arg(*names: str, **options: Any) -> Argument:
+    return Argument(names, options)
+
+
+def flag(*names: str, **options: Any) -> Argument:
+    return Argument(names, {"action": "store_true", **options})
+
+
+# noun -> what its commands are about; for the help of `prefixdctl NOUN`.
+GLOBAL_ARGUMENTS: tuple[Argument, ...] = (
+    arg("-a", "--api", metavar="URL", help="address of the service: http://HOST:PORT, https://HOST "
+        "or unix:///PATH (PREFIXD_API; default http://127.0.0.1:8080)"),
+    arg("-t", "--token", metavar="TOKEN",
+        help="bearer token; others on this machine can see it here, so prefer PREFIXD_API_TOKEN"),
+    arg("-f", "--format", choices=FORMATS, metavar="FORMAT",
+        help="table, json (the service's answer whole) or csv; default table"),
+    arg("-C", "--context", metavar="NAME", help="context of ctl.yaml (PREFIXD_CONTEXT)"),
+    arg("--timeout", type=float, metavar="SECONDS", help="longest wait for an answer; default 30"),
+    arg("--ca", metavar="FILE", help="authority that signed the service's certificate"),
+    arg("--cert", metavar="FILE", help="client certificate"),
+    arg("--key", metavar="FILE", help="its key"),
+    flag("--insecure", help="accept any certificate (anybody in between can read and change all)"),
+    flag("--no-color", help="no colours (so does NO_COLOR)"),
+)  # fmt: skip
+WATCH = arg(
+    "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS",
+    help="show it again every 2 seconds (or SECONDS) until interrupted",
+)  # fmt: skip
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains by exception, so that all complaints look alike."""
+
+    def error(self, message: str) -> NoReturn:
+        raise usage(message, f"see `{self.prog} --help`")
+
+
+def build_parser(commands: Sequence[Command], nouns: Mapping[str, str]) -> Parser:
+    parser = Parser(
+        prog="prefixdctl",
+        description="The operator's hand on prefixd: look, decide, act.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"prefixdctl {__version__}")
+    _add(parser, GLOBAL_ARGUMENTS, hidden=False)
+    tops = parser.add_subparsers(metavar="COMMAND", title="commands")
+    groups: dict[str, Any] = {}
+    for command in commands:
+        *nouns_above, verb = command.path
+        below = tops
+        if nouns_above:
+            (noun,) = nouns_above
+            if noun not in groups:
+                above = tops.add_parser(
+                    noun, help=nouns[noun], description=nouns[noun], allow_abbrev=False
+                )
+                above.set_defaults(parser=above)
+                _add(above, GLOBAL_ARGUMENTS, hidden=True)
+                groups[noun] = above.add_subparsers(metavar="COMMAND", title="commands")
+            below = groups[noun]
+        _add_command(below, verb, command)
+    parser.set_defaults(parser=parser, root=parser)
+    return parser
+
+
+def _add_command(below: Any, verb: str, command: Command) -> None:
+    made = below.add_parser(
+        verb,
+        help=command.summary,
+        description=command.summary[:1].upper() + command.summary[1:] + ".",
+        epilog=_epilog(command),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add(made, command.arguments, hidden=False)
+    if command.repeats:
+        _add(made, (WATCH,), hidden=False)
+    _add(made, GLOBAL_ARGUMENTS, hidden=True)
+    made.set_defaults(command=command, parser=made)
+
+
+def _add(parser: argparse.ArgumentParser, arguments: Sequence[Argument], *, hidden: bool) -> None:
+    for argument in arguments:
+        options = dict(argument.options)
+        if hidden or argument in GLOBAL_ARGUMENTS:
+            # Before or after the command: only the place where it stands sets it.
+            options["default"] = argparse.SUPPRESS
+        if hidden:
+            options["help"] = argparse.SUPPRESS
+        parser.add_argument(*argument.names, **options)
+
+
+def _epilog(command: Command) -> str:
+    about = f"{command.about}\n\n" if command.about else ""
+    example = "\n".join(f"  {line}" for line in command.example.splitlines())
+    return f"{about}example:\n{example}\n\nGlobal options: prefixdctl --help"
+
+
+EXIT_CODES = """\
+exit codes:
+  0  done
+  1  refused by the service, or what was looked at is not well
+  2  the words are wrong, or a local file cannot be used
+  3  the service cannot be reached or cannot serve now
+  4  not signed in, or not allowed
+
+environment: PREFIXD_API, PREFIXD_API_TOKEN, PREFIXD_CONTEXT, NO_COLOR
+contexts:    ~/.config/prefixd/ctl.yaml"""

@@ -1,0 +1,163 @@
+"""Signal groups: what several detectors say together, and what was decided about it."""
+
+import json
+from typing import Any
+
+from prefixd.cli.call import Call, Times, since
+from prefixd.cli.grammar import Command, arg
+from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
+from prefixd.cli.service import segment
+from prefixd.cli.table import Column
+
+
+def list_groups(call: Call) -> None:
+    words = call.words
+    answer, tree = pages(
+        call, "/v1/signal-groups", "groups", status=words.status, state=words.state,
+        vector=words.vector, victim_ip=words.victim_ip, customer_id=words.customer,
+        source=words.source, met=words.met, has_mitigation=words.mitigated, pop=words.site,
+    )  # fmt: skip
+    times = since(answer)
+    columns = [
+        Column(title="ID", cell=lambda row: row["group_id"]),
+        Column(title="STATE", cell=lambda row: row.get("state") or row["status"]),
+        Column(title="VICTIM_IP", cell=lambda row: row["victim_ip"]),
+        Column(title="VECTOR", cell=lambda row: row["vector"], drop=3),
+        Column(title="SOURCES", cell=lambda row: row["source_count"], right=True),
+        Column(title="CONFIDENCE", cell=lambda row: row["derived_confidence"], right=True),
+        Column(title="AGREED", cell=lambda row: row["corroboration_met"]),
+        Column(title="OPENED", cell=lambda row: times(row["created_at"]), drop=1),
+        Column(title="HELD BECAUSE", cell=lambda row: row.get("held_reason"), drop=2),
+    ]
+    call.out.rows(tree, tree["groups"], columns, empty="no signal groups")
+    say_rest(call, tree)
+
+
+def get(call: Call) -> None:
+    answer = call.get(f"/v1/signal-groups/{segment(call.words.id)}")
+    tree, times = answer.tree, since(answer)
+    call.out.facts(tree, _facts(tree, times))
+    if not call.out.is_table:
+        return
+    call.out.heading("Evidence")
+    columns = [
+        Column(title="SOURCE", cell=lambda row: row["source"]),
+        Column(title="STATE", cell=lambda row: row.get("state")),
+        Column(title="VECTOR", cell=lambda row: row.get("vector")),
+        Column(title="WEIGHT", cell=lambda row: row["source_weight"], right=True),
+        Column(title="CONFIDENCE", cell=lambda row: row["confidence"], right=True),
+        Column(title="CORROBORATES", cell=lambda row: row["is_corroborating"], drop=2),
+        Column(title="LAST SEEN", cell=lambda row: times(row.get("last_seen_at"))),
+    ]
+    call.out.rows(tree, tree["events"], columns, empty="no evidence")
+
+
+def _facts(tree: Any, times: Times) -> list[tuple[str, object]]:
+    return [
+        ("ID", tree["group_id"]),
+        ("State", tree.get("state") or tree["status"]),
+        ("Victim", tree["victim_ip"]),
+        ("Vector", tree["vector"]),
+        ("Opened", times(tree["created_at"])),
+        ("Window ends", times(tree["window_expires_at"])),
+        ("Confidence", tree["derived_confidence"]),
+        ("Sources", tree["source_count"]),
+        ("Agreed", "yes" if tree["corroboration_met"] else "no"),
+        ("Held because", tree.get("held_reason")),
+        ("Closed because", tree.get("close_reason")),
+        ("Playbook", tree.get("playbook_name")),
+        ("POP", tree.get("pop")),
+        ("Mitigations", tree.get("mitigation_ids")),
+    ]
+
+
+def decisions(call: Call) -> None:
+    answer = call.get(f"/v1/signal-groups/{segment(call.words.id)}/decisions")
+    tree, times = answer.tree, since(answer)
+    columns = [
+        Column(title="AT", cell=lambda row: times(row["at"])),
+        Column(title="OUTCOME", cell=lambda row: row["outcome"]),
+        Column(title="TRIGGER", cell=lambda row: row["trigger"], drop=1),
+        Column(title="ID", cell=lambda row: row["decision_id"], drop=2),
+        Column(title="WHY", cell=lambda row: row["text"], shrink=True),
+    ]
+    call.out.rows(tree, tree, columns, empty="nothing was decided")
+
+
+def decision(call: Call) -> None:
+    answer = call.get(f"/v1/decisions/{segment(call.words.id)}")
+    tree, times = answer.tree, since(answer)
+    call.out.facts(
+        tree,
+        [
+            ("ID", tree["decision_id"]),
+            ("At", times(tree["at"])),
+            ("Outcome", tree["outcome"]),
+            ("Trigger", tree["trigger"]),
+            ("Why", tree["text"]),
+            ("Playbook", tree["playbook"]),
+            ("Signal group", tree["group_id"]),
+            ("Event", tree["event_id"]),
+            ("Mitigation", tree["mitigation_id"]),
+        ],
+    )
+    if call.out.is_table and tree.get("record"):
+        call.out.heading("Record")
+        call.out.text(json.dumps(tree["record"], indent=2))
+
+
+def approve(call: Call) -> None:
+    call.ask("POST", f"/v1/signal-groups/{segment(call.words.id)}/approve")
+    call.out.done({"approved": call.words.id}, f"{call.words.id} approved")
+
+
+def dismiss(call: Call) -> None:
+    body = {"reason": call.words.reason}
+    call.ask("POST", f"/v1/signal-groups/{segment(call.words.id)}/dismiss", body)
+    call.out.done({"dismissed": call.words.id}, f"{call.words.id} dismissed")
+
+
+_ID = arg("id", metavar="ID", help="its id")
+_YES_NO = ("true", "false")
+COMMANDS = (
+    Command(
+        path=("groups", "list"), summary="signal groups, newest first", run=list_groups,
+        repeats=True,
+        arguments=(
+            arg("-s", "--status", choices=("open", "resolved", "expired"), help="the older words"),
+            arg("--state", metavar="WORD",
+                help="open, ready, mitigating, held, unowned, clearing, closed"),
+            arg("--vector", metavar="WORD", help="only of this kind"),
+            arg("--victim", dest="victim_ip", metavar="ADDRESS", help="only about this address"),
+            arg("-c", "--customer", metavar="ID", help="only of this customer"),
+            arg("--source", metavar="NAME", help="only where this source took part"),
+            arg("--met", choices=_YES_NO, help="whether sources agree"),
+            arg("--mitigated", choices=_YES_NO, help="whether there is a mitigation"),
+            arg("--site", metavar="POP", help="only of this site"),
+            *PERIOD, *PAGING,
+        ),
+        example="prefixdctl groups list --state held",
+    ),
+    Command(
+        path=("groups", "get"), summary="one group with its evidence", run=get, repeats=True,
+        arguments=(_ID,), example="prefixdctl groups get 01a1fc36-aaf0-7464-b60e-1db59833aaf0",
+    ),
+    Command(
+        path=("groups", "decisions"), summary="what was decided about it, newest first",
+        run=decisions, arguments=(_ID,),
+        example="prefixdctl groups decisions 01a1fc36-aaf0-7464-b60e-1db59833aaf0",
+    ),
+    Command(
+        path=("groups", "approve"), summary="act on a group that waits for approval", run=approve,
+        arguments=(_ID,), example="prefixdctl groups approve 01a1fc36-aaf0-7464-b60e-1db59833aaf0",
+    ),
+    Command(
+        path=("groups", "dismiss"), summary="close a group without acting", run=dismiss,
+        arguments=(_ID, arg("-r", "--reason", required=True, metavar="TEXT", help="why")),
+        example="prefixdctl groups dismiss 01a1fc36-aaf0-7464-b60e-1db59833aaf0 -r 'load test'",
+    ),
+    Command(
+        path=("decision",), summary="one decision: inputs, numbers, reasons", run=decision,
+        arguments=(_ID,), example="prefixdctl decision 01a1fc36-aaf0-7464-b60e-1db59833aaf1",
+    ),
+)  # fmt: skip

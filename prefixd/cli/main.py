@@ -1,0 +1,171 @@
+"""`prefixdctl`: the table of everything it can do, and how a command starts and ends.
+
+Each noun has a module with its rows; this file puts them in order. The parser, the manual, the man
+page and the completions are all made from these rows.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from prefixd.cli import (
+    accounts,
+    audit,
+    byhand,
+    completion,
+    configuration,
+    contexts,
+    doctor,
+    events,
+    groups,
+    import_gobgp,
+    import_prefixd,
+    mitigations,
+    panic,
+    peers,
+    report,
+    safelist,
+    status,
+    top,
+    watch,
+)
+from prefixd.cli.call import Call
+from prefixd.cli.cookies import Cookies
+from prefixd.cli.failure import ExitCode, Failure
+from prefixd.cli.grammar import Command, Parser, build_parser
+from prefixd.cli.output import Output
+from prefixd.cli.prompt import Prompt
+from prefixd.cli.service import Service
+from prefixd.cli.target import Target, choose_target
+from prefixd.cli.terminal import quit_pipe, screen_of
+from prefixd.clock import Clock, SystemClock
+
+COMMANDS: tuple[Command, ...] = (
+    *status.COMMANDS,
+    *top.COMMANDS,
+    *watch.COMMANDS,
+    *peers.COMMANDS,
+    *byhand.COMMANDS,
+    *mitigations.COMMANDS,
+    *events.COMMANDS,
+    *groups.COMMANDS,
+    *safelist.COMMANDS,
+    *panic.COMMANDS,
+    *report.COMMANDS,
+    *audit.COMMANDS,
+    *accounts.COMMANDS,
+    *configuration.COMMANDS,
+    *contexts.COMMANDS,
+    *doctor.COMMANDS,
+    *import_gobgp.COMMANDS,
+    *import_prefixd.COMMANDS,
+    *completion.COMMANDS,
+)
+
+NOUNS: Mapping[str, str] = {
+    "mitigations": "Rules against attacks: list, look, make, extend, withdraw",
+    "events": "What detectors report",
+    "corroborators": "Evidence without a victim of its own",
+    "groups": "What several detectors say together",
+    "safelist": "Prefixes that are never mitigated",
+    "audit": "Who did what",
+    "operators": "People who may sign in",
+    "tokens": "API tokens of programs",
+    "config": "The configuration in force",
+    "alerts": "Where alerts go",
+    "contexts": "Named services of ctl.yaml",
+    "import": "Take over from other software",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    return run(words, sys.stdin, sys.stdout, sys.stderr, os.environ, SystemClock())
+
+
+def run(
+    argv: Sequence[str],
+    stdin: TextIO,
+    stdout: TextIO,
+    stderr: TextIO,
+    environ: Mapping[str, str],
+    clock: Clock,
+) -> int:
+    plain = "--no-color" in argv
+    screen = screen_of(stdout, environ, plain=plain)
+    out = Output(stdout, stderr, screen, screen_of(stderr, environ, plain=plain), "table")
+    try:
+        words = build_grammar().parse_args(argv)
+        if "command" not in words:
+            words.parser.print_help(stdout)
+            return ExitCode.USAGE
+        out.form = getattr(words, "format", None) or "table"
+        target = choose_target(words, environ)
+        warn_of_risks(target, out)
+        cookies = Cookies(environ)
+        service = connect(target, clock, cookies)
+        call = Call(
+            words=words, out=out, service=service, prompt=Prompt(stdin, stderr),
+            clock=clock, cookies=cookies, environ=environ,
+        )  # fmt: skip
+        return perform(call)
+    except Failure as failure:
+        out.say_painted("error: ", failure.message, "red")
+        for hint in failure.hints:
+            out.say(f"  {hint}")
+        return failure.code
+    except BrokenPipeError:
+        quit_pipe()
+        return ExitCode.OK
+    except KeyboardInterrupt:
+        out.say("")
+        return 130
+
+
+def build_grammar() -> Parser:
+    return build_parser(COMMANDS, NOUNS)
+
+
+def perform(call: Call) -> int:
+    """Once, or with `--watch` again and again; an unreachable service is waited for."""
+    command: Command = call.words.command
+    every_s: float | None = getattr(call.words, "watch", None)
+    if every_s is None and command.path == ("top",) and call.out.screen.interactive:
+        every_s = 2.0
+    try:
+        if every_s is None:
+            code = command.run(call) or ExitCode.OK
+            call.out.flush()
+            return code
+        while True:
+            call.out.clear()
+            try:
+                command.run(call)
+            except Failure as failure:
+                if failure.code is not ExitCode.UNREACHABLE:
+                    raise
+                call.out.say(f"{failure.message}; trying again")
+            call.out.flush()
+            time.sleep(max(0.2, every_s))
+    finally:
+        call.service.close()
+
+
+def connect(target: Target, clock: Clock, cookies: Cookies) -> Service:
+    from prefixd.cli.client import Client  # HTTP and TLS: half of the start-up time
+
+    return Client(target, clock, None if target.token else cookies.get(target.api))
+
+
+def warn_of_risks(target: Target, out: Output) -> None:
+    if target.insecure and target.api.startswith("https:"):
+        out.warn("--insecure: anybody in between can read and change everything")
+    local = ("http://127.", "http://localhost", "http://[::1]")
+    if target.token and target.api.startswith("http:") and not target.api.startswith(local):
+        out.warn(f"the token travels unencrypted to {target.api}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""BGP as the service sees it: neighbours, rules, and why a rule is or is not at a neighbour."""
+
+from typing import Any
+
+from prefixd.cli.amount import duration, size
+from prefixd.cli.call import Call, Times, since
+from prefixd.cli.grammar import Command, arg
+from prefixd.cli.service import segment
+from prefixd.cli.table import Column
+
+
+def peers(call: Call) -> None:
+    if call.words.name is not None:
+        _one(call)
+        return
+    answer = call.get("/v1/bgp/peers")
+    tree = answer.tree
+    call.out.rows(tree, tree["peers"], peer_columns(since(answer)), empty="no neighbours")
+
+
+def peer_columns(times: Times) -> list[Column]:
+    return [
+        Column(title="PEER", cell=lambda row: row["name"]),
+        Column(title="STATE", cell=lambda row: row["state"]),
+        Column(title="SINCE", cell=lambda row: times(row.get("since"))),
+        Column(title="ADDRESS", cell=lambda row: row.get("address"), drop=2),
+        Column(title="AS", cell=lambda row: row.get("peer_asn"), right=True, drop=3),
+        Column(title="RULES", cell=lambda row: sum((row.get("rules") or {}).values()), right=True),
+        Column(
+            title="WITHHELD",
+            cell=lambda row: sum((row.get("withheld") or {}).values()),
+            right=True,
+            drop=4,
+        ),
+        Column(title="QUEUED", cell=lambda row: row.get("outbox"), right=True, drop=5),
+        Column(title="LAST ERROR", cell=lambda row: row.get("last_error"), shrink=True, drop=1),
+    ]
+
+
+def _one(call: Call) -> None:
+    answer = call.get(f"/v1/bgp/peers/{segment(call.words.name)}")
+    tree, times = answer.tree, since(answer)
+    terms, wire = tree.get("negotiated") or {}, tree.get("transport") or {}
+    call.out.facts(
+        tree,
+        [
+            ("Peer", tree["name"]),
+            ("Description", tree.get("description")),
+            ("State", tree["state"]),
+            ("Since", times(tree.get("since"))),
+            ("Address", tree.get("address")),
+            ("AS", tree.get("peer_asn")),
+            ("Profile", tree.get("profile")),
+            ("Last down", tree.get("last_down")),
+            ("Last down at", _time(times, tree.get("last_down_at"))),
+            ("Last error", tree.get("last_error")),
+            ("Next attempt", _seconds(tree.get("next_retry_seconds"))),
+            ("Families", terms.get("families")),
+            ("Hold time", _seconds(terms.get("hold_time_seconds"))),
+            ("Local", wire.get("local")),
+            ("Remote", wire.get("remote")),
+            ("Opened by", _opener(wire)),
+            ("MD5", wire.get("md5")),
+            ("TCP-AO", wire.get("tcp_ao")),
+            ("Rules", _counts(tree.get("rules"))),
+            ("Withheld", _counts(tree.get("withheld"))),
+            ("Quarantined", str(tree.get("quarantined", 0))),
+            ("Queued", f"{tree.get('outbox', 0)} changes"),
+            ("Announced", str(tree.get("announced", 0))),
+            ("Withdrawn", str(tree.get("withdrawn", 0))),
+            ("Sent", _traffic(tree, "out")),
+            ("Received", _traffic(tree, "in")),
+            ("Faults", _counts(tree.get("faults"))),
+            ("Flaps", str(tree.get("flaps", 0))),
+        ],
+    )
+
+
+def rib(call: Call) -> None:
+    answer = call.get("/v1/bgp/rib")
+    tree, times = answer.tree, since(answer)
+    rules = tree["rules"]
+    if call.words.peer is not None:
+        rules = [rule for rule in rules if call.words.peer in rule["peers"]]
+    columns = [
+        Column(title="MITIGATION", cell=lambda row: row["mitigation_id"]),
+        Column(title="RULE", cell=lambda row: row["rule"], shrink=True),
+        Column(title="ACTION", cell=lambda row: row["action"]),
+        Column(title="EXPIRES", cell=lambda row: times(row["expires_at"])),
+        Column(title="PEERS", cell=lambda row: _stages(row["peers"]), shrink=True, drop=1),
+    ]
+    call.out.rows(tree, rules, columns, empty="no rules")
+
+
+def explain(call: Call) -> None:
+    tree = call.get("/v1/bgp/explain", rule=call.words.rule, peer=call.words.peer).tree
+    if call.out.is_table:
+        detail = f" ({tree['detail']})" if tree.get("detail") else ""
+        reason = f": {tree['reason']}" if tree.get("reason") else ""
+        call.out.facts(
+            tree,
+            [
+                ("Mitigation", tree["mitigation_id"]),
+                ("Peer", tree["peer"]),
+                ("State", f"{tree['stage']}{reason}{detail}"),
+            ],
+        )
+        call.out.heading("Steps")
+    columns = [
+        Column(title="STEP", cell=lambda row: row["step"]),
+        Column(title="PASSED", cell=lambda row: row["passed"]),
+        Column(title="DETAIL", cell=lambda row: row["detail"], shrink=True),
+    ]
+    call.out.rows(tree, tree["steps"], columns, empty="no steps")
+
+
+def _stages(peers_of_rule: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {state['stage']}" for name, state in peers_of_rule.items())
+
+
+def _counts(counts: Any) -> str:
+    return ", ".join(f"{count} {word}" for word, count in (counts or {}).items() if count)
+
+
+def _traffic(tree: Any, way: str) -> str:
+    messages = sum((tree.get(f"messages_{way}") or {}).values())
+    return f"{messages} messages, {size(tree.get(f'octets_{way}') or 0)}"
+
+
+def _opener(wire: dict[str, Any]) -> str | None:
+    if not wire:
+        return None
+    return "the neighbour" if wire.get("incoming") else "us"
+
+
+def _seconds(value: Any) -> str | None:
+    return None if value is None else duration(value)
+
+
+def _time(times: Times, value: object) -> object:
+    return None if value is None else times(value)
+
+
+COMMANDS = (
+    Command(
+        path=("peers",), summary="BGP neighbours, or one of them in full", run=peers, repeats=True,
+        arguments=(arg("name", nargs="?", metavar="NAME", help="show everything about this one"),),
+        example="prefixdctl peers\nprefixdctl peers edge1",
+    ),
+    Command(
+        path=("rib",), summary="every rule and its state at each neighbour", run=rib, repeats=True,
+        arguments=(arg("--peer", metavar="NAME", help="only rules that concern this neighbour"),),
+        example="prefixdctl rib --peer edge1",
+    ),
+    Command(
+        path=("explain",), summary="why a rule is, or is not, at a neighbour", run=explain,
+        arguments=(
+            arg("rule", metavar="RULE", help="a mitigation id, or the text that `rib` shows"),
+            arg("peer", metavar="PEER", help="name of the neighbour"),
+        ),
+        example="prefixdctl explain 'dst 198.51.100.20/32 proto udp' edge1",
+    ),
+)  # fmt: skip

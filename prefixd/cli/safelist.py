@@ -1,0 +1,61 @@
+"""Prefixes that are never mitigated."""
+
+from prefixd.cli.amount import parse_duration
+from prefixd.cli.call import Call, since
+from prefixd.cli.grammar import Command, arg
+from prefixd.cli.service import segment
+from prefixd.cli.table import Column
+
+
+def list_entries(call: Call) -> None:
+    answer = call.get("/v1/safelist")
+    tree, times = answer.tree, since(answer)
+    columns = [
+        Column(title="PREFIX", cell=lambda row: row["prefix"]),
+        Column(title="ADDED_BY", cell=lambda row: row["added_by"], shrink=True),
+        Column(title="ADDED_AT", cell=lambda row: times(row["added_at"])),
+        Column(title="EXPIRES", cell=lambda row: times(row.get("expires_at")), drop=2),
+        Column(title="SOURCE", cell=lambda row: row.get("source"), drop=1),
+        Column(title="REASON", cell=lambda row: row["reason"], shrink=True),
+    ]
+    call.out.rows(tree, tree, columns, empty="the safelist is empty")
+
+
+def add(call: Call) -> None:
+    words = call.words
+    body = {"prefix": words.prefix, "reason": words.reason, "operator_id": words.operator}
+    body["ttl_seconds"] = words.ttl
+    sent = {key: value for key, value in body.items() if value is not None}
+    tree = call.ask("POST", "/v1/safelist", sent).tree
+    withdrawn = tree.get("withdrawn") or []
+    also = f"; withdrew {len(withdrawn)}: {', '.join(withdrawn)}" if withdrawn else ""
+    call.out.done(tree, f"{tree['entry']['prefix']} is safe{also}")
+
+
+def remove(call: Call) -> None:
+    call.ask("DELETE", f"/v1/safelist/{segment(call.words.prefix)}")
+    call.out.done({"removed": call.words.prefix}, f"{call.words.prefix} is no longer safe")
+
+
+_PREFIX = arg("prefix", metavar="PREFIX", help="an address or a prefix")
+COMMANDS = (
+    Command(
+        path=("safelist", "list"), summary="every entry", run=list_entries, repeats=True,
+        example="prefixdctl safelist list",
+    ),
+    Command(
+        path=("safelist", "add"), summary="protect a prefix, now; what it covers is withdrawn",
+        run=add,
+        arguments=(
+            _PREFIX,
+            arg("-r", "--reason", metavar="TEXT", help="why"),
+            arg("--ttl", type=parse_duration, metavar="TIME", help="only so long"),
+            arg("-o", "--operator", metavar="NAME", help="accepted for older scripts"),
+        ),
+        example="prefixdctl safelist add 203.0.113.0/28 -r 'payment systems'",
+    ),
+    Command(
+        path=("safelist", "remove"), summary="take an entry back", run=remove,
+        arguments=(_PREFIX,), example="prefixdctl safelist remove 203.0.113.0/28",
+    ),
+)  # fmt: skip

@@ -1,0 +1,67 @@
+"""What the screen is: a terminal or not, how wide, whether it may be coloured.
+
+Text from the service can be anybody's (a detector's details, an attacker's host name). Before it
+reaches a screen, characters that could move the cursor, recolour or reorder it are made visible.
+"""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+# C0 and C1 controls, and the marks that turn the reading direction.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_SGR = {"red": "31", "green": "32", "yellow": "33", "blue": "36", "dim": "2", "bold": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """`width` None: nobody looks, lines may be as long as they are."""
+
+    width: int | None
+    colour: bool
+    interactive: bool
+
+    def paint(self, text: str, colour: str | None) -> str:
+        if not self.colour or colour is None:
+            return text
+        return f"\x1b[{_SGR[colour]}m{text}\x1b[0m"
+
+
+def screen_of(stream: TextIO, environ: Mapping[str, str], *, plain: bool = False) -> Screen:
+    if not stream.isatty():
+        return Screen(width=None, colour=False, interactive=False)
+    width = shutil.get_terminal_size((80, 24)).columns
+    dumb = environ.get("TERM", "") in {"", "dumb"}
+    colour = not plain and not dumb and not environ.get("NO_COLOR")
+    return Screen(width=width, colour=colour, interactive=True)
+
+
+def visible(text: str) -> str:
+    """The text on one line, with nothing in it that a terminal would obey."""
+    return _UNSAFE.sub(_spelled, text)
+
+
+def visible_json(text: str) -> str:
+    """JSON text made safe to look at; it still says the same."""
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def visible_lines(text: str) -> str:
+    return "\n".join(visible(line.replace("\t", "    ")) for line in text.split("\n"))
+
+
+def quit_pipe() -> None:
+    """Whoever read our output has gone; the interpreter shall not complain while it flushes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _spelled(found: re.Match[str]) -> str:
+    sign = found.group()
+    if sign in "\n\r\t":
+        return " "
+    return f"\\x{ord(sign):02x}" if ord(sign) < 0x100 else f"\\u{ord(sign):04x}"
