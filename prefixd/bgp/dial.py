@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 
 from prefixd.bgp.settings import PeerSettings
-from prefixd.bgp.sockopt import SocketRefusal, prepare_dial
+from prefixd.bgp.sockopt import SocketRefusal, prepare_dial, socket_address
 
 
 class Dialling:
@@ -36,7 +36,7 @@ class Dialling:
     def _begin(self, *, internal: bool) -> str:
         try:
             prepare_dial(self._sock, self._peer, internal=internal)
-            code = self._sock.connect_ex((str(self._peer.address), self._peer.port))
+            code = self._sock.connect_ex(socket_address(self._peer.address, self._peer.port))
         except (SocketRefusal, OSError) as error:
             self._wake()
             return str(error)

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from prefixd.bgp.settings import IPAddress, ListenAddress
-from prefixd.bgp.sockopt import set_min_hops
+from prefixd.bgp.sockopt import set_min_hops, socket_address
 from prefixd.errors import StartupError
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def open_listener(listen: ListenAddress) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((str(listen.address), listen.port))
+        sock.bind(socket_address(listen.address, listen.port))
         sock.listen(BACKLOG)
     except PermissionError as error:
         sock.close()
@@ -55,6 +55,13 @@ def open_listener(listen: ListenAddress) -> socket.socket:
 def adopt_listener(descriptor: int) -> socket.socket:
     """A listening socket passed by the service manager (LISTEN_FDS)."""
     return socket.socket(fileno=descriptor)
+
+
+def _source(address: tuple[str, int] | tuple[str, int, int, int]) -> IPAddress:
+    """With the interface for a link-local caller, as the configuration writes it."""
+    if len(address) == 4 and address[3]:
+        return ip_address(f"{address[0]}%{socket.if_indextoname(address[3])}")
+    return ip_address(address[0])
 
 
 class Listener:
@@ -93,7 +100,7 @@ class Listener:
             except OSError as error:
                 self._accept_failed(error)
                 return
-            self._door(sock, ip_address(address[0]))
+            self._door(sock, _source(address))
 
     def _accept_failed(self, error: OSError) -> None:
         if error.errno not in _EXHAUSTED:

@@ -98,7 +98,7 @@ def prepare_dial(sock: socket.socket, peer: PeerSettings, *, internal: bool) -> 
         _try(sock, socket.SOL_SOCKET, socket.SO_BINDTODEVICE, peer.bind_device.encode())
     if peer.local_address is not None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((str(peer.local_address), 0))
+        sock.bind(socket_address(peer.local_address, 0))
 
 
 def set_user_timeout(sock: socket.socket, seconds: float) -> None:
@@ -205,6 +205,13 @@ def _sockaddr(address: IPAddress) -> bytes:
         return pack("=H", socket.AF_INET) + pack("!H", 0) + address.packed
     scope = _scope(address)
     return pack("=H", socket.AF_INET6) + pack("!HI", 0, 0) + address.packed + pack("=I", scope)
+
+
+def socket_address(address: IPAddress, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """As the socket module wants it; a link-local address carries its interface by number."""
+    if isinstance(address, IPv4Address):
+        return str(address), port
+    return str(IPv6Address(int(address))), port, 0, _scope(address)
 
 
 def _scope(address: IPv6Address) -> int:

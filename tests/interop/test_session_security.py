@@ -282,3 +282,15 @@ async def test_keys_change_under_a_live_session() -> None:
             near.peers()[0].write(end_of_rib(IPV4_FLOWSPEC))
             await far_watcher.until(lambda: far_watcher.updates)
             assert near_watcher.downs == far_watcher.downs == []
+
+
+async def test_link_local_neighbours() -> None:
+    """The interface is part of the address, for the call, for the key and at the door."""
+    with private_network([*all_addresses(), "fe80::1/64", "fe80::2/64"]):
+        near, far = ip_address("fe80::1%lo"), ip_address("fe80::2%lo")
+        there = a_peer("there", "fe80::2%lo", 64501, direction=Direction.ACTIVE, md5=KEY)
+        here = a_peer("here", "fe80::1%lo", OUR_ASN, direction=Direction.PASSIVE, md5=KEY)
+        theirs = a_speaker(64501, "10.9.0.2", listen=(ListenAddress(far),), peers=(here,))
+        ours = our_speaker(replace(there, local_address=near), listen=())
+        async with running_roster(theirs), running_roster(ours) as (roster, watcher):
+            await all_up(roster, watcher)
