@@ -37,6 +37,7 @@ class Quarantine:
     convicted: dict[Key, Evidence] = field(default_factory=dict[Key, Evidence])
     _untested: list[tuple[Key, ...]] = field(default_factory=list[tuple[Key, ...]])
     _on_trial: tuple[Key, ...] = ()
+    _coincidences: int = 0
     _written: list[Sequence[tuple[Key, object]]] = field(
         default_factory=list[Sequence[tuple[Key, object]]]
     )
@@ -60,6 +61,7 @@ class Quarantine:
         """Everything written was digested; True when `held_back` became smaller: test more."""
         self._written.clear()
         self._on_trial = ()
+        self._coincidences = 0
         if not self._untested:
             return False
         self._on_trial = self._untested.pop(0)
@@ -79,11 +81,16 @@ class Quarantine:
         """The newly convicted.
 
         `blamed`: it ended in a way that accuses what was just written. `certain`: the peer said
-        so itself; a connection that merely broke convicts nobody who was not alone on trial.
+        so itself. A connection that merely broke may be a router that was restarted: only the
+        second time in a row makes suspects of what was written, and nobody is convicted who was
+        not alone on trial.
         """
         suspects = tuple(dict.fromkeys(key for each in self._written for key, _ in each))
         self._written.clear()
         trial, self._on_trial = self._on_trial, ()
+        if blamed and not certain and not trial:
+            self._coincidences += 1
+            blamed = self._coincidences > 1
         if not blamed or not suspects:
             if trial:
                 self._untested.insert(0, trial)
