@@ -7,7 +7,7 @@ SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
+.PHONY: help binary setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,3 +73,11 @@ docs: $(SETUP) ## write the generated pages anew
 	$(BIN)/python -m prefixd.config.reference > docs/configuration.md
 	$(BIN)/python -m tests.kit.fsm_document > docs/fsm.md
 	$(BIN)/python -m tests.kit.weaknesses
+
+.venv-binary/.installed: requirements/binary.txt
+	$(PYTHON) -m venv .venv-binary
+	.venv-binary/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/binary.txt
+	@touch .venv-binary/.installed
+
+binary: .venv-binary/.installed ## dist/prefixd: one file that needs nothing, not even Python
+	.venv-binary/bin/python packaging/binary/build.py
