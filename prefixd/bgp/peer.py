@@ -19,11 +19,10 @@ from typing import Final, assert_never
 
 from prefixd.bgp.alarm import Alarm
 from prefixd.bgp.connections import Connections
-from prefixd.bgp.fallback import explain, is_refusal, offered
+from prefixd.bgp.fallback import offered
 from prefixd.bgp.farewell import final, shutdown
 from prefixd.bgp.fsm.action import Timer
-from prefixd.bgp.fsm.collision import Identities, Origin, Revival
-from prefixd.bgp.fsm.graceful import Helper, MarkLongLived, MarkStale, StaleAction, Sweep
+from prefixd.bgp.fsm.collision import Origin
 from prefixd.bgp.fsm.negotiate import Negotiated
 from prefixd.bgp.fsm.neighbour import Neighbour
 from prefixd.bgp.fsm.neighbour_event import (
@@ -31,12 +30,9 @@ from prefixd.bgp.fsm.neighbour_event import (
     Accepted,
     BeginSession,
     CollisionExpired,
-    ConnectionLost,
-    ConnectionUp,
     Dial,
     DialFailed,
     Drop,
-    OpenArrived,
     PeerAction,
     PeerEvent,
     PeerTimer,
@@ -51,33 +47,23 @@ from prefixd.bgp.fsm.neighbour_event import (
     StopPeerTimer,
 )
 from prefixd.bgp.fsm.reason import DownKind, DownReason
-from prefixd.bgp.fsm.state import PeerState, State
+from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.history import History
 from prefixd.bgp.link import (
     MAX_CHUNK_OCTETS,
     Observer,
     PeerStatus,
-    StaleStep,
     TransportStatus,
 )
 from prefixd.bgp.packetlog import PacketLog
-from prefixd.bgp.revival import revival_of
+from prefixd.bgp.reception import Reception
 from prefixd.bgp.session_input import (
     Ask,
     Begin,
     Clear,
-    Closing,
-    Down,
-    Drained,
-    Faulty,
     Input,
-    OpenHeld,
     Output,
-    RefreshArrived,
-    Stalled,
     Stop,
-    Up,
-    UpdateArrived,
     Write,
 )
 from prefixd.bgp.settings import Direction, PeerSettings, SpeakerSettings, StopMode
@@ -85,7 +71,6 @@ from prefixd.bgp.sockopt import (
     SocketRefusal,
     host_network,
     set_md5,
-    set_user_timeout,
     transport_status,
 )
 from prefixd.bgp.transport import Transport
@@ -133,13 +118,10 @@ class Peer:
             settings, speaker, clock=clock, jitter=jitter, wake=self._wake.set
         )
         self._neighbour = self._new_neighbour()
-        self._helper = Helper(settings.restart.stale_routes_max_s)
-        self._established: Transport | None = None
-        self._terms: Negotiated | None = None
+        self._reception = Reception(self, observer, self._connections, self.history, self._happen)
         self._timers: dict[PeerTimer, float] = {}
         self._backlog: list[tuple[Transport, list[Output]]] = []
         self._stopping: tuple[Notification, str, float] | None = None
-        self._refusals = 0
         self._retiring = False
         self._wanted = settings.enabled
         self._alarm = Alarm(self._wake.set)
@@ -154,20 +136,16 @@ class Peer:
 
     @property
     def negotiated(self) -> Negotiated | None:
-        """The terms while the session is established."""
-        return None if self._established is None else self._terms
+        return self._reception.negotiated
 
     @property
     def writable(self) -> bool:
-        if self._established is None:
-            return False
-        session = self._established.session
-        return session.state is State.ESTABLISHED and not session.outgoing.size
+        return self._reception.writable
 
     @property
     def handshakes(self) -> int:
         """Connections that are not established."""
-        return self._connections.count - (self._established is not None)
+        return self._connections.count - (self._reception.established is not None)
 
     @property
     def packets(self) -> PacketLog:
@@ -175,7 +153,9 @@ class Peer:
 
     def status(self) -> PeerStatus:
         now = self._clock.monotonic()
-        session = None if self._established is None else self._established.session
+        session = (
+            None if self._reception.established is None else self._reception.established.session
+        )
         hold = None if session is None else session.deadline(Timer.HOLD)
         retry = self._timers.get(PeerTimer.RETRY)
         return PeerStatus(
@@ -199,26 +179,28 @@ class Peer:
         )
 
     def _transport_status(self) -> TransportStatus | None:
-        if self._established is None:
+        if self._reception.established is None:
             return None
-        incoming = self._established.origin is Origin.INCOMING
+        incoming = self._reception.established.origin is Origin.INCOMING
         try:
-            return transport_status(self._established.sock, self.settings, incoming=incoming)
+            return transport_status(
+                self._reception.established.sock, self.settings, incoming=incoming
+            )
         except OSError:
             # The connection broke a moment ago; its end is not processed yet.
             return None
 
     def write(self, chunk: bytes, messages: int = 1) -> bool:
-        assert self._established is not None
+        assert self._reception.established is not None
         assert self.writable
         assert len(chunk) <= MAX_CHUNK_OCTETS
-        return self._send(self._established, Write(chunk, messages))
+        return self._send(self._reception.established, Write(chunk, messages))
 
     def refresh(self, request: RouteRefresh) -> bool:
         negotiated = self.negotiated
-        if self._established is None or negotiated is None or not negotiated.refresh:
+        if self._reception.established is None or negotiated is None or not negotiated.refresh:
             return False
-        self._send(self._established, Ask(request))
+        self._send(self._reception.established, Ask(request))
         return True
 
     def _send(self, transport: Transport, what: Input) -> bool:
@@ -257,7 +239,7 @@ class Peer:
         self._stop_behind_the_queue(notification, text)
 
     def _stop_behind_the_queue(self, notification: Notification, text: str) -> None:
-        if self._established is None or self.writable:
+        if self._reception.established is None or self.writable:
             self._happen(Stopped(notification, text))
             return
         self._stopping = notification, text, self._clock.monotonic() + STOP_DRAIN_S
@@ -270,12 +252,12 @@ class Peer:
         """New settings. A session that is up keeps its terms; a reset, where one is needed, is
         asked for separately (`reload.py` knows)."""
         if settings.families != self.settings.families:
-            self._refusals = 0
+            self._reception.refusals = 0
         self.settings = settings
         self._connections.apply(settings, speaker)
         timers = settings.timers
         self._neighbour.retune(retry_s=timers.connect_retry_s, stable_s=timers.stable_s)
-        self._helper.stale_max_s = settings.restart.stale_routes_max_s
+        self._reception.retune(settings.restart.stale_routes_max_s)
 
     def leave(self, notification: Notification | None, detail: str) -> None:
         """End for good, at once: another neighbour object takes over."""
@@ -287,10 +269,10 @@ class Peer:
         """Put the configured MD5 key on the live connection; the peer must do the same within its
         retransmissions."""
         key = self.settings.md5
-        if key is None or self._established is None:
+        if key is None or self._reception.established is None:
             return
         try:
-            set_md5(self._established.sock, host_network(self.settings.address), key)
+            set_md5(self._reception.established.sock, host_network(self.settings.address), key)
         except SocketRefusal as error:
             self.history.last_error = str(error)
 
@@ -334,11 +316,11 @@ class Peer:
             self._happen(outcome)
         backlog, self._backlog = self._backlog, []
         for transport, outputs in backlog:
-            self._absorb(transport, outputs, now)
+            self._reception.absorb(transport, outputs, now)
         for transport, outputs in self._connections.turns(now):
-            self._absorb(transport, outputs, now)
+            self._reception.absorb(transport, outputs, now)
         self._fire_timers(now)
-        self._tell_stale(self._helper.due(now))
+        self._reception.due(now)
         self._arm(now)
 
     def _fire_timers(self, now: float) -> None:
@@ -349,7 +331,7 @@ class Peer:
                 self._happen(_TIMER_EVENTS[timer])
         if self._stopping is not None:
             notification, text, deadline = self._stopping
-            if self._established is None or self.writable or deadline <= now:
+            if self._reception.established is None or self.writable or deadline <= now:
                 self._stopping = None
                 self._happen(Stopped(notification, text))
 
@@ -357,7 +339,7 @@ class Peer:
         deadlines = [
             *self._timers.values(),
             self._connections.next_deadline,
-            self._helper.next_deadline,
+            self._reception.next_deadline,
             None if self._stopping is None else self._stopping[2],
         ]
         self._alarm.set(deadlines, now)
@@ -369,11 +351,7 @@ class Peer:
         self._timers.clear()
         self._backlog.clear()
         self._neighbour = self._new_neighbour()
-        if self._established is not None:
-            self._established, terms = None, self._terms
-            self._observer.session_down(self, _ABANDONED)
-            if terms is not None:
-                self._tell_stale(self._helper.lost(terms, _ABANDONED, self._clock.monotonic()))
+        self._reception.abandon(_ABANDONED, self._clock.monotonic())
 
     def _new_neighbour(self) -> Neighbour:
         direction = self.settings.direction
@@ -402,8 +380,9 @@ class Peer:
                 self._connections.hang_up()
             case BeginSession(connection):
                 until = self._restarting_until
-                restarting = until is not None and now < until
-                families = offered(self.settings, self._refusals)
+                first = not self._connections.tally.sessions
+                restarting = first and until is not None and now < until
+                families = offered(self.settings, self._reception.refusals)
                 self._connections.open(connection, restarting=restarting, families=families)
                 self._tell(connection, Begin(), now)
             case Proceed(connection):
@@ -424,103 +403,4 @@ class Peer:
         if transport is not None:
             outputs = transport.feed(what, now)
             outputs += transport.flush(now)
-            self._absorb(transport, outputs, now)
-
-    def _absorb(self, transport: Transport, outputs: list[Output], now: float) -> None:
-        for output in outputs:
-            match output:
-                case UpdateArrived() | RefreshArrived() | Drained() | Stalled():
-                    if transport is self._established:
-                        self._to_tables(output)
-                case OpenHeld(negotiated):
-                    self._open_held(transport, negotiated, now)
-                case Up(negotiated):
-                    self._up(transport, negotiated, now)
-                case Down(reason, was_up):
-                    self._down(transport, reason, now, was_up=was_up)
-                case Faulty():
-                    self.history.faulty(output)
-                case Closing():
-                    pass
-                case _:
-                    assert_never(output)
-
-    def _to_tables(self, output: UpdateArrived | RefreshArrived | Drained | Stalled) -> None:
-        match output:
-            case UpdateArrived(update):
-                self._observer.update_received(self, update)
-                family = update.end_of_rib
-                if family is not None:
-                    self._tell_stale(self._helper.end_of_rib(family))
-            case RefreshArrived(refresh):
-                self._observer.refresh_received(self, refresh)
-            case Drained():
-                if self.writable:
-                    self._observer.drained(self)
-            case Stalled(level, seconds, queued):
-                self._observer.stalled(self, level, seconds, queued)
-            case _:
-                assert_never(output)
-
-    def _open_held(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
-        set_user_timeout(transport.sock, negotiated.hold_time_s or negotiated.send_hold_time_s)
-        ids = Identities(
-            local_id=int(self._connections.speaker.router_id),
-            local_asn=negotiated.local_asn,
-            peer_id=negotiated.peer_id,
-            peer_asn=negotiated.peer_asn,
-        )
-        self._happen(OpenArrived(transport.number, ids, self._revival(negotiated, now)))
-
-    def _revival(self, new: Negotiated, now: float) -> Revival:
-        old = self._established
-        return revival_of(
-            self.settings,
-            self.negotiated,
-            new,
-            age_s=now - self.history.since,
-            silent_s=0.0 if old is None else now - old.session.heard_at,
-        )
-
-    def _up(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
-        self._established, self._terms = transport, negotiated
-        self._restarting_until = None
-        self._connections.tally.sessions += 1
-        self._happen(ConnectionUp(transport.number))
-        log.info(
-            "peer established",
-            extra={
-                "peer": self.name,
-                "peer_asn": negotiated.peer_asn,
-                "hold_time_s": negotiated.hold_time_s,
-                "families": sorted(str(family) for family in negotiated.families),
-            },
-        )
-        self._tell_stale(self._helper.returned(negotiated, now))
-        self._observer.session_up(self, negotiated)
-
-    def _down(self, transport: Transport, reason: DownReason, now: float, *, was_up: bool) -> None:
-        self.history.down(reason, was_up=was_up)
-        if reason.notification is not None and is_refusal(reason.notification):
-            self._refusals += 1
-            self.history.last_error = explain(self.settings, reason.notification)
-        terms = None
-        if transport is self._established:
-            self._established, terms = None, self._terms
-            self._connections.tally.flaps += 1
-            self._observer.session_down(self, reason)
-        self._happen(ConnectionLost(transport.number, reason))
-        if terms is not None:
-            self._tell_stale(self._helper.lost(terms, reason, now))
-
-    def _tell_stale(self, actions: list[StaleAction]) -> None:
-        for action in actions:
-            match action:
-                case MarkStale(families):
-                    self._observer.stale(self, StaleStep.MARK, families)
-                case MarkLongLived(families):
-                    self._observer.stale(self, StaleStep.LONG_LIVED, families)
-                case Sweep(families):
-                    self._observer.stale(self, StaleStep.SWEEP, families)
-                case _:
-                    assert_never(action)
+            self._reception.absorb(transport, outputs, now)

@@ -65,10 +65,10 @@ async def holding_a_rule(helper: Helper, restart: RestartSettings) -> AsyncItera
 
 def reset_connection(peer: Peer) -> None:
     """As a crashing kernel would: RST, no FIN."""
-    assert peer._established is not None
+    assert peer._reception.established is not None
     linger = struct.pack("ii", 1, 0)
-    peer._established.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    peer._established.abort()
+    peer._reception.established.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    peer._reception.established.abort()
 
 
 def a_helper(kind: str, directory: Path) -> Helper:
