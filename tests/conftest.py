@@ -16,6 +16,11 @@ def _limit_s(item: pytest.Item) -> int:
     return SLOW_HANG_LIMIT_S if item.get_closest_marker("slow") else HANG_LIMIT_S
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for ten minutes of somebody else's work goes last."""
+    items.sort(key=lambda item: item.name == "test_ten_minutes")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """`async def test_...` runs in a fresh event loop; a test that hangs is cancelled and fails."""
