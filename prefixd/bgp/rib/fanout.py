@@ -17,7 +17,7 @@ from prefixd.bgp.rib.adj_rib_out import AdjRibOut, Chunk, Table
 from prefixd.bgp.rib.fence import Fence, FenceSettings
 from prefixd.bgp.rib.group import UpdateGroup
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.member import Member
+from prefixd.bgp.rib.member import Dump, Member
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.rib.terms import Terms
 from prefixd.bgp.wire.context import BEFORE_OPEN
@@ -33,6 +33,7 @@ _IDLE_GROUPS: Final = 64
 _REFRESH_EVERY_S: Final = 10.0
 _JUDGED_AT_ONCE: Final = 250
 """First looks at routes per chunk: some milliseconds."""
+_FED_AT_ONCE: Final = 1000
 _TOGETHER: Final = 1000
 """Routes decoded once for all groups before the next ones are."""
 
@@ -68,8 +69,8 @@ class Fanout:
         self.peer_down(name)
         group = self._group(terms)
         member = Member(name=name, group=group, own=AdjRibOut(terms.pacing))
+        member.dumps.append(Dump(keys=group.snapshot(), force=False))
         for family in sorted(terms.families):
-            self._dump(member, family, force=False)
             member.after_dump.append(end_of_rib(family))
             member.fences[family] = Fence(fence, usable=fence_usable)
         self._members[name] = member
@@ -102,8 +103,7 @@ class Fanout:
         ]
         paced.outbox.mark(differing, self.loc.revision, now)
         rewritten = before.wire_form() != terms.wire_form()
-        for family in terms.families:
-            self._dump(member, family, force=rewritten)
+        member.dumps.append(Dump(keys=member.group.snapshot(), force=rewritten))
 
     def refresh_requested(self, name: str, family: Family, now: float, *, enhanced: bool) -> None:
         """Tell the whole family again (RFC 2918), framed by BoRR and EoRR where understood."""
@@ -118,7 +118,8 @@ class Fanout:
         if enhanced:
             member.before_dump.append(_refresh(family, RefreshSubtype.BEGIN))
             member.after_dump.append(_refresh(family, RefreshSubtype.END))
-        self._dump(member, family, force=True)
+        keys = [key for key in member.group.snapshot() if key.family == family]
+        member.dumps.append(Dump(keys=keys, force=True))
 
     # What the outside asks
 
@@ -156,6 +157,7 @@ class Fanout:
         elif (
             member.group.unjudged
             or member.before_dump
+            or (member.dumps and not member.own.outbox.bulk)
             or (self._ready and member.after_dump and not _dumping(member))
         ):
             return now
@@ -205,6 +207,7 @@ class Fanout:
                 continue
             source = member.table_source
             pending = source.outbox.urgent.keys() | source.outbox.bulk.keys()
+            pending |= {key for dump in member.dumps for key in dump.keys[dump.position :]}
             lost = [key for key in _differences(member.group, source) if key not in pending]
             found += len(lost)
             source.outbox.mark(lost, self.loc.revision, now)
@@ -266,6 +269,7 @@ class Fanout:
             return self._control(member.before_dump)
         own = _own(member)
         group = member.group
+        _feed(member)
         chunk = own.next_chunk(
             group,
             group.encoder,
@@ -278,7 +282,9 @@ class Fanout:
             return chunk
         if group.unjudged:
             return None
-        if member.after_dump and self._ready and not own.outbox.bulk:
+        if _dumping(member):
+            return None
+        if member.after_dump and self._ready:
             return self._control(member.after_dump)
         if not own.outbox and not member.after_dump:
             return self._fall_in(member, now)
@@ -337,10 +343,6 @@ class Fanout:
             if member.in_step and member.group.log_end - member.cursor > _MOST_LAG:
                 self._detach(member, now)
 
-    def _dump(self, member: Member, family: Family, *, force: bool) -> None:
-        keys = member.group.desired_keys(family)
-        _own(member).outbox.mark_bulk(keys, force=force)
-
     def _start_queued_refresh(self, member: Member, now: float) -> None:
         for family, enhanced in list(member.refresh_queued.items()):
             if now >= member.refresh_allowed_at[family]:
@@ -362,7 +364,18 @@ def _own(member: Member) -> AdjRibOut:
 
 
 def _dumping(member: Member) -> bool:
-    return member.own is not None and bool(member.own.outbox.bulk)
+    return bool(member.dumps) or (member.own is not None and bool(member.own.outbox.bulk))
+
+
+def _feed(member: Member) -> None:
+    """Give the outbox the next slices of what is to be dumped."""
+    bulk = _own(member).outbox
+    while member.dumps and len(bulk.bulk) < _FED_AT_ONCE:
+        dump = member.dumps[0]
+        some = dump.next(_FED_AT_ONCE)
+        bulk.mark_bulk(some, force=dump.force)
+        if not some:
+            member.dumps.popleft()
 
 
 def _current(member: Member) -> bool:
@@ -384,7 +397,7 @@ def _table(member: Member) -> Table:
 
 def _synced(member: Member, revision: int) -> int:
     oldest = member.table_source.outbox.oldest_revision
-    if member.own is not None and member.own.outbox.bulk:
+    if _dumping(member):
         return 0
     if member.own is None and member.cursor < member.group.log_end:
         return member.group.at(member.cursor).revision - 1

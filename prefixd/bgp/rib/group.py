@@ -43,6 +43,7 @@ class UpdateGroup:
         "_log_start",
         "_override",
         "_recount",
+        "_snapshot",
         "_squeezed",
         "_unjudged",
         "_verdicts",
@@ -67,6 +68,21 @@ class UpdateGroup:
         self._log_start = 0
         self._unjudged = self._by_importance()
         self._waiting = set(self._unjudged)
+        self._snapshot: tuple[int, list[Key]] | None = (loc.revision, self._unjudged[::-1])
+
+    def snapshot(self) -> list[Key]:
+        """Every key a member may have to be told, the most important first, as far as judged.
+
+        One list for all members that ask before anything changes; nobody may change it.
+        """
+        revision = self._loc.revision
+        if self._snapshot is None or self._snapshot[0] != revision:
+            self._snapshot = (revision, self._by_importance()[::-1])
+        keys = self._snapshot[1]
+        if self._waiting:
+            keys = [key for key in keys if key not in self._waiting]
+        parts = [key for key in self._claims if self._loc.winner(key) is None]
+        return keys + parts if parts else keys
 
     def _by_importance(self) -> list[Key]:
         """All routes of our families, the most important last."""

@@ -5,6 +5,7 @@ has a table and an outbox of its own, built from state and never from old messag
 where the group's lie, it falls in step again.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from prefixd.bgp.rib.adj_rib_out import AdjRibOut, Chunk
@@ -15,12 +16,29 @@ from prefixd.bgp.wire.iana import Family
 
 
 @dataclass(slots=True, kw_only=True)
+class Dump:
+    """A list of keys shared with other members, and how far this one has come in it."""
+
+    keys: list[Key]
+    force: bool
+    """Tell what was told before as well."""
+    position: int = 0
+
+    def next(self, most: int) -> list[Key]:
+        some = self.keys[self.position : self.position + most]
+        self.position += len(some)
+        return some
+
+
+@dataclass(slots=True, kw_only=True)
 class Member:
     name: str
     group: UpdateGroup
     cursor: int = 0
     own: AdjRibOut | None = None
     """None: in step."""
+    dumps: deque[Dump] = field(default_factory=deque[Dump])
+    """Tables to be told, key by key; the outbox gets them a slice at a time."""
     before_dump: list[bytes] = field(default_factory=list[bytes])
     """Messages that must precede the dump: BoRR."""
     after_dump: list[bytes] = field(default_factory=list[bytes])
@@ -46,7 +64,7 @@ class Member:
     def has_more(self) -> bool:
         """Something is waiting to be told."""
         behind = self.own is None and self.cursor < self.group.log_end
-        waiting = self.before_dump or self.after_dump or self.table_source.outbox
+        waiting = self.before_dump or self.after_dump or self.table_source.outbox or self.dumps
         return bool(behind or waiting or self.group.unjudged)
 
     @property
