@@ -72,6 +72,7 @@ clean: ## remove what make made
 docs: $(SETUP) ## write the generated pages anew
 	$(BIN)/python -m prefixd.config.reference > docs/configuration.md
 	$(BIN)/python -m tests.kit.fsm_document > docs/fsm.md
+	$(BIN)/python -m prefixd.observability.reference > docs/metrics.md
 	$(BIN)/python -m tests.kit.weaknesses
 
 .venv-binary/.installed: requirements/binary.txt
