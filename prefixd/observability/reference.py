@@ -20,7 +20,8 @@ are counted under `other` once a family has its bound of series, so nobody can f
 
 def render() -> str:
     rows = [
-        f"| `{family.name}` | {family.kind} | {', '.join(family.label_names) or '–'} | {family.help} |"
+        f"| `{family.name}` | {family.kind} | {', '.join(family.label_names) or '–'} "
+        f"| {family.help} |"
         for family in Metrics().registry.families()
     ]
     return HEAD + "\n".join(rows) + "\n"
