@@ -70,6 +70,10 @@ status=$(
 
 case $status in
     2?? | 409) exit 0 ;;
+    422)
+        say "prefixd stored the report about ${1:-an address} and refused to act on it"
+        exit 0
+        ;;
     *)
         say "prefixd answered ${status:-nothing} about ${1:-a report} ${4:-}"
         exit 1

@@ -25,7 +25,8 @@ from prefixd.signals.native import BATCH_MAX, read_event
 from prefixd.signals.reading import Reading
 
 NIL_ID = "00000000-0000-0000-0000-000000000000"
-REFUSED_HOLDS = frozenset({"guardrail", "safelist", "quota"})
+# Held for another reason than a guardrail's no: nothing is wrong with the event.
+UNJUDGED = frozenset({"no_playbook", "approval_required", "shutdown", "bgp_down", "dry_run"})
 
 # outcome -> the word existing clients know
 STATUS: Mapping[Outcome, str] = {
@@ -85,7 +86,7 @@ def refusal_of(answer: IngestAnswer) -> ApiError | None:
         return ApiError(
             409, "duplicate", f"duplicate event: {answer.external_id} is finished already"
         )
-    if answer.outcome is Outcome.HELD and REFUSED_HOLDS & set(answer.codes):
+    if answer.outcome is Outcome.HELD and answer.codes and not UNJUDGED & set(answer.codes):
         return ApiError(
             422, "guardrail", f"guardrail violation: {answer.reason}", errors=list(answer.codes)
         )

@@ -8,6 +8,7 @@ or one cut off when it was copied, is a 400 and never silently page one.
 import base64
 import binascii
 import re
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -56,6 +57,7 @@ def page_members(
 
 def encode_cursor(cursor: Cursor, name: str) -> str:
     text = f"{name}|{cursor.time_us}|{cursor.id}"
+    text = f"{text}|{zlib.crc32(text.encode()):08x}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -63,8 +65,9 @@ def decode_cursor(text: str, name: str) -> Cursor:
     try:
         padded = text + "=" * (-len(text) % 4)
         plain = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-        found, time_us, row_id = plain.split("|", 2)
-        if found != name or not row_id:
+        body, _, check = plain.rpartition("|")
+        found, time_us, row_id = body.split("|", 2)
+        if found != name or check != f"{zlib.crc32(body.encode()):08x}":
             raise ValueError(found)
         return Cursor(int(time_us), row_id)
     except (ValueError, binascii.Error) as error:
