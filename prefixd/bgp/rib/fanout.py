@@ -293,6 +293,8 @@ class Fanout:
     def _fall_in(self, member: Member, now: float) -> Chunk | None:
         """Both tables lie where the wish lies: from here on the group's chunks serve."""
         group = member.group
+        if not any(other.dumps for other in self._of(group)):
+            group.forget_snapshot()
         if not any(other.in_step for other in self._of(group)):
             group.forget_before(group.log_end)
             group.out = _own(member)

@@ -36,6 +36,7 @@ _BUDGET = Withheld(Step.BUDGET, Reason.BUDGET, "the neighbor's rule budget is us
 
 class UpdateGroup:
     __slots__ = (
+        "_born",
         "_claims",
         "_limits",
         "_loc",
@@ -68,6 +69,7 @@ class UpdateGroup:
         self._log_start = 0
         self._unjudged = self._by_importance()
         self._waiting = set(self._unjudged)
+        self._born = loc.revision
         self._snapshot: tuple[int, list[Key]] | None = (loc.revision, self._unjudged[::-1])
 
     def snapshot(self) -> list[Key]:
@@ -79,20 +81,22 @@ class UpdateGroup:
         if self._snapshot is None or self._snapshot[0] != revision:
             self._snapshot = (revision, self._by_importance()[::-1])
         keys = self._snapshot[1]
-        if self._waiting:
+        if revision == self._born and len(self._waiting) == len(keys):
+            keys = []  # the usual moment to ask: many sessions come up at once
+        elif self._waiting:
             keys = [key for key in keys if key not in self._waiting]
         parts = [key for key in self._claims if self._loc.winner(key) is None]
         return keys + parts if parts else keys
 
     def _by_importance(self) -> list[Key]:
         """All routes of our families, the most important last."""
-        ranked = [
-            (route.priority, -route.since_us, Key(family, nlri))
-            for family in self.terms.families
-            for nlri, route in self._loc.table(family).items()
-        ]
-        ranked.sort()
-        return [key for _, _, key in ranked]
+        routes = [r for f in sorted(self.terms.families) for r in self._loc.table(f).values()]
+        routes.sort(key=lambda route: (route.priority, -route.since_us))
+        return [route.key for route in routes]
+
+    def forget_snapshot(self) -> None:
+        """Nobody is being dumped to: give the memory back."""
+        self._snapshot = None
 
     # Judging a full table takes a while, and keepalives must not wait for it
 
@@ -106,6 +110,8 @@ class UpdateGroup:
         some = self._unjudged[-most:][::-1]
         del self._unjudged[-most:]
         self._waiting.difference_update(some)
+        if not self._unjudged:
+            self._waiting = set()  # an emptied set keeps its room
         return self.reconsider(some)
 
     # The wish
@@ -119,13 +125,11 @@ class UpdateGroup:
         return None if route is None else route.treatment
 
     def desired_keys(self, family: Family) -> Iterator[Key]:
-        """Every key a member should hold, most important first, as far as judged."""
+        """Every key a member should hold, as far as judged, in no particular order."""
         if family not in self.terms.families:
             return
         table = self._loc.table(family)
-        ranked = [(-r.priority, r.since_us, nlri) for nlri, r in table.items()]
-        ranked.sort()
-        for _, _, nlri in ranked:
+        for nlri in table:
             key = Key(family, nlri)
             if key not in self._waiting and self.desired(key) is not None:
                 yield key
