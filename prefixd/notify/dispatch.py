@@ -1,47 +1,257 @@
-"""News to people: a bounded queue between the engine and the destinations.
+"""News to people: the way from the engine to the destinations.
 
-`tell` never blocks and never fails. When the queue is full the oldest waiting news is dropped and
-counted: an alert is a convenience, the engine is not.
+    tell ──compose──> alert ──filters──> one queue for each destination ──worker──> HTTPS
+                                                   └── outbox ──> rows that survive a restart
+
+`tell` never blocks and never fails: it puts words to the news and leaves it in bounded queues. An
+alert is a convenience, the engine is not.
 """
 
 import asyncio
+import logging
+import os
+import uuid
 from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from prefixd.clock import Clock
 from prefixd.domain.news import News
-from prefixd.notify.settings import AlertSettings
+from prefixd.errors import StoreUnavailable
+from prefixd.notify.alert import Alert, AlertStatus
+from prefixd.notify.answer import Delivered, Verdict, judge
+from prefixd.notify.compose import Composer
+from prefixd.notify.outbox import AlertStore, Outbox
+from prefixd.notify.pace import Repeats
+from prefixd.notify.record import Letterhead
+from prefixd.notify.render import is_for, pages, render
+from prefixd.notify.settings import AlertEvent, AlertSettings, Destination
+from prefixd.notify.transport import HttpSender, Sender
+from prefixd.notify.waiting import Entry
+from prefixd.notify.worker import Surroundings, Worker
+from prefixd.supervisor import Supervisor
 
-QUEUE_LIMIT = 1024
+log = logging.getLogger(__name__)
+
+LOAD_PATIENCE_S = 5.0
+STOP_PATIENCE_S = 3.0
+TESTS_A_MINUTE = 5
+TEST_TIMEOUT_S = 10
+REPEAT_WINDOW_S = 300.0
+REPEAT_LIMIT = 4096
+INSISTENT = frozenset({AlertEvent.GUARDRAIL_REJECTED, AlertEvent.SIGNAL_HELD})
+"""Said again with every report of a detector; told once in five minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of a test message. `error` is a sentence of ours; None: it arrived."""
+
+    destination: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationStatus:
+    id: str
+    type: str
+    waiting: int
+    oldest_s: float
+    failing: bool
+    last_error: str | None
+
+
+def _random_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _jitter() -> float:
+    return int.from_bytes(os.urandom(4), "big") / 0xFFFF_FFFF
+
+
+def _uncounted(_destination: str, _status: str) -> None:
+    """For those who keep no metrics."""
 
 
 class Dispatcher:
     """Fits the engine's `Notifier`."""
 
-    def __init__(self, settings: AlertSettings, pop: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: AlertSettings,
+        pop: str,
+        clock: Clock,
+        *,
+        store: AlertStore | None = None,
+        new_id: Callable[[], str] = _random_id,
+        jitter: Callable[[], float] = _jitter,
+        count: Callable[[str, str], None] = _uncounted,
+        sender: Sender | None = None,
+    ) -> None:
         self._settings = settings
-        self._pop = pop
         self._clock = clock
-        self._waiting: deque[News] = deque(maxlen=QUEUE_LIMIT)
-        self._wake = asyncio.Event()
-        self.dropped = 0
+        self._composer = Composer(pop, new_id)
+        self._repeats = Repeats(REPEAT_WINDOW_S, REPEAT_LIMIT)
+        self._sender = sender or HttpSender(lambda: self._settings.allow_private)
+        self._outbox = Outbox(store, pop, clock, self._take_back)
+        self._around = Surroundings(
+            clock=clock,
+            sender=self._sender,
+            outbox=self._outbox,
+            new_id=new_id,
+            jitter=jitter,
+            count=count,
+            turned=self._turned,
+        )
+        self._workers: dict[str, Worker] = {}
+        self._running: dict[str, Worker] = {}
+        self._tasks = Supervisor()
+        self._changed = asyncio.Event()
+        self._tests: deque[float] = deque(maxlen=TESTS_A_MINUTE)
+        self.apply(settings)
+
+    # what the engine and the faces call
 
     def tell(self, news: News) -> None:
-        if not self._settings.destinations:
+        if not self._workers:
             return
-        if len(self._waiting) == QUEUE_LIMIT:
-            self.dropped += 1
-        self._waiting.append(news)
-        self._wake.set()
+        alert = self._composer.compose(news)
+        if alert is None:
+            return
+        if alert.event in INSISTENT:
+            said = (alert.event.value, alert.dedup_key, alert.summary)
+            if self._repeats.is_repeat(said, self._clock.monotonic()):
+                return
+        self._fan_out(alert)
 
     def apply(self, settings: AlertSettings) -> None:
+        """Other destinations, or others' settings; what waits for those that stay, stays."""
         self._settings = settings
+        wanted = {each.id: each for each in settings.destinations if each.enabled}
+        for gone in [id_ for id_ in self._workers if id_ not in wanted]:
+            self._workers.pop(gone).retire("the destination was removed")
+        for id_, destination in wanted.items():
+            worker = self._workers.get(id_)
+            if worker is None:
+                self._workers[id_] = Worker(destination, settings, self._around)
+            else:
+                worker.configure(destination, settings)
+        self._changed.set()
+
+    async def test(self, destination: str | None) -> Sequence[Outcome]:
+        """A harmless message now, past filters and queues; none when there is no such id."""
+        chosen = [each for each in self._settings.destinations if destination in {None, each.id}]
+        now = self._clock.monotonic()
+        if len(self._tests) == TESTS_A_MINUTE and now - self._tests[0] < 60:
+            text = f"not sent: only {TESTS_A_MINUTE} tests a minute"
+            return [Outcome(each.id, text) for each in chosen]
+        self._tests.append(now)
+        return await asyncio.gather(*(self._try_out(each) for each in chosen))
+
+    def status(self) -> Sequence[DestinationStatus]:
+        now_us = self._clock.now_us()
+        return [
+            DestinationStatus(
+                id=id_,
+                type=worker.destination.type,
+                waiting=len(worker.waiting),
+                oldest_s=max(
+                    ((now_us - each.created_us) / 1_000_000 for each in worker.waiting), default=0
+                ),
+                failing=worker.breaker.is_open,
+                last_error=worker.last_error,
+            )
+            for id_, worker in self._workers.items()
+        ]
+
+    @property
+    def waiting(self) -> int:
+        return sum(len(worker.waiting) for worker in self._workers.values())
+
+    # running
 
     async def run(self) -> None:
-        """A supervised task."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            self._waiting.clear()
+        """A supervised task; owns a task for each destination and one for the rows."""
+        self._tasks.start("alert-rows", self._outbox.run)
+        try:
+            try:
+                async with asyncio.timeout(LOAD_PATIENCE_S):
+                    await self._outbox.loaded.wait()
+            except TimeoutError:
+                log.warning("alerts start without what an earlier run left")
+            while True:
+                self._changed.clear()  # before: a change while tasks are stopped is seen again
+                await self._match_tasks()
+                await self._changed.wait()
+        finally:
+            self._running.clear()
+            await self._tasks.stop_all()
 
     async def stop(self) -> None:
-        self._waiting.clear()
+        """Send what can be sent at once, write down the rest."""
+        try:
+            async with asyncio.timeout(STOP_PATIENCE_S):
+                for worker in list(self._workers.values()):
+                    await worker.quiet.wait()
+        except TimeoutError:
+            pass  # the slow ones continue after the restart, or are counted below
+        await self._tasks.stop_all()
+        try:
+            async with asyncio.timeout(STOP_PATIENCE_S):
+                await self._outbox.flush()
+        except (StoreUnavailable, TimeoutError):
+            log.warning("alerts that wait could not be written", extra={"alerts": self.waiting})
+        if self.waiting and not self._outbox.is_durable:
+            log.warning("alerts lost by stopping", extra={"alerts": self.waiting})
+        await self._sender.close()
+
+    async def _match_tasks(self) -> None:
+        for id_, worker in list(self._running.items()):
+            if self._workers.get(id_) is not worker:
+                del self._running[id_]
+                await self._tasks.stop(f"alert:{id_}")
+        for id_, worker in self._workers.items():
+            if id_ not in self._running:
+                self._running[id_] = worker
+                self._tasks.start(f"alert:{id_}", worker.run)
+
+    # inside
+
+    def _fan_out(self, alert: Alert, but_not: str | None = None) -> None:
+        for id_, worker in self._workers.items():
+            if id_ != but_not and is_for(worker.destination, alert, self._settings):
+                worker.accept(alert)
+
+    def _take_back(self, destination: str, entries: list[Entry]) -> None:
+        worker = self._workers.get(destination)
+        if worker is not None:
+            worker.take_back(entries)
+            return
+        for entry in entries:
+            self._outbox.given_up(entry.row_id, entry.attempts, "the destination was removed")
+
+    def _turned(self, destination: str, failing: bool, text: str) -> None:
+        now_us = self._clock.now_us()
+        alert = self._composer.destination(destination, now_us, failing=failing, text=text)
+        self._fan_out(alert, but_not=destination)
+
+    async def _try_out(self, destination: Destination) -> Outcome:
+        alert = self._composer.test(self._clock.now_us())
+        verdict = await self._send_test(destination, alert)
+        if isinstance(verdict, Delivered) and pages(destination):
+            # Nobody should be woken for long: what the test opened, it closes.
+            verdict = await self._send_test(destination, alert.with_status(AlertStatus.RESOLVED))
+        error = None if isinstance(verdict, Delivered) else verdict.sentence
+        return Outcome(destination.id, error)
+
+    async def _send_test(self, destination: Destination, alert: Alert) -> Verdict:
+        settings, clock = self._settings, self._clock
+        request = render(
+            destination.target,
+            alert,
+            Letterhead(settings.public_url, settings.environment),
+            sent_at_s=clock.now_us() // 1_000_000,
+            attempt=1,
+        )
+        timeout_s = min(destination.timeout_s, TEST_TIMEOUT_S)
+        return judge(await self._sender.send(request, timeout_s), clock.now())

@@ -38,8 +38,12 @@ class AlertEvent(StrEnum):
     MITIGATION_WITHDRAWN = "mitigation.withdrawn"
     MITIGATION_EXPIRED = "mitigation.expired"
     MITIGATION_FAILED = "mitigation.failed"
+    MITIGATION_ACKNOWLEDGED = "mitigation.acknowledged"
     GUARDRAIL_REJECTED = "guardrail.rejected"
     SIGNAL_HELD = "signal.held"
+    SOURCE_SILENT = "source.silent"
+    SOURCE_RECOVERED = "source.recovered"
+    QUOTA_NEAR_LIMIT = "quota.near_limit"
     QUOTA_EXHAUSTED = "quota.exhausted"
     BGP_PEER_UP = "bgp.peer_up"
     BGP_PEER_DOWN = "bgp.peer_down"
@@ -48,8 +52,19 @@ class AlertEvent(StrEnum):
     CONFIG_RELOAD_FAILED = "config.reload_failed"
     DESTINATION_FAILING = "alerting.destination_failing"
     DESTINATION_RECOVERED = "alerting.destination_recovered"
+    DIGEST = "alerting.digest"
+    """Several alerts summed up in one; follows from the others, so no filter holds it back."""
+    USER_CHANGED = "auth.user_changed"
     SYSTEM_STARTED = "system.started"
     SYSTEM_STOPPING = "system.stopping"
+    DB_DOWN = "system.db_down"
+    DB_UP = "system.db_up"
+    CLOCK_SKEW = "system.clock_skew"
+    TEST = "test"
+
+
+ONLY_WHEN_NAMED = frozenset({AlertEvent.MITIGATION_EXTENDED, AlertEvent.MITIGATION_ACKNOWLEDGED})
+"""Too frequent for a list that says "everything" by saying nothing."""
 
 
 class OpsgenieRegion(StrEnum):
@@ -174,7 +189,7 @@ class AlertSettings:
 
     def wants(self, destination: Destination, event: AlertEvent) -> bool:
         wanted = destination.events or self.events
-        return not wanted or event in wanted
+        return event in wanted if wanted else event not in ONLY_WHEN_NAMED
 
 
 def url_problem(url: str, allow_private: tuple[Prefix, ...] = ()) -> str | None:

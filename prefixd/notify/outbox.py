@@ -1,0 +1,186 @@
+"""The durable side of the queues: what waits is a row, so a restart forgets nobody's page.
+
+Writing follows delivery, it does not hold it up: while the database is away alerts still go out
+(that it is away is one of them), and what should have been written is kept and written later. A
+crash before the first write loses the alert of the last moments; a crash between a delivery and
+its note sends it again, with the same id and the same key, which receivers count as one.
+
+The store is a port, known by its shape.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from prefixd.clock import Clock
+from prefixd.errors import StoreUnavailable
+from prefixd.notify.alert import decode_alert, encode_alert
+from prefixd.notify.waiting import Entry
+
+log = logging.getLogger(__name__)
+
+LOAD_LIMIT = 20_000
+NOTES_LIMIT = 20_000
+BATCH = 500
+FOR_EVER_US = 1 << 62
+
+
+class AlertRow(Protocol):
+    @property
+    def notification_id(self) -> str: ...
+    @property
+    def destination(self) -> str: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def created_at_us(self) -> int: ...
+    @property
+    def due_at_us(self) -> int: ...
+
+
+class AlertWrites(Protocol):
+    def enqueue(
+        self,
+        notification_id: str,
+        *,
+        pop: str,
+        destination: str,
+        event: str,
+        body: str,
+        created_at_us: int,
+        due_at_us: int,
+    ) -> None: ...
+    def delivered(self, notification_id: str, attempts: int, at_us: int) -> None: ...
+    def failed(self, notification_id: str, attempts: int, at_us: int, error: str) -> None: ...
+    def retry(self, notification_id: str, attempts: int, due_at_us: int, error: str) -> None: ...
+
+
+class AlertReads(Protocol):
+    async def due(self, pop: str, now_us: int, limit: int = ...) -> Sequence[AlertRow]: ...
+
+
+class AlertTransaction(Protocol):
+    @property
+    def notifications(self) -> AlertWrites: ...
+
+
+class AlertStore(Protocol):
+    @property
+    def notifications(self) -> AlertReads: ...
+    def transaction(self) -> AbstractAsyncContextManager[AlertTransaction]: ...
+
+
+Note = Callable[[AlertWrites], None]
+TakeIn = Callable[[str, list[Entry]], None]
+"""Given a destination and what still waits for it, oldest first."""
+
+
+class Outbox:
+    def __init__(self, store: AlertStore | None, pop: str, clock: Clock, take_in: TakeIn) -> None:
+        self._store = store
+        self._pop = pop
+        self._clock = clock
+        self._take_in = take_in
+        self._notes: deque[Note] = deque(maxlen=NOTES_LIMIT)
+        self._wake = asyncio.Event()
+        self.loaded = asyncio.Event()
+
+    @property
+    def is_durable(self) -> bool:
+        return self._store is not None
+
+    # noting; never blocks
+
+    def put(self, destination: str, entry: Entry) -> None:
+        alert, created_us = entry.alert, entry.created_us
+        self._note(
+            lambda rows: rows.enqueue(
+                entry.row_id,
+                pop=self._pop,
+                destination=destination,
+                event=alert.event,
+                body=encode_alert(alert),
+                created_at_us=created_us,
+                due_at_us=created_us,
+            )
+        )
+
+    def delivered(self, entry: Entry) -> None:
+        attempts, now_us = entry.attempts, self._clock.now_us()
+        self._note(lambda rows: rows.delivered(entry.row_id, attempts, now_us))
+
+    def given_up(self, row_id: str, attempts: int, why: str) -> None:
+        now_us = self._clock.now_us()
+        self._note(lambda rows: rows.failed(row_id, attempts, now_us, why))
+
+    def retried(self, entry: Entry, wait_s: float, why: str) -> None:
+        attempts = entry.attempts
+        due_us = self._clock.now_us() + round(wait_s * 1_000_000)
+        self._note(lambda rows: rows.retry(entry.row_id, attempts, due_us, why))
+
+    def _note(self, note: Note) -> None:
+        if self._store is not None:
+            self._notes.append(note)
+            self._wake.set()
+
+    # reading and writing
+
+    async def run(self) -> None:
+        """A supervised task: first what an earlier life left, then notes as they come."""
+        while True:
+            try:
+                await self.load()
+                await self.flush()
+            except StoreUnavailable as error:
+                log.info("alert queue cannot be written now", extra={"waiting": len(self._notes)})
+                await asyncio.sleep(error.retry_after_s)
+                continue
+            self._wake.clear()
+            if not self._notes:
+                await self._wake.wait()
+
+    async def load(self) -> None:
+        """Hand over what still waits in the table. Once: later rows are ours."""
+        if self._store is None or self.loaded.is_set():
+            self.loaded.set()
+            return
+        rows = await self._store.notifications.due(self._pop, FOR_EVER_US, LOAD_LIMIT)
+        waiting: dict[str, list[Entry]] = {}
+        for row in sorted(rows, key=lambda row: (row.created_at_us, row.notification_id)):
+            alert = decode_alert(row.body)
+            if alert is None:
+                self.given_up(row.notification_id, row.attempts, "not readable by this release")
+                continue
+            rest_s = (row.due_at_us - self._clock.now_us()) / 1_000_000
+            entry = Entry(
+                row_id=row.notification_id,
+                alert=alert,
+                created_us=row.created_at_us,
+                due=self._clock.monotonic() + min(max(rest_s, 0.0), 60.0),
+                attempts=row.attempts,
+            )
+            waiting.setdefault(row.destination, []).append(entry)
+        self.loaded.set()
+        for destination, entries in waiting.items():
+            self._take_in(destination, entries)
+        if rows:
+            log.info("alerts of an earlier run still wait", extra={"alerts": len(rows)})
+
+    async def flush(self) -> None:
+        """Write what was noted; what could not be written stays noted."""
+        if self._store is None:
+            return
+        while self._notes:
+            batch = [self._notes.popleft() for _ in range(min(BATCH, len(self._notes)))]
+            try:
+                async with self._store.transaction() as tx:
+                    for note in batch:
+                        note(tx.notifications)
+            except StoreUnavailable:
+                self._notes.extendleft(reversed(batch))
+                raise
