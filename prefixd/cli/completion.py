@@ -123,15 +123,18 @@ def zsh_script(levels: list[Level]) -> str:
         lines.append(f"        {_quoted(_spaced(level.path))})")
         words = " ".join(_quoted(f"{name}:{_colonless(text)}") for name, text in level.words)
         flags = " ".join(_quoted(f"{name}:{_colonless(text)}") for name, text in level.flags)
-        lines += [
-            f"            words_=({words})",
-            f"            flags_=({flags})",
-            "            ;;",
-        ]
+        lines += [f"            words_=({words})", f"            flags_=({flags})"]
+        lines.append('            case "$words[CURRENT-1]" in')
+        for name, fixed in level.values:
+            lines.append(f"                {name}) words_=({' '.join(fixed)}) ;;")
+        rest = [name for name in level.takes_value if name not in dict(level.values)]
+        if rest:
+            lines.append(f"                {'|'.join(rest)}) _files; return ;;")
+        lines += ["            esac", "            ;;"]
     lines += [
         "    esac",
         "    if [[ $PREFIX == -* ]]; then _describe 'option' flags_",
-        "    elif (( $#words_ )); then _describe 'command' words_",
+        "    elif (( $#words_ )); then _describe 'word' words_",
         "    else _files; fi",
         "}",
         "compdef _prefixdctl prefixdctl",
@@ -157,10 +160,10 @@ def fish_script(levels: list[Level]) -> str:
             line = (
                 f"complete -c prefixdctl -n {_quoted(condition)} {'-l' if long else '-s'} {option}"
             )
-            if name in level.takes_value:
-                line += " -r"
             if name in fixed:
-                line += f" -a {_quoted(' '.join(fixed[name]))}"
+                line += f" -x -a {_quoted(' '.join(fixed[name]))}"
+            elif name in level.takes_value:
+                line += " -r"
             lines.append(f"{line} -d {_quoted(text)}")
     return "\n".join(lines) + "\n"
 

@@ -13,7 +13,6 @@ from prefixd.cli.table import Column
 
 PARTS = ("settings", "inventory", "playbooks", "correlation", "alerting")
 WRITABLE = ("playbooks", "correlation", "alerting")
-COMPARED = ("settings", "playbooks", "correlation", "alerting")
 
 
 def show(call: Call) -> None:
@@ -27,7 +26,7 @@ def diff(call: Call) -> int:
     """What a reload of these files would change, as far as the service shows itself."""
     local = _local_views(call)
     lines: list[str] = []
-    for part in COMPARED:
+    for part in PARTS:
         running = call.get(f"/v1/config/{part}").tree
         lines += difflib.unified_diff(
             _text(_comparable(running)),
@@ -43,7 +42,7 @@ def diff(call: Call) -> int:
         colours = {"+": "green", "-": "red"}
         call.out.lines([call.out.screen.paint(line, colours.get(line[:1])) for line in lines])
     else:
-        call.out.say("no difference (the inventory is not compared)")
+        call.out.say("no difference")
     return ExitCode.REFUSED if lines else ExitCode.OK
 
 
@@ -53,6 +52,7 @@ def _local_views(call: Call) -> dict[str, Any]:
     from prefixd.config.redact import (
         alerting_view,
         correlation_view,
+        inventory_view,
         playbooks_view,
         settings_view,
     )
@@ -64,6 +64,7 @@ def _local_views(call: Call) -> dict[str, Any]:
         raise usage(f"{call.words.config} has {len(problems)} problems", *problems) from error
     return {
         "settings": settings_view(config),
+        "inventory": inventory_view(config),
         "playbooks": playbooks_view(config),
         "correlation": correlation_view(config),
         "alerting": alerting_view(config),

@@ -66,9 +66,8 @@ def doctor(call: Call) -> int:
     ]
     if call.out.is_table:
         for found in findings:
-            call.out.lines(
-                [f"{call.out.painted(f'{found.state}'):<4}  {found.check}: {found.text}"]
-            )
+            state = call.out.painted(found.state) + " " * (4 - len(found.state))
+            call.out.lines([f"{state}  {found.check}: {found.text}"])
             if found.hint:
                 call.out.lines([f"        {found.hint}"])
         bad = sum(found.state == "bad" for found in findings)
