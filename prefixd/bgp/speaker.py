@@ -12,7 +12,6 @@ that is not complete (RFC 4724 4.1).
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,6 +20,7 @@ from prefixd.bgp.fsm.negotiate import Negotiated
 from prefixd.bgp.fsm.reason import DownKind, DownReason
 from prefixd.bgp.link import Link, StaleStep, StallLevel, Transition
 from prefixd.bgp.peer_terms import fence_of, import_policy_of, safety_of, terms_of
+from prefixd.bgp.pump import Pump
 from prefixd.bgp.reload import ReloadPlan
 from prefixd.bgp.rib.adj_rib_in import AdjRibIn, Echoed, ImportEvent, Learned, Lost
 from prefixd.bgp.rib.export import explain
@@ -62,7 +62,6 @@ from prefixd.clock import Clock
 
 log = logging.getLogger(__name__)
 
-SLICE_S: Final = 0.005
 EXPIRY_CHECK_S: Final = 1.0
 EXPIRY_GRACE_US: Final = 500_000
 """The owner of a rule withdraws it when its time is over; we wait that long for it to do so."""
@@ -107,11 +106,7 @@ class Speaker:
         self._safety = safety_of(settings, untouchable)
         self._scoped: frozenset[str] = frozenset()
         self._neighbours: dict[str, _Neighbour] = {}
-        self._ready: deque[str] = deque()
-        self._queued: set[str] = set()
-        self._turn_asked = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._pump = Pump(clock, tell=self._tell_one, next_wake=self._next_wake, all_names=self._up)
         self._housekeeping: asyncio.TimerHandle | None = None
         self._checked_at = 0.0
         self.roster = Roster(
@@ -140,10 +135,10 @@ class Speaker:
             if neighbour.up and chosen is StopMode.WITHDRAW:
                 self._take_back(neighbour.link)
         await self.roster.stop(mode, text)
-        for handle in (self._timer, self._housekeeping):
-            if handle is not None:
-                handle.cancel()
-        self._timer = self._housekeeping = None
+        self._pump.stop()
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            self._housekeeping = None
 
     def _take_back(self, link: Link) -> None:
         """Withdraw all that this peer was told, for as long as its socket takes it."""
@@ -201,7 +196,7 @@ class Speaker:
                 neighbour.quarantine.pardon(keys)  # the rule is another now, or gone
                 self._change_terms(neighbour.link.name)
         self._fanout.changed(keys, self._clock.monotonic())
-        self._ask_all()
+        self._pump.ask_all()
 
     def _widen_scope(self, routes: Iterable[Route]) -> None:
         named = frozenset[str]().union(*(r.peers for r in routes if r.peers is not None))
@@ -292,7 +287,7 @@ class Speaker:
             fence_of(link.settings),
             fence_usable=negotiated.enhanced_refresh,
         )
-        self._ask(link.name)
+        self._pump.ask(link.name)
 
     def session_down(self, link: Link, reason: DownReason) -> None:
         neighbour = self._neighbour(link)
@@ -354,7 +349,7 @@ class Speaker:
                 neighbour.refreshes_in += 1
                 enhanced = negotiated.enhanced_refresh
                 self._fanout.refresh_requested(link.name, refresh.family, now, enhanced=enhanced)
-                self._ask(link.name)
+                self._pump.ask(link.name)
             case RefreshSubtype.BEGIN:
                 neighbour.received.mark_stale((refresh.family,))
                 fence = member.fences.get(refresh.family)
@@ -369,7 +364,7 @@ class Speaker:
                 pass  # RFC 7313 3.2: unknown subtypes are ignored
 
     def drained(self, link: Link) -> None:
-        self._ask(link.name)
+        self._pump.ask(link.name)
 
     def stale(self, link: Link, step: StaleStep, families: Sequence[object]) -> None:
         received = self._neighbour(link).received
@@ -400,40 +395,6 @@ class Speaker:
                         member.seen[key] = self._clock.now_us()
 
     # Telling peers
-
-    def _ask(self, name: str) -> None:
-        """This peer may have something to hear; soon, but not inside the caller."""
-        if name not in self._queued:
-            self._queued.add(name)
-            self._ready.append(name)
-        self._ask_turn()
-
-    def _ask_all(self) -> None:
-        for name, neighbour in self._neighbours.items():
-            if neighbour.up:
-                self._ask(name)
-
-    def _ask_turn(self) -> None:
-        if not self._turn_asked:
-            self._turn_asked = True
-            asyncio.get_running_loop().call_soon(self._turn)
-
-    def _turn(self) -> None:
-        """One chunk per peer in turn, for a few milliseconds; then the loop may do other things."""
-        self._turn_asked = False
-        until = self._clock.monotonic() + SLICE_S
-        while self._ready:
-            now = self._clock.monotonic()
-            if now >= until:
-                self._ask_turn()
-                return
-            name = self._ready.popleft()
-            self._queued.discard(name)
-            if self._tell_one(name, now):
-                self._queued.add(name)
-                self._ready.append(name)
-        self._fanout.drop_laggards(self._clock.monotonic())
-        self._arm()
 
     def _tell_one(self, name: str, now: float) -> bool:
         """Hand one chunk to a peer; whether it should be asked again."""
@@ -474,22 +435,19 @@ class Speaker:
         if neighbour.quarantine.quiet():
             self._change_terms(neighbour.link.name)
 
-    def _arm(self) -> None:
-        """Wake up for whoever is next."""
-        now = self._clock.monotonic()
-        first: float | None = None
-        for name, neighbour in self._neighbours.items():
-            if neighbour.up and neighbour.link.writable and name not in self._queued:
-                at = self._wake_at(name, now)
-                if at is not None and (first is None or at < first):
-                    first = at
-        if first is None or (self._timer is not None and self._timer_at <= first):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = first
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, first - now), self._woken)
+    def _next_wake(self, now: float, queued: frozenset[str]) -> float | None:
+        """When the first peer outside `queued` may have something to hear."""
+        self._fanout.drop_laggards(now)
+        times = [
+            at
+            for name, neighbour in self._neighbours.items()
+            if neighbour.up and neighbour.link.writable and name not in queued
+            if (at := self._wake_at(name, now)) is not None
+        ]
+        return min(times, default=None)
+
+    def _up(self) -> tuple[str, ...]:
+        return tuple(name for name, neighbour in self._neighbours.items() if neighbour.up)
 
     def _wake_at(self, name: str, now: float) -> float | None:
         at = self._fanout.wake_at(name, now)
@@ -500,10 +458,6 @@ class Speaker:
                 if due is not None and (at is None or due < at):
                     at = due
         return at
-
-    def _woken(self) -> None:
-        self._timer = None
-        self._ask_all()
 
     def _housekeep(self) -> None:
         """Once a second: overdue rules, quiet points; now and then a look at the whole."""
@@ -520,7 +474,7 @@ class Speaker:
             if found := self._fanout.self_check(now):
                 log.error("tables differed from what they should be", extra={"keys": found})
                 self._tell(TablesDiffered(found))
-                self._ask_all()
+                self._pump.ask_all()
         loop = asyncio.get_running_loop()
         self._housekeeping = loop.call_later(EXPIRY_CHECK_S, self._housekeep)
 
@@ -561,4 +515,4 @@ class Speaker:
             return
         terms = self._terms(neighbour.link, withdraw_all=withdraw_all)
         self._fanout.terms_changed(name, terms, self._clock.monotonic())
-        self._ask(name)
+        self._pump.ask(name)
