@@ -1,0 +1,225 @@
+"""Chunks: what is said, in what order, and what it costs the peer at every moment."""
+
+from itertools import count
+
+from prefixd.bgp.rib.adj_rib_out import Chunk, Table
+from prefixd.bgp.rib.attributes import AttributeEncoder
+from prefixd.bgp.rib.fanout import Fanout
+from prefixd.bgp.rib.fence import FenceSettings
+from prefixd.bgp.rib.loc_rib import LocRib
+from prefixd.bgp.rib.profile import PROFILES
+from prefixd.bgp.rib.route import Route
+from prefixd.bgp.rib.terms import ExportPolicy, Pacing, RtbhTerms, Terms
+from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.wire.context import WireContext
+from prefixd.bgp.wire.flowspec_action import Accept, RateLimit, RedirectToAddress
+from prefixd.bgp.wire.header import cut_message
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC, IPV6_UNICAST
+from tests.kit.speaking import DISCARD, a_route
+
+TERMS = Terms(
+    families=frozenset({IPV4_FLOWSPEC, IPV6_FLOWSPEC}),
+    local_as=65000,
+    internal=True,
+    profile=PROFILES["bird"],
+    policy=ExportPolicy(),
+    pacing=Pacing(batch_s=0.0, quiet_s=0.0),
+)
+LIMIT = FlowTreatment((RateLimit(1e6),))
+
+
+class Desk:
+    """A fan-out with a clock of its own."""
+
+    def __init__(self) -> None:
+        self.loc = LocRib()
+        self.fanout = Fanout(self.loc)
+        self.fanout.ready()
+        self._clock = count(1000.0, 1.0)
+
+    def up(self, *names: str, terms: Terms = TERMS) -> None:
+        for name in names:
+            self.fanout.peer_up(name, terms, FenceSettings(wanted=False), fence_usable=False)
+        for name in names:
+            self.chunks(name)
+
+    def put(self, *routes: Route) -> None:
+        self.fanout.changed(self.loc.put(routes), next(self._clock))
+
+    def remove(self, *ids: str) -> None:
+        self.fanout.changed(self.loc.remove(ids), next(self._clock))
+
+    def chunks(self, name: str) -> list[Chunk]:
+        now = next(self._clock)
+        found: list[Chunk] = []
+        while (chunk := self.fanout.next_chunk(name, now)) is not None or self.fanout.judging(name):
+            if chunk is not None:
+                found.append(chunk)
+        return found
+
+
+def messages(chunk: Chunk) -> list[bytes]:
+    buffer = bytearray(chunk.octets)
+    context = WireContext(families=TERMS.families)
+    found: list[bytes] = []
+    while (message := cut_message(buffer, context)) is not None:
+        found.append(message)
+    assert not buffer
+    return found
+
+
+def hosts(number: int, start: int = 0) -> list[Route]:
+    return [
+        a_route(f"dst 198.18.{n >> 8}.{n & 255}/32 proto udp dport 53", f"r{n}", since_us=n)
+        for n in range(start, start + number)
+    ]
+
+
+def test_peers_in_step_get_the_same_octets() -> None:
+    desk = Desk()
+    desk.up("a", "b", "c")
+    desk.put(*hosts(500))
+    first = desk.chunks("a")
+    assert [id(chunk) for chunk in desk.chunks("b")] == [id(chunk) for chunk in first]
+    assert [id(chunk) for chunk in desk.chunks("c")] == [id(chunk) for chunk in first]
+    assert desk.fanout.group_count() == 1
+
+
+def test_what_came_and_went_costs_nothing() -> None:
+    desk = Desk()
+    desk.up("a")
+    desk.put(*hosts(10))
+    desk.remove(*(f"r{n}" for n in range(10)))
+    assert desk.chunks("a") == []
+
+
+def test_a_changed_action_is_one_announcement() -> None:
+    desk = Desk()
+    desk.up("a")
+    desk.put(*hosts(1))
+    desk.chunks("a")
+    desk.put(a_route("dst 198.18.0.0/32 proto udp dport 53", "r0", treatment=LIMIT))
+    [chunk] = desk.chunks("a")
+    assert (chunk.announced, chunk.withdrawn, chunk.messages) == (1, 0, 1)
+
+
+def test_withdrawals_come_first() -> None:
+    desk = Desk()
+    desk.up("a")
+    desk.put(*hosts(3))
+    desk.chunks("a")
+    desk.put(*hosts(3, start=10))
+    desk.remove("r0", "r1", "r2")
+    [chunk] = desk.chunks("a")
+    withdraw, announce = messages(chunk)
+    assert withdraw[24] == 15  # MP_UNREACH_NLRI
+    assert announce[24] == 14  # MP_REACH_NLRI
+
+
+def test_chunks_fit_one_write_and_messages_fit_their_limit() -> None:
+    desk = Desk()
+    desk.up("a")
+    desk.put(*hosts(5000))
+    chunks = desk.chunks("a")
+    assert all(len(chunk.octets) <= 65536 for chunk in chunks)
+    assert max(len(m) for chunk in chunks for m in messages(chunk)) <= 4096
+    assert sum(chunk.announced for chunk in chunks) == 5000
+    assert sum(chunk.messages for chunk in chunks) <= 27
+
+
+def test_many_actions_still_fit_one_write() -> None:
+    desk = Desk()
+    desk.up("a")
+    desk.put(
+        *(
+            a_route(f"dst 198.18.0.{n % 250}/32 dport {n}", f"r{n}",
+                    treatment=FlowTreatment((RateLimit(1e6 + 1000 * n),)))
+            for n in range(1, 900)
+        )
+    )  # fmt: skip
+    assert all(len(chunk.octets) <= 65536 for chunk in desk.chunks("a"))
+
+
+def test_the_best_rules_are_told_first() -> None:
+    desk = Desk()
+    desk.put(*hosts(1500), a_route("dst 192.0.2.1/32", "urgent", priority=9))
+    desk.fanout.peer_up("a", TERMS, FenceSettings(wanted=False), fence_usable=False)
+    first, *_ = desk.chunks("a")
+    assert a_route("dst 192.0.2.1/32").nlri in first.octets
+
+
+def test_end_of_rib_waits_for_a_complete_table() -> None:
+    desk = Desk()
+    desk.fanout = Fanout(desk.loc)  # not ready yet
+    desk.fanout.peer_up("a", TERMS, FenceSettings(wanted=False), fence_usable=False)
+    assert desk.chunks("a") == []
+    desk.put(*hosts(1))
+    assert sum(chunk.announced for chunk in desk.chunks("a")) == 1
+    desk.fanout.ready()
+    [chunk] = desk.chunks("a")
+    assert chunk.octets.hex().count("800f03000") == 2
+
+
+def test_a_slow_peer_leaves_its_group_and_comes_back() -> None:
+    desk = Desk()
+    desk.up("fast", "slow")
+    for number in range(80):
+        desk.put(*hosts(1, start=number))
+        desk.chunks("fast")
+    desk.fanout.drop_laggards(1000.0)
+    slow = desk.fanout.member("slow")
+    assert slow is not None
+    assert not slow.in_step
+    [chunk] = desk.chunks("slow")
+    assert chunk.announced == 80  # coalesced, not eighty chunks
+    assert slow.in_step
+    assert desk.fanout.told("slow") == desk.fanout.told("fast")
+
+
+def test_another_peers_trouble_is_not_mine() -> None:
+    desk = Desk()
+    desk.up("a", "b")
+    desk.put(*hosts(5))
+    desk.fanout.peer_down("b")
+    assert sum(chunk.announced for chunk in desk.chunks("a")) == 5
+    desk.up("b")
+    told: Table = desk.fanout.told("b")
+    assert len(told[IPV4_FLOWSPEC]) == 5
+
+
+def test_attributes_of_every_kind_of_peer() -> None:
+    internal, external = (
+        AttributeEncoder(TERMS),
+        AttributeEncoder(
+            Terms(families=TERMS.families, local_as=65001, internal=False, policy=ExportPolicy())
+        ),
+    )
+    assert internal.encode(IPV4_FLOWSPEC, DISCARD).octets.hex() == (
+        "4001010040020040050400000064c010088006000000000000"
+    )
+    assert external.encode(IPV4_FLOWSPEC, DISCARD).octets.hex() == (
+        "4001010040020602010000fde9c010088006000000000000"
+    )
+    assert internal.encode(IPV4_FLOWSPEC, FlowTreatment((Accept(),))).octets.hex() == (
+        "4001010040020040050400000064"
+    )
+    v6 = FlowTreatment((RedirectToAddress(bytes(15) + b"\1"),))
+    assert "c01914000c" in internal.encode(IPV6_FLOWSPEC, v6).octets.hex()
+
+
+def test_attributes_of_a_blackhole() -> None:
+    terms = Terms(
+        families=frozenset({IPV4_UNICAST, IPV6_UNICAST}),
+        local_as=65001,
+        internal=False,
+        policy=ExportPolicy(communities=(65001 << 16 | 7,), med=5),
+        rtbh=RtbhTerms(next_hop_v4=bytes((192, 0, 2, 66)), large_communities=((1, 2, 3),)),
+    )
+    encoder = AttributeEncoder(terms)
+    v4 = encoder.encode(IPV4_UNICAST, BlackholeTreatment())
+    assert v4.octets.hex() == (
+        "4001010040020602010000fde9400304c0000242" "80040400000005" "c0080c"
+        + "fde90007ffff029affffff01" + "c0200c000000010000000200000003"
+    )  # fmt: skip
+    v6 = encoder.encode(IPV6_UNICAST, BlackholeTreatment((0xFFFF029A,), bytes(16)))
+    assert (v6.next_hop, "400304" in v6.octets.hex()) == (bytes(16), False)
