@@ -20,8 +20,9 @@ from prefixd.bgp.settings import (
     ListenAddress,
     PeerSettings,
     RestartSettings,
+    TimerSettings,
 )
-from prefixd.bgp.speaker_event import PeerSynced
+from prefixd.bgp.speaker_event import PeerSynced, RuleQuarantined
 from prefixd.bgp.speaker_status import RuleStage
 from prefixd.bgp.wire.flowspec_action import MarkDscp, RateLimit, route_target
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC, IPV6_UNICAST
@@ -252,3 +253,23 @@ async def test_exabgp_calls_us_and_sees_announce_change_and_withdraw(tmp_path: P
             speaker.replace([])
             await until("an empty table", lambda: router.total() == 0)
             assert [e.peer for e in at_work.events if isinstance(e, PeerSynced)] == ["exabgp"]
+
+
+@pytest.mark.slow
+async def test_the_rule_frr_cannot_digest_is_found_and_the_rest_stays(tmp_path: Path) -> None:
+    """FRR 8.4 resets the session over a sixth operator; with its own profile we never send one."""
+    poison = "dst 198.51.100.77/32 proto udp dport 1,3,5,7,9,11"
+    good = [f"dst 198.51.100.{n}/32 proto udp dport 53" for n in range(1, 8)]
+    with router_of_kind("frr", tmp_path) as router:
+        timers = TimerSettings(connect_timeout_s=3.0, connect_retry_s=0.1, hold_time_s=9)
+        settings = neighbour(router, profile="bird", timers=timers)
+        async with speaking(settings) as at_work:
+            at_work.speaker.replace([a_route(text, text) for text in (*good, poison)])
+            at_work.speaker.start()
+            await at_work.until(
+                lambda: any(isinstance(e, RuleQuarantined) for e in at_work.events), 300.0
+            )
+            [found] = [e for e in at_work.events if isinstance(e, RuleQuarantined)]
+            assert found.rule == poison
+            assert (found.evidence.code, found.evidence.subcode) == (3, 9)
+            await until("all the others", lambda: router.count(4) == len(good), 300.0)
