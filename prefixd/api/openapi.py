@@ -14,9 +14,11 @@ import msgspec
 from prefixd import __version__
 from prefixd.api.endpoint import documented_codes
 from prefixd.api.problem import CODES, ErrorBody
+from prefixd.api.repeat import HEADER, LONGEST
 from prefixd.api.reply import Reply
-from prefixd.api.route import PARAMETER, Call, NoQuery, Route, plain_path
+from prefixd.api.route import PARAMETER, Call, NoQuery, Route, plain_path, takes_key
 
+NOT_MODIFIED = HTTPStatus.NOT_MODIFIED
 _REF = "#/components/schemas/{name}"
 
 
@@ -73,7 +75,11 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": _operation_id(route),
         "summary": route.summary,
         "tags": [route.tag],
-        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(route),
+            *_header_parameters(route),
+        ],
         "responses": _responses(route),
         "security": _security(route),
     }
@@ -137,6 +143,24 @@ def _query_parameters(route: Route) -> list[dict[str, Any]]:
         {"name": name, "in": "query", "required": name in required, "schema": _not_null(shape)}
         for name, shape in definition.get("properties", {}).items()
     ]
+
+
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    """Headers that change what is done; none is required."""
+    wanted: list[tuple[str, str]] = []
+    if takes_key(route):
+        wanted.append((HEADER, "Send the same request again without doing it twice."))
+    if "stale_version" in route.errors:
+        wanted.append(("If-Match", "The ETag that was read: refuse when it changed since."))
+    if NOT_MODIFIED in route.replies:
+        wanted.append(("If-None-Match", "The ETag you have: answer 304 when it is still true."))
+    return [
+        {
+            "name": name, "in": "header", "required": False, "description": text,
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+        }
+        for name, text in wanted
+    ]  # fmt: skip
 
 
 def _not_null(shape: dict[str, Any]) -> dict[str, Any]:
