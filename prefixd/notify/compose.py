@@ -116,7 +116,7 @@ class Composer:
             case news.PeerDown(peer=peer, address=address, reason=reason):
                 return self._alert(
                     item, AlertEvent.BGP_PEER_DOWN, critical,
-                    f"BGP session with {peer} is down", f"{address}: {reason}",
+                    f"BGP session with {peer} is down", ": ".join(filter(None, (address, reason))),
                     key=self._peer(peer),
                 )  # fmt: skip
             case news.PeerUp(peer=peer, address=address):

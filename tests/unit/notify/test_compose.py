@@ -1,0 +1,144 @@
+"""News in words: what is told, how urgently, under which key, and in which record."""
+
+from dataclasses import replace
+
+import pytest
+
+from prefixd.domain import news
+from prefixd.domain.actor import SYSTEM
+from prefixd.domain.group import HoldReason
+from prefixd.domain.mitigation import escalate
+from prefixd.domain.rule import Discard
+from prefixd.domain.vector import Vector
+from prefixd.notify.alert import AlertStatus, decode_alert, encode_alert
+from prefixd.notify.compose import Composer
+from prefixd.notify.record import Letterhead, record_v1, record_v2
+from prefixd.notify.settings import AlertEvent, Severity
+from tests.kit.alerts import Numbers, activated, an_alert, withdrawn
+from tests.kit.builders import NOW_US, POP, SECOND, a_group, a_mitigation, a_prefix, a_rule, legal
+
+COMPOSER = Composer(POP, Numbers())
+
+
+def test_the_flat_record_is_the_earlier_daemons() -> None:
+    assert record_v1(an_alert()) == {
+        "event_type": "mitigation.created",
+        "severity": "warning",
+        "title": "Mitigation Created",
+        "message": "police mitigation for 192.0.2.53 (udp_flood) in ams1",
+        "source": "prefixd",
+        "timestamp": "2026-01-01T00:00:00.000Z",
+        "mitigation_id": "mitigation-1",
+        "victim_ip": "192.0.2.53",
+        "customer_id": "cust_example",
+        "vector": "udp_flood",
+        "action_type": "police",
+        "pop": "ams1",
+    }
+
+
+def test_what_is_not_known_is_left_out_of_the_flat_record() -> None:
+    alert = an_alert(news.PeerDown(at_us=NOW_US, peer="edge1", address="", reason="hold timer"))
+    assert set(record_v1(alert)) == {
+        "event_type", "severity", "title", "message", "source", "timestamp", "pop",
+    }  # fmt: skip
+    assert alert.summary == "hold timer"
+
+
+def test_version_two_says_what_is_done_and_why() -> None:
+    record = record_v2(an_alert(), Letterhead("https://mit.example.net/", "production"))
+    assert next(iter(record)) == "schema"
+    assert record["schema"] == "alert/2"
+    assert record["title"] == "UDP flood on 192.0.2.53: police to 10 Mbit/s"
+    assert record["summary"] == (
+        "two agree, reported by flowmon-a, confidence 0.90, until 00:02:00 UTC"
+    )
+    assert record["links"] == {"dashboard": "https://mit.example.net/mitigations/mitigation-1"}
+    assert record["mitigation"] == {
+        "id": "mitigation-1",
+        "action": "police",
+        "rate_bps": 10_000_000,
+        "expires_at": "2026-01-01T00:02:00.000Z",
+        "match": "dst 192.0.2.53/32 proto udp",
+    }
+    assert record["environment"] == "production"
+    assert record["dry_run"] is False
+
+
+def test_the_end_of_a_mitigation_remembers_how_severe_its_beginning_was() -> None:
+    plain = an_alert(withdrawn())
+    assert (plain.status, plain.severity) == (AlertStatus.RESOLVED, Severity.INFO)
+    assert plain.opened_as is Severity.WARNING
+    harder = legal(
+        escalate(a_mitigation(), a_rule(action=Discard()), 1, NOW_US + 300 * SECOND, NOW_US)
+    )
+    assert an_alert(withdrawn(harder)).opened_as is Severity.CRITICAL
+
+
+def test_beginning_and_end_share_a_key() -> None:
+    assert an_alert(activated()).dedup_key == an_alert(withdrawn()).dedup_key == "mitigation-1"
+    down = an_alert(news.PeerDown(at_us=NOW_US, peer="edge1", address="", reason="x"))
+    up = an_alert(news.PeerUp(at_us=NOW_US, peer="edge1", address=""))
+    assert down.dedup_key == up.dedup_key
+    assert up.opened_by == (down.event,)
+
+
+@pytest.mark.parametrize(
+    ("item", "event", "severity"),
+    [
+        (
+            news.GuardrailRefused(
+                at_us=1, victim=a_prefix(), vector=Vector.UDP_FLOOD, customer_id=None,
+                codes=("safelisted",), text="it is safelisted", actor=SYSTEM,
+            ),
+            AlertEvent.GUARDRAIL_REJECTED, Severity.WARNING,
+        ),
+        (
+            news.GroupHeld(at_us=1, group=a_group(), reason=HoldReason.QUOTA, text="quota"),
+            AlertEvent.SIGNAL_HELD, Severity.WARNING,
+        ),
+        (
+            news.QuotaNear(at_us=1, quota="active", current=8, limit=10),
+            AlertEvent.QUOTA_NEAR_LIMIT, Severity.WARNING,
+        ),
+        (
+            news.QuotaNear(at_us=1, quota="active", current=10, limit=10),
+            AlertEvent.QUOTA_EXHAUSTED, Severity.CRITICAL,
+        ),
+        (news.StoreLost(at_us=1, text="away"), AlertEvent.DB_DOWN, Severity.CRITICAL),
+        (news.StoreRestored(at_us=1), AlertEvent.DB_UP, Severity.INFO),
+        (news.ClockJumped(at_us=1, seconds=-3.0), AlertEvent.CLOCK_SKEW, Severity.WARNING),
+        (news.SystemStarted(at_us=1, version="1"), AlertEvent.SYSTEM_STARTED, Severity.INFO),
+        (news.SystemStopping(at_us=1), AlertEvent.SYSTEM_STOPPING, Severity.INFO),
+        (
+            news.ConfigRefused(at_us=1, actor=SYSTEM, problems=("a", "b")),
+            AlertEvent.CONFIG_RELOAD_FAILED, Severity.WARNING,
+        ),
+        (
+            news.DriftRepaired(at_us=1, missing=1, surplus=2, changed=3),
+            AlertEvent.DRIFT_REPAIRED, Severity.WARNING,
+        ),
+    ],
+)  # fmt: skip
+def test_each_fact_has_its_event_and_severity(
+    item: news.News, event: AlertEvent, severity: Severity
+) -> None:
+    alert = COMPOSER.compose(item)
+    assert alert is not None
+    assert (alert.event, alert.severity) == (event, severity)
+    assert alert.title
+
+
+def test_what_only_the_feed_shows_is_no_alert() -> None:
+    assert COMPOSER.compose(news.GroupOpened(at_us=1, group=a_group())) is None
+
+
+def test_a_rehearsal_says_so() -> None:
+    alert = an_alert(activated(replace(a_mitigation(), dry_run=True)))
+    assert alert.title.startswith("[dry run] ")
+
+
+def test_an_alert_survives_as_text() -> None:
+    alert = an_alert()
+    assert decode_alert(encode_alert(alert)) == alert
+    assert decode_alert('{"id": 3}') is None
