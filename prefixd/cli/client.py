@@ -21,6 +21,7 @@ from prefixd.clock import Clock
 
 FEED_SILENCE_S = 60.0
 """The feed sends a heartbeat every 20 s; three missed ones mean that the line is dead."""
+CLOCKS_AGREE_S = 2.0
 _AWAY = frozenset({502, 503, 504})
 
 
@@ -146,11 +147,13 @@ class Client:
         return headers
 
     def _answer(self, response: http.client.HTTPResponse, body: bytes) -> Answer:
-        date = response.headers.get("Date")
+        here = self._clock.now()
         try:
-            now = self._clock.now() if date is None else parsedate_to_datetime(date)
+            there = parsedate_to_datetime(response.headers.get("Date", ""))
         except ValueError:
-            now = self._clock.now()
+            there = here
+        # A Date has whole seconds: where the clocks agree that far, ours is the finer reading.
+        now = here if abs((there - here).total_seconds()) < CLOCKS_AGREE_S else there
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(status=response.status, headers=headers, body=body, now=now)
 

@@ -103,7 +103,7 @@ def decision(call: Call) -> None:
     )
     if call.out.is_table and tree.get("record"):
         call.out.heading("Record")
-        call.out.text(json.dumps(tree["record"], indent=2))
+        call.out.text(json.dumps(tree["record"], indent=2, ensure_ascii=False))
 
 
 def approve(call: Call) -> None:
