@@ -140,14 +140,13 @@ def perform(call: Call) -> int:
             call.out.flush()
             return code
         while True:
-            call.out.clear()
             try:
-                command.run(call)
+                with call.out.page():
+                    command.run(call)
             except Failure as failure:
                 if failure.code is not ExitCode.UNREACHABLE:
                     raise
                 call.out.say(f"{failure.message}; trying again")
-            call.out.flush()
             time.sleep(max(0.2, every_s))
     finally:
         call.service.close()

@@ -5,8 +5,10 @@ came, `-f table` what a person reads. A command describes its answer once, as ro
 """
 
 import csv
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, TextIO
 
@@ -83,9 +85,18 @@ class Output:
     def lines(self, lines: Sequence[str]) -> None:
         self._out.write("".join(f"{line}\n" for line in lines))
 
-    def clear(self) -> None:
-        if self.screen.interactive:
-            self._out.write("\x1b[H\x1b[2J")
+    @contextmanager
+    def page(self) -> Iterator[None]:
+        """What is printed inside replaces the screen at once, so that nothing flickers."""
+        real, held = self._out, io.StringIO()
+        self._out = held
+        try:
+            yield
+        finally:
+            self._out = real
+            clear = "\x1b[H\x1b[2J" if self.screen.interactive and held.getvalue() else ""
+            real.write(clear + held.getvalue())
+            real.flush()
 
     def flush(self) -> None:
         self._out.flush()

@@ -1,6 +1,6 @@
 """The incident report, as Markdown for a ticket."""
 
-import uuid
+import re
 from pathlib import Path
 
 from prefixd.cli.call import Call
@@ -8,10 +8,13 @@ from prefixd.cli.failure import usage
 from prefixd.cli.grammar import Command, arg
 
 
+_ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
+
+
 def report(call: Call) -> None:
     """An id or an address: the words are told apart by their form."""
     about = call.words.about
-    query = {"mitigation_id": about} if _is_id(about) else {"ip": about}
+    query = {"mitigation_id": about} if _ID.fullmatch(about) else {"ip": about}
     text = call.get("/v1/reports/incident", **query).text
     if call.words.output is None:
         if call.out.form == "json":
@@ -25,14 +28,6 @@ def report(call: Call) -> None:
     except OSError as error:
         raise usage(f"{path}: {(error.strerror or str(error)).lower()}") from error
     call.out.say(f"wrote {path}")
-
-
-def _is_id(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 COMMANDS = (
