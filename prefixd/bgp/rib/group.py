@@ -111,7 +111,7 @@ class UpdateGroup:
         del self._unjudged[-most:]
         self._waiting.difference_update(some)
         if not self._unjudged:
-            self._waiting = set()  # an emptied set keeps its room
+            self._waiting = set[Key]()  # an emptied set keeps its room
         return self.reconsider(some)
 
     # The wish
