@@ -14,11 +14,12 @@ import msgspec
 from prefixd.api import shapes
 from prefixd.api.adapters import Adapter, LiveAdapters
 from prefixd.api.body import check_media_type, decode_any, read_body
+from prefixd.api.decoys import DecoyRoutes
 from prefixd.api.events import event_reply, may_say, reading_for, refusal_of, status_of, wrong_event
 from prefixd.api.problem import ApiError, not_found, rate_limited
+from prefixd.api.proof import Proofs, signed_request
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
-from prefixd.auth.throttle import Attempts
 from prefixd.domain.actor import Actor, ActorKind, Permission
 from prefixd.domain.prefix import Address
 from prefixd.domain.problem import Problem
@@ -34,11 +35,10 @@ from prefixd.signals.fastnetmon_text import text_document
 from prefixd.signals.json_value import JsonValue
 from prefixd.signals.reading import Heartbeat, Read
 from prefixd.signals.settings import AuthType
-from prefixd.signals.verify import Denied, Fault, Request, verify, verify_body_secret
+from prefixd.signals.verify import Denied, verify_body_secret
 from prefixd.signals.webhook import read_webhook
 
 REPLAYS = 4096
-WRONG_SIGNATURES, WRONG_WINDOW_S = 5, 60.0
 
 
 class Result(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -78,7 +78,7 @@ class SignalRoutes:
     def __init__(self, adapters: LiveAdapters) -> None:
         self._adapters = adapters
         self._answered: OrderedDict[str, bytes] = OrderedDict()
-        self._wrong = Attempts(WRONG_SIGNATURES, WRONG_WINDOW_S)
+        self._proofs = Proofs()
 
     async def alertmanager(self, call: Call[Any, NoQuery]) -> Reply:
         settings = self._adapters.current.settings
@@ -116,24 +116,16 @@ class SignalRoutes:
         if adapter is None or not adapter.compiled.settings.enabled:
             raise not_found(f"webhook {name[:64]!r}")
         _check_network(adapter, call.address)
-        now = call.services.clock.monotonic()
-        shut_s = self._wrong.wait_s(call.address, now)
-        if shut_s > 0:
-            raise rate_limited(shut_s, "throttled")
-        wait_s = adapter.limiter.take("all", now)
+        self._proofs.check_address(call)
+        wait_s = adapter.limiter.take("all", call.services.clock.monotonic())
         if wait_s > 0:
             raise rate_limited(wait_s)
         raw = await read_body(call.request)
-        try:
-            actor, replay_key = await self._proved(call, adapter, raw)
-        except ApiError as error:
-            if error.code == "bad_signature":
-                self._wrong.failed(call.address, now)
-            raise
+        actor, replay_key = await self._proved(call, adapter, raw)
         if replay_key and replay_key in self._answered:
             return Reply(self._answered[replay_key])
         payload = decode_any(raw)
-        self._check_body_secret(adapter, payload)
+        self._check_body_secret(call, adapter, payload)
         found = read_webhook(payload, adapter.compiled, reading_for(call, name))
         if isinstance(found, Problem):
             raise _whole_body(found)
@@ -162,10 +154,8 @@ class SignalRoutes:
         answer = await call.services.engine.corroborate(found, call.actor)
         if answer.outcome is Outcome.ERROR:
             raise ApiError(400, "bad_request", answer.reason, field="source")
-        groups = [] if answer.group_id is None else [answer.group_id]
-        return Reply(
-            CorroboratorReply(answer.signal_id, "attached" if groups else "cached", groups)
-        )
+        status = "attached" if answer.attached else "cached"
+        return Reply(CorroboratorReply(answer.signal_id, status, list(answer.attached)))
 
     async def _proved(
         self, call: Call[Any, NoQuery], adapter: Adapter, raw: bytes
@@ -176,15 +166,9 @@ class SignalRoutes:
             if actor is None or not actor.may(Permission.INGEST):
                 raise ApiError(401, "unauthorized", "unauthorized: send a token that may report")
             return actor, ""
-        request = Request(
-            headers=tuple(call.request.headers.items()),
-            query=tuple(call.request.query.items()),
-            body=raw,
-        )
+        request = signed_request(call, raw)
         secrets = self._adapters.current.secrets(auth.secret_refs)
-        answer = verify(request, auth, secrets, call.services.clock.now_us())
-        if isinstance(answer, Denied):
-            raise _denied(answer.fault)
+        answer = self._proofs.prove(call, request, auth, secrets)
         key = f"{settings.name}|{answer.replay_key}" if answer.replay_key else ""
         detector = Actor(
             kind=ActorKind.DETECTOR,
@@ -193,14 +177,16 @@ class SignalRoutes:
         )
         return detector, key
 
-    def _check_body_secret(self, adapter: Adapter, payload: JsonValue) -> None:
+    def _check_body_secret(
+        self, call: Call[Any, Any], adapter: Adapter, payload: JsonValue
+    ) -> None:
         path, auth = adapter.compiled.body_secret, adapter.compiled.settings.auth
         if path is None or auth.type is not AuthType.BODY_SECRET:
             return
         secrets = self._adapters.current.secrets(auth.secret_refs)
         answer = verify_body_secret(payload, path, secrets)
         if isinstance(answer, Denied):
-            raise _denied(answer.fault)
+            raise self._proofs.denied(call, answer)
 
     def routes(self) -> Sequence[Route]:
         ingest = Permission.INGEST
@@ -239,6 +225,7 @@ class SignalRoutes:
                 ),
                 description="The adapter's own authentication applies, not the service's.",
             ),
+            *DecoyRoutes(self._adapters, self._proofs).routes(),
         )  # fmt: skip
 
 
@@ -310,12 +297,6 @@ def _whole_body(problem: Problem) -> ApiError:
     if problem.code == "too_large":
         return ApiError(413, "too_large", str(problem), field=problem.field or None)
     return ApiError(400, "bad_request", str(problem), field=problem.field or None)
-
-
-def _denied(fault: Fault) -> ApiError:
-    if fault is Fault.MISCONFIGURED:
-        return ApiError(503, "adapter_misconfigured", "the adapter's secret is not set")
-    return ApiError(401, "bad_signature", f"the signature or secret is {fault}")
 
 
 def _check_network(adapter: Adapter, address: str) -> None:

@@ -1,0 +1,102 @@
+"""Decoy sensors report here: signed summaries of what reached addresses that answer nobody.
+
+The sender gives up for good after five failures, so what we have no use for is a success too. Only
+who cannot prove himself, or sends what is no report at all, is refused.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from prefixd.api.adapters import LiveAdapters
+from prefixd.api.body import decode_any, read_body
+from prefixd.api.problem import ApiError, not_found
+from prefixd.api.proof import Proofs, signed_request
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
+from prefixd.domain.actor import Actor, ActorKind, Permission
+from prefixd.domain.problem import Problem
+from prefixd.domain.record import Outcome
+from prefixd.signals.deception import Observation, hint
+from prefixd.signals.deception_decode import WEBHOOK_AUTH, decode_webhook
+from prefixd.signals.settings import DeceptionSettings
+
+LARGEST = 256 * 1024
+REMEMBERED = 8192
+
+
+class Sighting(msgspec.Struct, kw_only=True, omit_defaults=True):
+    status: str
+    id: str | None = None
+    kind: str | None = None
+    reason: str | None = None
+
+
+class DecoyRoutes:
+    def __init__(self, adapters: LiveAdapters, proofs: Proofs) -> None:
+        self._adapters = adapters
+        self._proofs = proofs
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    async def report(self, call: Call[Any, NoQuery]) -> Reply:
+        sensor = self._sensor(call.path["name"])
+        self._proofs.check_address(call)
+        raw = await read_body(call.request)
+        if len(raw) > LARGEST:
+            raise ApiError(413, "too_large", f"a report has at most {LARGEST} bytes")
+        secrets = self._adapters.current.secrets(sensor.webhook_secret_refs)
+        self._proofs.prove(call, signed_request(call, raw), WEBHOOK_AUTH, secrets)
+        seen = decode_webhook(decode_any(raw), sensor, call.services.clock.now_us())
+        if isinstance(seen, Problem):
+            raise ApiError(400, "bad_request", str(seen), field=seen.field or None)
+        if not isinstance(seen, Observation):
+            return Reply(Sighting(status="ignored", reason=seen.reason))
+        key = f"{sensor.name}|{seen.dedup_key}"
+        if key in self._seen:
+            return Reply(Sighting(status="duplicate"))
+        reply = await self._taken(call, seen, sensor)
+        self._seen[key] = None
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return reply
+
+    async def _taken(
+        self, call: Call[Any, NoQuery], seen: Observation, sensor: DeceptionSettings
+    ) -> Reply:
+        engine = call.services.engine
+        found = hint([seen], sensor, call.services.clock.now_us())
+        victim = None if found is None or found.victim_ip is None else found.victim_ip
+        if found is None or victim is None:
+            return Reply(Sighting(status="ignored", reason="nothing in it concerns a victim"))
+        if engine.queries.owner_of(victim.host()) is None:
+            return Reply(Sighting(status="ignored", reason="the address is nobody's here"))
+        actor = Actor(
+            kind=ActorKind.DETECTOR,
+            name=f"deception/{sensor.name}",
+            permissions=frozenset({Permission.INGEST}),
+        )
+        answer = await engine.corroborate(found, actor)
+        if answer.outcome is Outcome.ERROR:
+            return Reply(Sighting(status="ignored", reason=answer.reason))
+        return Reply(Sighting(status="accepted", id=answer.signal_id, kind=seen.meaning))
+
+    def _sensor(self, name: str) -> DeceptionSettings:
+        for sensor in self._adapters.current.settings.deception:
+            if sensor.name == name and sensor.enabled:
+                return sensor
+        raise not_found(f"sensor {name[:64]!r}")
+
+    def routes(self) -> Sequence[Route]:
+        return (
+            Route(
+                method="POST", path="/v1/signals/deception/{name}", handle=self.report,
+                summary="Decoy sensor", tag="signals", permission=None, replies={200: Sighting},
+                errors=(
+                    "not_found", "bad_signature", "bad_json", "bad_body", "bad_request", "timeout",
+                    "too_large", "throttled", "unavailable", "adapter_misconfigured",
+                ),
+                description="The sensor's own signature applies, not the service's authentication.",
+            ),
+        )  # fmt: skip
