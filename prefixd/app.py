@@ -17,13 +17,14 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from prefixd import __version__
 from prefixd.announce.announcer import BgpAnnouncer
 from prefixd.api.accounts import AccountRoutes
 from prefixd.api.adapters import AdapterSet, LiveAdapters, adapter_of
+from prefixd.api.alerting import AlertRoutes
 from prefixd.api.app import ROUTES, build_app
 from prefixd.api.authenticate import ModeAuthenticator
 from prefixd.api.config import ConfigRejectedError, ConfigRoutes
@@ -35,12 +36,13 @@ from prefixd.api.signals import SignalRoutes
 from prefixd.auth.accounts import Accounts
 from prefixd.auth.settings import AuthMode, CookiePolicy
 from prefixd.bgp.looplag import LoopLag
+from prefixd.bgp.reload import describe
 from prefixd.bgp.settings import IPNetwork
 from prefixd.bgp.speaker import Speaker
 from prefixd.clock import Clock, SystemClock
 from prefixd.config.bundle import Config
-from prefixd.config.diff import ConfigDiff
-from prefixd.daemon.config_files import LiveConfig
+from prefixd.config.diff import ConfigDiff, render_diff
+from prefixd.daemon.config_files import LiveConfig, changed_parts
 from prefixd.daemon.counting import NewsCounter
 from prefixd.daemon.greeting import greeting
 from prefixd.daemon.http_server import HttpServer, bind_tcp, tls_context
@@ -54,10 +56,12 @@ from prefixd.daemon.systemd import Notifier as ServiceManager
 from prefixd.daemon.systemd import inherited_sockets
 from prefixd.decision.rules import Rules
 from prefixd.domain.actor import SYSTEM, Actor
+from prefixd.domain.news import News
 from prefixd.engine.answers import ReloadAnswer
 from prefixd.engine.engine import Engine
 from prefixd.engine.identity import Identity
 from prefixd.engine.snapshot import Snapshot
+from prefixd.errors import StartupError
 from prefixd.notify.dispatch import Dispatcher
 from prefixd.notify.settings import AlertEvent
 from prefixd.observability.log import configure
@@ -144,7 +148,16 @@ class Daemon:
             inherited=[each.detach() for each in self.given.get("bgp", ())],
         )
         announcer = BgpAnnouncer(speaker, config.bgp.local_asn)
-        dispatcher = Dispatcher(config.alerting, config.pop, clock)
+        dispatcher = Dispatcher(
+            config.alerting,
+            config.pop,
+            clock,
+            store=store,
+            new_id=self.new_id,
+            count=lambda destination, status: self.metrics.alerts_sent.labels(
+                destination, status
+            ).inc(),
+        )
         engine = Engine(
             store=store,
             announcer=announcer,
@@ -153,7 +166,13 @@ class Daemon:
             snapshot=_snapshot(config, clock, 1),
             new_id=self.new_id,
         )
-        speaker_news.publish = engine.bus.publish
+
+        def tell(items: Sequence[News]) -> None:
+            engine.bus.publish(items)
+            for item in items:
+                dispatcher.tell(item)
+
+        speaker_news.publish = tell
         counter = NewsCounter(self.metrics)
         engine.bus.listen(counter.count)
         accounts = Accounts(store, config.auth, clock, self.new_id, config.pop)
@@ -182,6 +201,7 @@ class Daemon:
             *ConfigRoutes(self.live).routes(),
             *FeedRoutes(accounts).routes(),
             *MaintenanceRoutes(store).routes(),
+            *AlertRoutes(dispatcher).routes(),
         )
         app = build_app(
             services,
@@ -194,7 +214,7 @@ class Daemon:
             wants = config.auth.mode is AuthMode.MTLS
             context = tls_context(config.api.tls, client_certificates=wants)
         server = HttpServer(app, config.api, sockets, context)
-        readings = Readings(self.metrics, engine, speaker, store, self.lag, self.clock)
+        readings = Readings(self.metrics, engine, speaker, store, dispatcher, self.lag, self.clock)
         self.metrics.registry.before_render(readings.take)
         return _Parts(store, speaker, engine, server, dispatcher, adapters, restarts)
 
@@ -268,33 +288,41 @@ class Daemon:
             self.manager.ready("serving")
 
     async def _take_over(
-        self, _old: Config, new: Config, found: ConfigDiff, actor: Actor
+        self, old: Config, new: Config, found: ConfigDiff, actor: Actor
     ) -> ReloadAnswer:
+        """Everything that can refuse comes first; after the engine's audit row nothing does."""
         parts = self._parts
+        if new.api.tls is not None:
+            try:
+                tls_context(new.api.tls, client_certificates=False)
+            except StartupError as error:
+                raise ConfigRejectedError([str(error)]) from error
         version = parts.engine.snapshot.version + 1
-        answer = await parts.engine.reload(_snapshot(new, self.clock, version), actor)
+        snapshot = _snapshot(new, self.clock, version, pop=old.pop)
+        answer = await parts.engine.reload(snapshot, actor, render_diff(found).splitlines())
         parts.adapters.current = _adapter_set(new)
         parts.dispatcher.apply(new.alerting)
         parts.server.reload_certificates(new.api.tls)
         if new.bgp.live:
             plan = parts.speaker.apply(new.bgp)
-            log.info("bgp settings applied", extra={"plan": str(plan)})
+            log.info("bgp settings applied", extra={"plan": describe(plan)})
         configure(new.observability.log_format, new.observability.log_level)
         waiting = tuple(change.path for change in found.needing_restart)
         return ReloadAnswer(
-            changed=answer.changed, restarts=waiting, loaded_at_us=answer.loaded_at_us
+            changed=changed_parts(found), restarts=waiting, loaded_at_us=answer.loaded_at_us
         )
 
 
 RETENTION_S = 3600.0
 
 
-def _snapshot(config: Config, clock: Clock, version: int) -> Snapshot:
-    now_us = clock.now_us()
+def _snapshot(config: Config, clock: Clock, version: int, pop: str | None = None) -> Snapshot:
+    """`pop` keeps a running instance the site it is: a new name counts after a restart."""
+    now_us, site = clock.now_us(), pop or config.pop
     return Snapshot(
-        settings=config.engine,
+        settings=replace(config.engine, pop=site),
         rules=Rules(
-            pop=config.pop,
+            pop=site,
             policy=config.policy,
             correlation=config.correlation,
             limits=config.limits,

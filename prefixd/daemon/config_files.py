@@ -7,6 +7,7 @@ everything as it was.
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,24 @@ class LiveConfig:
 
     def _load(self, directory: Path) -> Config:
         return load_config(directory, self._environment, listen=str(self.current.api.listen))
+
+
+PART_OF_KEY = {
+    "playbooks": "playbooks",
+    "correlation": "correlation",
+    "webhook_adapters": "correlation",
+    "signals": "correlation",
+    "alerting": "alerting",
+    "destinations": "alerting",
+}
+
+
+def changed_parts(found: ConfigDiff) -> tuple[str, ...]:
+    """The parts of the configuration a reload changed, in the words clients know."""
+    parts = {PART_OF_KEY.get(re.split(r"[.\[]", c.path)[0], "settings") for c in found.changes}
+    if found.inventory:
+        parts.add("inventory")
+    return tuple(sorted(parts))
 
 
 def _texts(error: ConfigError) -> list[str]:

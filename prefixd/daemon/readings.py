@@ -5,6 +5,7 @@ from prefixd.bgp.looplag import LoopLag
 from prefixd.bgp.speaker import Speaker
 from prefixd.clock import Clock
 from prefixd.engine.engine import Engine
+from prefixd.notify.dispatch import Dispatcher
 from prefixd.observability.metrics import Metrics
 from prefixd.store.store import Store
 
@@ -18,6 +19,7 @@ class Readings:
         engine: Engine,
         speaker: Speaker,
         store: Store,
+        dispatcher: Dispatcher,
         lag: LoopLag,
         clock: Clock,
     ) -> None:
@@ -25,6 +27,7 @@ class Readings:
         self._engine = engine
         self._speaker = speaker
         self._store = store
+        self._dispatcher = dispatcher
         self._lag = lag
         self._clock = clock
         self._taken_at = float("-inf")
@@ -37,6 +40,7 @@ class Readings:
         self._of_engine()
         self._of_speaker()
         self._of_store()
+        self._metrics.alerts_waiting.labels().set(self._dispatcher.waiting)
         self._metrics.loop_lag_worst.labels().set(self._lag.recent_s)
 
     def _of_engine(self) -> None:
