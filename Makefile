@@ -7,7 +7,7 @@ SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help binary setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
+.PHONY: help binary deb sbom setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,3 +82,9 @@ docs: $(SETUP) ## write the generated pages anew
 
 binary: .venv-binary/.installed ## dist/prefixd: one file that needs nothing, not even Python
 	.venv-binary/bin/python packaging/binary/build.py
+
+deb: ## dist/prefixd_VERSION_ARCH.deb (needs dist/prefixd: make binary)
+	$(PYTHON) packaging/debian/build.py
+
+sbom: ## dist/prefixd.cdx.json: what is inside, CycloneDX
+	$(PYTHON) packaging/sbom.py

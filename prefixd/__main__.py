@@ -6,6 +6,7 @@
     prefixd replay --events FILE            run recorded events through a configuration
     prefixd backup FILE                     copy the embedded database while it is in use
     prefixd adduser NAME                    make an operator when nobody can log in yet
+    prefixd install-service [-c DIR]        make it a systemd service; uninstall-service undoes it
     prefixd listen                          a small router that prints the rules it is told
     prefixd demo                            the whole way in under a minute, without privileges
     prefixd version
@@ -22,7 +23,19 @@ from pathlib import Path
 from prefixd import __version__, commands
 
 DEFAULT_CONFIG = Path("/etc/prefixd")
-COMMANDS = ("run", "check", "init", "replay", "backup", "adduser", "listen", "demo", "version")
+COMMANDS = (
+    "run",
+    "check",
+    "init",
+    "replay",
+    "backup",
+    "adduser",
+    "install-service",
+    "uninstall-service",
+    "listen",
+    "demo",
+    "version",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,6 +100,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--password-stdin", action="store_true", help="read it from standard input"
     )
     adduser.set_defaults(act=commands.adduser)
+
+    install = verbs.add_parser("install-service", help="make it a systemd service (as root)")
+    _config_flag(install)
+    install.set_defaults(act=commands.install)
+    uninstall = verbs.add_parser("uninstall-service", help="undo that; data and files stay")
+    uninstall.set_defaults(act=commands.uninstall)
 
     listening = verbs.add_parser(
         "listen", help="a small router that prints the FlowSpec rules it is told"

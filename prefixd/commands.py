@@ -20,6 +20,11 @@ from prefixd.config.report import render_problems, render_summary
 from prefixd.config.sample import SampleRefused, write_sample
 from prefixd.daemon.adduser import add_user
 from prefixd.daemon.demo import demo
+from prefixd.daemon.install_service import (
+    install_service,
+    running_program,
+    uninstall_service,
+)
 from prefixd.daemon.listen import ListenWords, listen
 from prefixd.errors import PrefixdError, StoreUnavailable
 from prefixd.observability.log import configure
@@ -107,6 +112,24 @@ def listen_for_rules(words: argparse.Namespace) -> int:
 
 def show_demo(_words: argparse.Namespace) -> int:
     return demo()
+
+
+def install(words: argparse.Namespace) -> int:
+    try:
+        lines = install_service(running_program(sys.argv[0]), words.config)
+    except PrefixdError as error:
+        return _complain(f"prefixd: {error}")
+    _say("\n".join(lines))
+    return GOOD
+
+
+def uninstall(_words: argparse.Namespace) -> int:
+    try:
+        lines = uninstall_service()
+    except PrefixdError as error:
+        return _complain(f"prefixd: {error}")
+    _say("\n".join(lines))
+    return GOOD
 
 
 def version(_words: argparse.Namespace) -> int:
