@@ -10,7 +10,7 @@ import pytest
 from tests.kit.daemon_process import ROOT
 from tests.kit.require import binary
 
-UNITS = ROOT / "packaging" / "systemd"
+UNITS = ROOT / "prefixd" / "daemon" / "service_files"
 INSTALLED = Path("/lib/systemd/system")
 
 
