@@ -210,14 +210,21 @@ class Speaker:
     def preview(self, route: Route) -> tuple[Preview, ...]:
         """What every neighbour would be told of it."""
         return tuple(
-            preview(link.name, self._fanout.group_for(self._terms(link)), self.loc, route)
+            preview(
+                link.name,
+                self._fanout.group_for(self._terms(link), self._clock.monotonic()),
+                self.loc,
+                route,
+            )
             for link in self.roster.peers()
         )
 
     def simulate(self, packet: Packet) -> dict[str, Decision]:
         """Which rule decides the packet at every neighbour, once everything is delivered."""
         return {
-            link.name: simulate(self._fanout.group_for(self._terms(link)), packet)
+            link.name: simulate(
+                self._fanout.group_for(self._terms(link), self._clock.monotonic()), packet
+            )
             for link in self.roster.peers()
         }
 
@@ -228,7 +235,7 @@ class Speaker:
             return ()
         terms = self._terms(link)
         findings = explain(route, terms)
-        verdict = self._fanout.group_for(terms).verdict(route.key)
+        verdict = self._fanout.group_for(terms, self._clock.monotonic()).verdict(route.key)
         if isinstance(verdict, Withheld) and verdict.step is Step.BUDGET:
             findings += (Finding(Step.BUDGET, passed=False, detail=verdict.detail),)
         return findings
@@ -239,7 +246,11 @@ class Speaker:
         if route is None or link is None:
             return None
         member = self._fanout.member(peer)
-        group = member.group if member else self._fanout.group_for(self._terms(link))
+        group = (
+            member.group
+            if member
+            else self._fanout.group_for(self._terms(link), self._clock.monotonic())
+        )
         return rule_state(self.loc, route, group, member)
 
     def status(self) -> SpeakerStatus:

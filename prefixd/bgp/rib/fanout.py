@@ -32,14 +32,12 @@ _IDLE_GROUPS: Final = 64
 """Groups without members whose verdicts are kept, for peers that flap and for questions."""
 _REFRESH_EVERY_S: Final = 10.0
 _JUDGED_AT_ONCE: Final = 250
-"""First looks at routes per chunk: some milliseconds."""
+"""Routes judged in one go: some milliseconds."""
 _FED_AT_ONCE: Final = 1000
-_TOGETHER: Final = 1000
-"""Routes decoded once for all groups before the next ones are."""
 
 
 class Fanout:
-    __slots__ = ("_groups", "_members", "_ready", "_seq", "loc")
+    __slots__ = ("_groups", "_members", "_ready", "_seq", "at_once", "loc")
 
     def __init__(self, loc: LocRib) -> None:
         self.loc = loc
@@ -47,6 +45,8 @@ class Fanout:
         self._members: dict[str, Member] = {}
         self._seq = count(1)
         self._ready = False
+        self.at_once = _JUDGED_AT_ONCE
+        """A change of more routes than this is judged in slices."""
 
     # What the outside says
 
@@ -57,10 +57,11 @@ class Fanout:
     def changed(self, keys: Iterable[Key], now: float) -> None:
         """The Loc-RIB differs at these keys."""
         keys = tuple(keys)
-        for start in range(0, len(keys), _TOGETHER):
-            some = keys[start : start + _TOGETHER]
-            for group in self._groups.values():
-                self._mark(group, group.reconsider(some), now)
+        for group in self._groups.values():
+            if len(keys) > self.at_once:
+                group.judge_later(keys)
+            else:
+                self._mark(group, group.reconsider(keys), now)
 
     def peer_up(
         self, name: str, terms: Terms, fence: FenceSettings, *, fence_usable: bool
@@ -90,7 +91,7 @@ class Fanout:
         self._detach(member, now)
         before = member.group.terms
         member.group = self._group(terms)
-        self._judge_all(member.group)
+        self._judge_all(member.group, now)
         own = _own(member)
         paced = AdjRibOut(terms.pacing)
         paced.table, paced.recent = own.table, own.recent
@@ -129,7 +130,7 @@ class Fanout:
         if member is None:
             return None
         self._start_queued_refresh(member, now)
-        self._judge_some(member.group)
+        self._judge_some(member.group, now)
         self._squeeze(member.group, now)
         chunk = self._in_step(member, now) if member.in_step else self._on_its_own(member, now)
         if chunk is None:
@@ -151,7 +152,7 @@ class Fanout:
             return None
         times = [member.refresh_allowed_at[family] for family in member.refresh_queued]
         if member.own is None:
-            if member.cursor < member.group.log_end:
+            if member.cursor < member.group.log_end or member.group.unjudged:
                 return now
             at = member.group.out.outbox.ready_at(now)
         elif (
@@ -178,10 +179,10 @@ class Fanout:
         member = self._members.get(name)
         return 0 if member is None else _synced(member, self.loc.revision)
 
-    def group_for(self, terms: Terms) -> UpdateGroup:
+    def group_for(self, terms: Terms, now: float) -> UpdateGroup:
         """A group to ask what-if questions of, whether or not anybody is told things by it."""
         group = self._group(terms)
-        self._judge_all(group)
+        self._judge_all(group, now)
         return group
 
     def group_count(self) -> int:
@@ -228,7 +229,15 @@ class Fanout:
     def _of(self, group: UpdateGroup) -> list[Member]:
         return [member for member in self._members.values() if member.group is group]
 
-    def _mark(self, group: UpdateGroup, keys: Iterable[Key], now: float) -> None:
+    def _mark(
+        self,
+        group: UpdateGroup,
+        keys: Iterable[Key],
+        now: float,
+        *,
+        first_look: bool = False,
+    ) -> None:
+        """`first_look`: these may belong to a first dump, which End-of-RIB must follow."""
         keys = tuple(keys)
         if not keys:
             return
@@ -236,21 +245,22 @@ class Fanout:
         for member in self._of(group):
             if member.own is None:
                 in_step = True
+            elif first_look and member.after_dump:
+                member.own.outbox.mark_bulk(keys)
             else:
                 member.own.outbox.mark(keys, self.loc.revision, now)
         if in_step:
             group.out.outbox.mark(keys, self.loc.revision, now)
 
-    def _judge_some(self, group: UpdateGroup) -> None:
-        """Go on with a new group's first look at the table; what passes joins the dumps."""
-        if group.unjudged:
-            affected = group.judge_some(_JUDGED_AT_ONCE)
-            for member in self._of(group):
-                _own(member).outbox.mark_bulk(affected)
+    def _judge_some(self, group: UpdateGroup, now: float) -> None:
+        """Go on with a new group's first look at the table, or with a large change."""
+        if not group.unjudged:
+            return
+        self._mark(group, group.judge_some(_JUDGED_AT_ONCE), now, first_look=True)
 
-    def _judge_all(self, group: UpdateGroup) -> None:
+    def _judge_all(self, group: UpdateGroup, now: float) -> None:
         while group.unjudged:
-            self._judge_some(group)
+            self._judge_some(group, now)
 
     def _squeeze(self, group: UpdateGroup, now: float) -> None:
         self._mark(group, group.squeeze(), now)
@@ -399,11 +409,12 @@ def _table(member: Member) -> Table:
 
 def _synced(member: Member, revision: int) -> int:
     oldest = member.table_source.outbox.oldest_revision
+    revision = min(revision, member.group.judged_revision)
     if _dumping(member):
         return 0
     if member.own is None and member.cursor < member.group.log_end:
         return member.group.at(member.cursor).revision - 1
-    return revision if oldest is None else oldest - 1
+    return revision if oldest is None else min(revision, oldest - 1)
 
 
 def _differences(group: UpdateGroup, out: AdjRibOut) -> list[Key]:

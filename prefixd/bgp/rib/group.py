@@ -38,6 +38,7 @@ class UpdateGroup:
     __slots__ = (
         "_born",
         "_claims",
+        "_late_since",
         "_limits",
         "_loc",
         "_log",
@@ -70,6 +71,7 @@ class UpdateGroup:
         self._unjudged = self._by_importance()
         self._waiting = set(self._unjudged)
         self._born = loc.revision
+        self._late_since = 1
         self._snapshot: tuple[int, list[Key]] | None = (loc.revision, self._unjudged[::-1])
 
     def snapshot(self) -> list[Key]:
@@ -102,8 +104,21 @@ class UpdateGroup:
 
     @property
     def unjudged(self) -> int:
-        """Routes that were there before the group and have not been looked at yet."""
+        """Routes that have not been looked at yet: all at the beginning, later large changes."""
         return len(self._unjudged)
+
+    @property
+    def judged_revision(self) -> int:
+        """Every change up to this one has been looked at."""
+        return self._late_since - 1 if self._unjudged else self._loc.revision
+
+    def judge_later(self, keys: Iterable[Key]) -> None:
+        """A change too large to be judged at once; what is known of these keys stands meanwhile."""
+        fresh = [k for k in keys if k not in self._waiting and k.family in self.terms.families]
+        if not self._unjudged:
+            self._late_since = self._loc.revision
+        self._unjudged[:0] = fresh[::-1]
+        self._waiting.update(fresh)
 
     def judge_some(self, most: int) -> dict[Key, None]:
         """Judge the most important of them; the keys on the wire that may differ now."""
@@ -233,6 +248,8 @@ class UpdateGroup:
         for family in self.terms.families:
             for nlri, route in self._loc.table(family).items():
                 key = Key(family, nlri)
+                if key in self._waiting:
+                    continue
                 verdict = self._verdicts.get(key, EXPORT)
                 if not isinstance(verdict, Withheld):
                     weight = len(verdict.parts) if isinstance(verdict, Split) else 1

@@ -125,7 +125,7 @@ def test_preview_says_what_each_neighbour_would_be_told() -> None:
             policy=policy,
         )
         route = a_route("dst 192.0.2.1/32 proto udp dport 53")
-        found = preview("edge", fanout.group_for(terms), loc, route)
+        found = preview("edge", fanout.group_for(terms, 0.0), loc, route)
         assert preview_sentence(found).startswith(words)
     assert BgpAnnouncer(DryRunTable(), 65000).preview(IMPOSSIBLE.rule) == (
         "no neighbor can be told: the rule matches everything",

@@ -1,5 +1,6 @@
 """Chunks: what is said, in what order, and what it costs the peer at every moment."""
 
+from dataclasses import replace
 from itertools import count
 
 from prefixd.bgp.rib.adj_rib_out import Chunk, Table
@@ -158,6 +159,30 @@ def test_end_of_rib_waits_for_a_complete_table() -> None:
     desk.fanout.ready()
     [chunk] = desk.chunks("a")
     assert chunk.octets.hex().count("800f03000") == 2
+
+
+def test_end_of_rib_waits_for_a_paced_dump() -> None:
+    desk = Desk()
+    desk.put(*hosts(300))
+    terms = replace(TERMS, pacing=Pacing(rules_per_second=100))
+    desk.fanout.peer_up("a", terms, FenceSettings(wanted=False), fence_usable=False)
+    told = 0
+    while told < 300:
+        assert desk.fanout.wake_at("a", 0.0) is not None
+        for chunk in desk.chunks("a"):
+            assert chunk.announced or told == 300, "End-of-RIB too early"
+            told += chunk.announced
+    assert desk.fanout.member("a") is not None
+
+
+def test_a_large_change_is_judged_in_slices_and_told_in_full() -> None:
+    desk = Desk()
+    desk.up("a")
+    desk.put(*hosts(2000))
+    assert desk.fanout.judging("a")
+    assert desk.fanout.synced_revision("a") < desk.loc.revision
+    assert sum(chunk.announced for chunk in desk.chunks("a")) == 2000
+    assert desk.fanout.synced_revision("a") == desk.loc.revision
 
 
 def test_a_slow_peer_leaves_its_group_and_comes_back() -> None:

@@ -26,7 +26,7 @@ TERMS = Terms(
 def asked(route: Route, *held: Route) -> Preview:
     loc = LocRib()
     loc.put(held)
-    return preview("edge", Fanout(loc).group_for(TERMS), loc, route)
+    return preview("edge", Fanout(loc).group_for(TERMS, 0.0), loc, route)
 
 
 def test_among_others_it_says_who_decides_first() -> None:
@@ -65,7 +65,7 @@ def test_the_first_rule_in_router_order_decides_a_packet() -> None:
             a_route("dst 192.0.2.1/32 proto udp dport 53", "narrow", treatment=DISCARD),
         ]
     )
-    group = Fanout(loc).group_for(TERMS)
+    group = Fanout(loc).group_for(TERMS, 0.0)
 
     def packet(port: int, dst: int = 0xC0000201, protocol: int = 17) -> Packet:
         return Packet(afi=1, dst=dst, src=1, protocol=protocol, dst_port=port, src_port=9)
