@@ -200,12 +200,8 @@ def _term_ranges(term: list[Item], maximum: int) -> list[Range]:
 def numeric_items(ranges: Sequence[Range], maximum: int) -> tuple[Item, ...]:
     """The one canonical spelling of merged ranges.
 
-    A lone hole is written `!= v`: half the operators of two ranges, and some routers count them.
+    A lone hole is two comparisons, never `!= v`: FRR 8.4 ends the session over that operator.
     """
-    if len(ranges) == 2:
-        (bottom, below), (above, top) = ranges
-        if bottom == 0 and top == maximum and above == below + 2:
-            return (Item(LT | GT, below + 1),)
     items: list[Item] = []
     for low, high in ranges:
         if low == high:

@@ -41,8 +41,8 @@ def test_rules_sort_the_way_routers_sort(bodies: list[str], family: object) -> N
 SPELLINGS = {
     "dport 53,54": "dport 53-54",
     "dport 54,53,53": "dport 53-54",
-    "dport !=80": "dport !=80",
-    "dport <80,>80": "dport !=80",
+    "dport !=80": "dport <=79,>=81",
+    "dport <80,>80": "dport <=79,>=81",
     "dport !=0": "dport >=1",
     "dport >=100&<=200": "dport 100-200",
     "dport >=100&<=100": "dport 100",

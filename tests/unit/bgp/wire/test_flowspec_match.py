@@ -39,8 +39,10 @@ def test_merging() -> None:
         merge_ranges([(9, 5)])
 
 
-def test_a_lone_hole_takes_one_operator() -> None:
-    assert numeric_items(((0, 79), (81, 65535)), 65535) == (Item(LT | GT, 80),)
+def test_a_hole_is_never_written_as_not_equal() -> None:
+    """FRR 8.4 ends the session over `!=`."""
+    items = (Item(LT | EQ, 79), Item(GT | EQ, 81))
+    assert numeric_items(((0, 79), (81, 65535)), 65535) == items
 
 
 @pytest.mark.parametrize("ranges", [[], [(0, 65536)], [(-1, 5)]])
