@@ -125,7 +125,9 @@ async def load(rules: int, peers: int, *, shared: bool = True) -> dict[str, floa
         at_work.speaker.announce(prepared)
         while True:
             await asyncio.sleep(0.01)
-            if not any(t.outbox or t.session.queued_octets for t in at_work.speaker.status().peers):
+            if not any(
+                t.lag or t.outbox or t.session.queued_octets for t in at_work.speaker.status().peers
+            ):
                 break
         cpu = time.process_time() - cpu
         await asyncio.sleep(0.3)
