@@ -3,7 +3,7 @@
 from typing import Any
 
 from prefixd.cli.amount import parse_duration
-from prefixd.cli.call import Call, Times, since
+from prefixd.cli.call import Call, Times, times_of
 from prefixd.cli.failure import Failure, denied, refused, usage
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.service import segment
@@ -71,7 +71,7 @@ def whoami(call: Call) -> None:
 
 def list_operators(call: Call) -> None:
     answer = call.get("/v1/operators")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     columns = [
         Column(title="ID", cell=lambda row: row["operator_id"]),
         Column(title="USERNAME", cell=lambda row: row["username"]),
@@ -155,7 +155,7 @@ def _operator(call: Call, wanted: str) -> Any:
 
 def list_tokens(call: Call) -> None:
     answer = call.get("/v1/tokens")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     rows = [row for row in tree["tokens"] if call.words.all or row["revoked_at"] is None]
     call.out.rows(tree, rows, _token_columns(times), empty="no tokens")
 

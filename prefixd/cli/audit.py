@@ -2,7 +2,7 @@
 
 import json
 
-from prefixd.cli.call import Call, since
+from prefixd.cli.call import Call, times_of
 from prefixd.cli.failure import ExitCode
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
@@ -15,7 +15,7 @@ def list_entries(call: Call) -> None:
         call, "/v1/audit", "entries", actor_id=words.actor, action=words.action,
         target_type=words.target_type, target_id=words.target,
     )  # fmt: skip
-    times = since(answer)
+    times = times_of(answer)
     columns = [
         Column(title="AT", cell=lambda row: times(row["timestamp"])),
         Column(title="WHO", cell=lambda row: row["actor_id"] or row["actor_type"], shrink=True),

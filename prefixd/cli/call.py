@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,8 @@ class Call:
     clock: Clock
     cookies: Cookies
     environ: Mapping[str, str]
+    last_look: dict[str, float] = field(default_factory=dict)
+    """Numbers that a repeated command compares with."""
 
     def get(self, path: str, **query: object) -> Answer:
         return self.service.ask("GET", path, query=query)
@@ -34,7 +36,7 @@ class Call:
         return getattr(self.words, name, None)
 
 
-def since(answer: Answer) -> "Times":
+def times_of(answer: Answer) -> "Times":
     return Times(answer.now)
 
 

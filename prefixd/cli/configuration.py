@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from prefixd.cli.call import Call, since
+from prefixd.cli.call import Call, times_of
 from prefixd.cli.failure import ExitCode, refused, usage
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.table import Column
@@ -122,7 +122,7 @@ def reload(call: Call) -> None:
 
 def migrations(call: Call) -> None:
     answer = call.get("/v1/migrations")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     columns = [
         Column(title="VERSION", cell=lambda row: row["version"], right=True),
         Column(title="NAME", cell=lambda row: row["name"]),
@@ -134,9 +134,10 @@ def migrations(call: Call) -> None:
 
 
 def alerts_test(call: Call) -> int:
-    tree = call.ask("POST", "/v1/config/alerting/test").tree
+    query = {"destination": call.words.destination}
+    tree = call.service.ask("POST", "/v1/config/alerting/test", query=query).tree
     columns = [
-        Column(title="DESTINATION", cell=lambda row: row.get("id") or row["destination"]),
+        Column(title="DESTINATION", cell=lambda row: row["destination"]),
         Column(title="STATUS", cell=lambda row: row["status"]),
         Column(title="ERROR", cell=lambda row: row.get("error"), shrink=True),
     ]
@@ -176,7 +177,8 @@ COMMANDS = (
     Command(
         path=("config", "diff"), summary="compare files here with what is in force", run=diff,
         arguments=(_DIRECTORY,), example="prefixdctl config diff -c /etc/prefixd",
-        about="Exit code 1 when they differ. `prefixd check` says whether the files are good.",
+        about="Exit code 1 when they differ. `prefixd check` says whether the files are good.\n"
+        "Variables that the files name must be set here, as for the daemon.",
     ),
     Command(
         path=("config", "apply"), summary="replace one part by a file", run=apply,
@@ -197,6 +199,7 @@ COMMANDS = (
     ),
     Command(
         path=("alerts", "test"), summary="send a test alert to every destination", run=alerts_test,
+        arguments=(arg("destination", nargs="?", metavar="ID", help="only to this one"),),
         example="prefixdctl alerts test",
     ),
     Command(

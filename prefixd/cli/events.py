@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.cli.amount import bit_rate, packet_rate, parse_rate
-from prefixd.cli.call import Call, since
+from prefixd.cli.call import Call, times_of
 from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
@@ -21,7 +21,7 @@ def list_events(call: Call) -> None:
         call, "/v1/events", "events", source=words.source, victim_ip=words.victim_ip,
         vector=words.vector, outcome=words.outcome, action=words.action, pop=words.site,
     )  # fmt: skip
-    times = since(answer)
+    times = times_of(answer)
     columns = [
         Column(title="AT", cell=lambda row: times(row["ingested_at"])),
         Column(title="SOURCE", cell=lambda row: row["source"], shrink=True),
@@ -141,7 +141,7 @@ def corroborate(call: Call) -> None:
 
 def activity(call: Call) -> None:
     answer = call.get("/v1/signals/corroborator/activity", minutes=call.words.minutes)
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     columns = [
         Column(title="SOURCE", cell=lambda row: row["source"]),
         Column(title="SIGNALS", cell=lambda row: row["count"], right=True),
@@ -153,7 +153,7 @@ def activity(call: Call) -> None:
 def waiting(call: Call) -> None:
     words = call.words
     answer = call.get("/v1/signals/corroborator/cache", limit=words.limit, source=words.source)
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     columns = [
         Column(title="ID", cell=lambda row: row["signal_id"]),
         Column(title="SOURCE", cell=lambda row: row["source"]),

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from prefixd import __version__
@@ -32,7 +32,6 @@ class Command:
     """More than the summary, where there is more to know."""
     repeats: bool = False
     """Shows something that changes: `--watch` runs it again and again."""
-    unread: frozenset[str] = field(default_factory=frozenset)
 
 
 def arg(*names: str, **options: Any) -> Argument:
@@ -43,7 +42,6 @@ def flag(*names: str, **options: Any) -> Argument:
     return Argument(names, {"action": "store_true", **options})
 
 
-# noun -> what its commands are about; for the help of `prefixdctl NOUN`.
 GLOBAL_ARGUMENTS: tuple[Argument, ...] = (
     arg("-a", "--api", metavar="URL", help="address of the service: http://HOST:PORT, https://HOST "
         "or unix:///PATH (PREFIXD_API; default http://127.0.0.1:8080)"),

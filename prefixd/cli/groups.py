@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from prefixd.cli.call import Call, Times, since
+from prefixd.cli.call import Call, Times, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
 from prefixd.cli.service import segment
@@ -17,7 +17,7 @@ def list_groups(call: Call) -> None:
         vector=words.vector, victim_ip=words.victim_ip, customer_id=words.customer,
         source=words.source, met=words.met, has_mitigation=words.mitigated, pop=words.site,
     )  # fmt: skip
-    times = since(answer)
+    times = times_of(answer)
     columns = [
         Column(title="ID", cell=lambda row: row["group_id"]),
         Column(title="STATE", cell=lambda row: row.get("state") or row["status"]),
@@ -35,7 +35,7 @@ def list_groups(call: Call) -> None:
 
 def get(call: Call) -> None:
     answer = call.get(f"/v1/signal-groups/{segment(call.words.id)}")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     call.out.facts(tree, _facts(tree, times))
     if not call.out.is_table:
         return
@@ -73,7 +73,7 @@ def _facts(tree: Any, times: Times) -> list[tuple[str, object]]:
 
 def decisions(call: Call) -> None:
     answer = call.get(f"/v1/signal-groups/{segment(call.words.id)}/decisions")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     columns = [
         Column(title="AT", cell=lambda row: times(row["at"])),
         Column(title="OUTCOME", cell=lambda row: row["outcome"]),
@@ -86,7 +86,7 @@ def decisions(call: Call) -> None:
 
 def decision(call: Call) -> None:
     answer = call.get(f"/v1/decisions/{segment(call.words.id)}")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     call.out.facts(
         tree,
         [

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +58,8 @@ def port_finding() -> Finding:
 def md5_finding() -> Finding:
     key = b"prefixd"
     address = socket.inet_aton("127.0.0.1")
-    sockaddr = socket.AF_INET.to_bytes(2, "little") + bytes(2) + address
-    option = sockaddr.ljust(128, b"\0") + bytes(2) + len(key).to_bytes(2, "little") + bytes(4)
+    sockaddr = socket.AF_INET.to_bytes(2, sys.byteorder) + bytes(2) + address
+    option = sockaddr.ljust(128, b"\0") + bytes(2) + len(key).to_bytes(2, sys.byteorder) + bytes(4)
     return _option("TCP MD5", TCP_MD5SIG, option + key.ljust(80, b"\0"), "password")
 
 

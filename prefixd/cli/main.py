@@ -4,6 +4,7 @@ Each noun has a module with its rows; this file puts them in order. The parser, 
 page and the completions are all made from these rows.
 """
 
+import io
 import os
 import sys
 import time
@@ -82,6 +83,10 @@ NOUNS: Mapping[str, str] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A screen that cannot show a sign shows its number, instead of ending the command.
+            stream.reconfigure(errors="backslashreplace")
     return run(words, sys.stdin, sys.stdout, sys.stderr, os.environ, SystemClock())
 
 

@@ -51,10 +51,11 @@ contexts:
     api: unix:///run/prefixd/api.sock
 ```
 
-A context named with `--context` stands alone: neither `PREFIXD_API` nor `PREFIXD_API_TOKEN` is used
-with it, because they were meant for another service. `prefixdctl login` keeps the session in
-`~/.local/state/prefixd/sessions.json`, readable by its owner only; a token goes before a session.
-The first operator of a service is made where it runs: `prefixd adduser NAME --role admin`.
+A context named with `--context` or `PREFIXD_CONTEXT` stands alone: neither `PREFIXD_API` nor
+`PREFIXD_API_TOKEN` is used with it, because they were meant for another service. `prefixdctl login`
+keeps the session in `~/.local/state/prefixd/sessions.json`, readable by its owner only; a token
+goes before a session. The first operator of a service is made where it runs:
+`prefixd adduser NAME --role admin`.
 """
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from prefixd.cli.amount import parse_duration
 from prefixd.cli.byhand import RULE, rule_body
-from prefixd.cli.call import Call, Times, since
+from prefixd.cli.call import Call, Times, times_of
 from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.grammar import Argument, Command, arg, flag
 from prefixd.cli.paging import LARGEST, PAGING, PERIOD, pages, say_rest
@@ -28,7 +28,7 @@ FILTERS: tuple[Argument, ...] = (
 
 def list_mitigations(call: Call) -> None:
     answer, tree = pages(call, "/v1/mitigations", "mitigations", **_asked(call))
-    call.out.rows(tree, tree["mitigations"], columns(since(answer)), empty="no mitigations")
+    call.out.rows(tree, tree["mitigations"], columns(times_of(answer)), empty="no mitigations")
     if call.out.is_table and tree["mitigations"]:
         call.out.lines([f"Count: {tree['count']}"])
     say_rest(call, tree)
@@ -49,7 +49,7 @@ def columns(times: Times) -> list[Column]:
 
 def get(call: Call) -> None:
     answer = call.get(f"/v1/mitigations/{segment(call.words.id)}")
-    call.out.facts(answer.tree, facts(answer.tree, since(answer)))
+    call.out.facts(answer.tree, facts(answer.tree, times_of(answer)))
 
 
 def facts(row: Any, times: Times) -> list[tuple[str, object]]:
@@ -95,7 +95,7 @@ def create(call: Call) -> None:
     answer = call.ask("POST", "/v1/mitigations", rule_body(call.words, reason))
     made = answer.tree
     verb = "made" if answer.status == 201 else "existed already and lives longer now"
-    lives = since(answer)(made["expires_at"])
+    lives = times_of(answer)(made["expires_at"])
     ends = lives if isinstance(lives, str) else lives.text(short=False)
     rule = f"{made.get('match', made['dst_prefix'])}: {made.get('action', made['action_type'])}"
     call.out.done(made, f"{made['mitigation_id']} {verb}: {rule}, until {ends}")
@@ -104,7 +104,7 @@ def create(call: Call) -> None:
 def extend(call: Call) -> None:
     body = {"ttl_seconds": call.words.ttl}
     answer = call.ask("POST", f"/v1/mitigations/{segment(call.words.id)}/extend", body)
-    lives = since(answer)(answer.tree["expires_at"])
+    lives = times_of(answer)(answer.tree["expires_at"])
     ends = lives if isinstance(lives, str) else lives.text(short=False)
     call.out.done(answer.tree, f"{answer.tree['mitigation_id']} lives until {ends}")
 

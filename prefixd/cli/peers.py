@@ -3,7 +3,7 @@
 from typing import Any
 
 from prefixd.cli.amount import duration, size
-from prefixd.cli.call import Call, Times, since
+from prefixd.cli.call import Call, Times, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.service import segment
 from prefixd.cli.table import Column
@@ -15,7 +15,7 @@ def peers(call: Call) -> None:
         return
     answer = call.get("/v1/bgp/peers")
     tree = answer.tree
-    call.out.rows(tree, tree["peers"], peer_columns(since(answer)), empty="no neighbours")
+    call.out.rows(tree, tree["peers"], peer_columns(times_of(answer)), empty="no neighbours")
 
 
 def peer_columns(times: Times) -> list[Column]:
@@ -39,7 +39,7 @@ def peer_columns(times: Times) -> list[Column]:
 
 def _one(call: Call) -> None:
     answer = call.get(f"/v1/bgp/peers/{segment(call.words.name)}")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     terms, wire = tree.get("negotiated") or {}, tree.get("transport") or {}
     call.out.facts(
         tree,
@@ -78,7 +78,7 @@ def _one(call: Call) -> None:
 
 def rib(call: Call) -> None:
     answer = call.get("/v1/bgp/rib")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     rules = tree["rules"]
     if call.words.peer is not None:
         rules = [rule for rule in rules if call.words.peer in rule["peers"]]

@@ -1,7 +1,6 @@
 """Questions to whoever sits at the keyboard. Without a terminal there is nobody, and no yes."""
 
 import getpass
-import sys
 from typing import TextIO
 
 from prefixd.cli.failure import refused, usage
@@ -41,7 +40,3 @@ class Prompt:
             raise usage("this must be confirmed and there is no terminal to ask", f"give {flag}")
         if self.line(f"{question}\nType {expected!r} to go on: ") != expected:
             raise refused("not confirmed; nothing was changed")
-
-
-def standard_prompt() -> Prompt:
-    return Prompt(sys.stdin, sys.stderr)

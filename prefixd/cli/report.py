@@ -7,7 +7,6 @@ from prefixd.cli.call import Call
 from prefixd.cli.failure import usage
 from prefixd.cli.grammar import Command, arg
 
-
 _ID = re.compile(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 

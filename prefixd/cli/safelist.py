@@ -1,7 +1,7 @@
 """Prefixes that are never mitigated."""
 
 from prefixd.cli.amount import parse_duration
-from prefixd.cli.call import Call, since
+from prefixd.cli.call import Call, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.service import segment
 from prefixd.cli.table import Column
@@ -9,7 +9,7 @@ from prefixd.cli.table import Column
 
 def list_entries(call: Call) -> None:
     answer = call.get("/v1/safelist")
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     columns = [
         Column(title="PREFIX", cell=lambda row: row["prefix"]),
         Column(title="ADDED_BY", cell=lambda row: row["added_by"], shrink=True),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from prefixd.cli.amount import duration
-from prefixd.cli.call import Call, since
+from prefixd.cli.call import Call, times_of
 from prefixd.cli.failure import ExitCode
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.service import segment
@@ -60,7 +60,7 @@ def series(call: Call) -> None:
     answer = call.get(
         "/v1/stats/timeseries", metric=words.metric, range=words.range, bucket=words.bucket
     )
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     most = max((row["count"] for row in tree["buckets"]), default=0)
     columns = [
         Column(title="FROM", cell=lambda row: times(row["bucket"])),
@@ -87,7 +87,7 @@ def pops(call: Call) -> None:
 
 def history(call: Call) -> None:
     answer = call.get(f"/v1/ip/{segment(call.words.ip)}/history", limit=call.words.limit)
-    tree, times = answer.tree, since(answer)
+    tree, times = answer.tree, times_of(answer)
     if not call.out.is_table:
         events = tree["events"]
         call.out.rows(tree, events, _history_columns(times), empty="no events")

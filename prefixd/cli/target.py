@@ -11,8 +11,8 @@
       local:
         api: unix:///run/prefixd/api.sock
 
-A context chosen by `--context` stands alone: a token from the environment was meant for another
-service and is not sent to this one.
+A context chosen by `--context` or PREFIXD_CONTEXT stands alone: a token from the environment was
+meant for another service and is not sent to this one, nor is a context's token sent elsewhere.
 """
 
 import argparse
@@ -85,15 +85,17 @@ def read_contexts(environ: Mapping[str, str]) -> Contexts:
 def choose_target(words: argparse.Namespace, environ: Mapping[str, str]) -> Target:
     named: str | None = getattr(words, "context", None) or environ.get("PREFIXD_CONTEXT") or None
     entry, name = _entry(named, words, environ)
-    flagged = getattr(words, "context", None) is not None
+    alone = named is not None
     timeout_s = getattr(words, "timeout", None) or entry.get("timeout_seconds") or DEFAULT_TIMEOUT_S
     return Target(
-        api=getattr(words, "api", None)
-        or (None if flagged else environ.get("PREFIXD_API"))
-        or entry.get("api")
-        or DEFAULT_API,
+        api=(
+            getattr(words, "api", None)
+            or (None if alone else environ.get("PREFIXD_API"))
+            or entry.get("api")
+            or DEFAULT_API
+        ).rstrip("/"),
         token=getattr(words, "token", None)
-        or (None if flagged else environ.get("PREFIXD_API_TOKEN"))
+        or (None if alone else environ.get("PREFIXD_API_TOKEN"))
         or _token_of(entry),
         ca=_path(getattr(words, "ca", None) or entry.get("ca")),
         cert=_path(getattr(words, "cert", None) or entry.get("cert")),
@@ -108,8 +110,10 @@ def _entry(
     named: str | None, words: argparse.Namespace, environ: Mapping[str, str]
 ) -> tuple[Mapping[str, Any], str | None]:
     """The context's settings; none when the address comes from a flag or the environment."""
-    elsewhere = getattr(words, "api", None) or environ.get("PREFIXD_API")
-    if named is None and elsewhere:
+    flag = getattr(words, "api", None)
+    if named is not None and flag:
+        raise usage("give --api or a context, not both", "a context's token is for its own address")
+    if named is None and (flag or environ.get("PREFIXD_API")):
         return {}, None
     contexts = read_contexts(environ)
     name = named or contexts.current

@@ -1,34 +1,12 @@
 """One live page for the wall: health, neighbours, the newest rules, how much arrives."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from prefixd.cli.amount import duration
-from prefixd.cli.call import Call, since
+from prefixd.cli.call import Call, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.mitigations import LIVE, columns
 from prefixd.cli.peers import peer_columns
-
-
-@dataclass(slots=True)
-class Rates:
-    """Counts of the last look, to say how many came since."""
-
-    at_s: float | None = None
-    events: int = 0
-    mitigations: int = 0
-
-    def per_minute(self, now_s: float, events: int, mitigations: int) -> str:
-        before, self.at_s = self.at_s, now_s
-        came, made = events - self.events, mitigations - self.mitigations
-        self.events, self.mitigations = events, mitigations
-        if before is None or now_s <= before:
-            return "-"
-        minutes = (now_s - before) / 60
-        return f"{came / minutes:.0f} events, {made / minutes:.0f} new mitigations a minute"
-
-
-_rates = Rates()
 
 
 def top(call: Call) -> None:
@@ -36,26 +14,35 @@ def top(call: Call) -> None:
     totals = call.get("/v1/stats").tree
     neighbours = call.get("/v1/bgp/peers")
     newest = call.get("/v1/mitigations", status=LIVE, limit=call.words.rules)
-    rates = _rates.per_minute(
-        call.clock.monotonic(), totals["total_events"], totals["total_mitigations"]
-    )
-    if call.out.form != "table":
-        call.out.json(
-            {
-                "health": health,
-                "stats": totals,
-                "peers": neighbours.tree["peers"],
-                "mitigations": newest.tree["mitigations"],
-            }
-        )
+    live = newest.tree["mitigations"]
+    tree = {
+        "health": health,
+        "stats": totals,
+        "peers": neighbours.tree["peers"],
+        "mitigations": live,
+    }
+    if not call.out.is_table:
+        call.out.rows(tree, live, columns(times_of(newest)), empty="no rules")
         return
+    rates = per_minute(call, totals["total_events"], totals["total_mitigations"])
     call.out.lines(_head(call, health, rates))
     call.out.heading("Neighbours")
-    rows = neighbours.tree["peers"]
-    call.out.rows(rows, rows, peer_columns(since(neighbours)), empty="no neighbours")
+    call.out.rows(tree, tree["peers"], peer_columns(times_of(neighbours)), empty="no neighbours")
     call.out.heading("Newest rules")
-    live = newest.tree["mitigations"]
-    call.out.rows(live, live, columns(since(newest)), empty="no rules")
+    call.out.rows(tree, live, columns(times_of(newest)), empty="no rules")
+
+
+def per_minute(call: Call, events: int, mitigations: int) -> str:
+    """How many came since the last look of this `--watch`."""
+    now = {"at_s": call.clock.monotonic(), "events": events, "mitigations": mitigations}
+    before = dict(call.last_look)
+    call.last_look.update(now)
+    if not before or now["at_s"] <= before["at_s"]:
+        return "-"
+    minutes = (now["at_s"] - before["at_s"]) / 60
+    came = (events - before["events"]) / minutes
+    made = (mitigations - before["mitigations"]) / minutes
+    return f"{came:.0f} events, {made:.0f} new mitigations a minute"
 
 
 def _head(call: Call, health: Any, rates: str) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -355,6 +356,27 @@ def test_backup_runs_the_daemons_own_command(ctl: Hand, tmp_path: Path) -> None:
     assert str(copy) in ctl.ok(*words, PATH=path).out
     assert copy.read_bytes().startswith(b"SQLite format 3")
     assert ctl(*words, PATH=path).code == 1
+
+
+def test_a_screen_that_lacks_a_sign_shows_its_number(ctl: Hand, mitigation: str) -> None:
+    shown = ctl.ok("series", "--range", "1h", PYTHONIOENCODING="ascii")
+    assert "\\u2588" in shown.out
+    assert mitigation
+
+
+def test_an_interrupt_ends_a_watch_quietly(ctl: Hand) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prefixd.cli.main", "pops", "--watch", "0.2"],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(ctl.home),
+             "PREFIXD_API": f"http://127.0.0.1:{ctl.daemon.port}"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    seen = [process.stdout.readline() for _ in range(4)]
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert seen[0] == seen[2] == "POP   ACTIVE  EVER\n"
+    assert (process.returncode, err) == (130, "\n")
 
 
 def test_a_closed_pipe_is_no_error(ctl: Hand) -> None:

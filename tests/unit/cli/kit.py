@@ -119,6 +119,7 @@ def ctl(
     screen: Screen = PIPE,
     typed: str | None = None,
     home: Path = Path("/nonexistent"),
+    interrupted: bool = False,
 ) -> Said:
     """One command over canned answers. `typed`: what somebody at a terminal types."""
     out, err = io.StringIO(), io.StringIO()
@@ -135,6 +136,10 @@ def ctl(
     except Failure as failure:
         err.write(f"{failure.message}\n" + "".join(f"{hint}\n" for hint in failure.hints))
         code = failure.code
+    except KeyboardInterrupt:
+        if not interrupted:
+            raise
+        code = 130
     return Said(code, out.getvalue(), err.getvalue())
 
 

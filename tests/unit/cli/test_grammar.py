@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from prefixd.api.accounts import AccountRoutes
+from prefixd.api.alerting import AlertRoutes
 from prefixd.api.app import ROUTES
 from prefixd.api.config import ConfigRoutes
 from prefixd.cli import main as module
@@ -111,7 +112,12 @@ def test_everything_the_api_can_do_has_a_command() -> None:
     accounts = AccountRoutes(
         nobody, secure_cookie=False, session_idle_s=1, alert_events=frozenset()
     )
-    routes = [*ROUTES, *accounts.routes(), *ConfigRoutes(nobody).routes()]
+    routes = [
+        *ROUTES,
+        *accounts.routes(),
+        *ConfigRoutes(nobody).routes(),
+        *AlertRoutes(nobody).routes(),
+    ]
     offered = {re.sub(r"\{[^}]*\}", "*", route.path) for route in routes}
     missing = offered - asked - set(NOT_FOR_HANDS)
     assert missing == set()

@@ -55,6 +55,14 @@ def test_a_token_of_the_environment_is_not_sent_to_a_named_context(home: Path) -
     assert target.timeout_s == 5
 
 
+def test_a_context_named_by_the_environment_stands_alone_too(home: Path) -> None:
+    environ = {"HOME": str(home), "PREFIXD_CONTEXT": "ams1", "PREFIXD_API": "http://x:1"}
+    target = choose_target(Namespace(), environ)
+    assert (target.api, target.token) == ("https://ams1.example.net", "from-file")
+    with pytest.raises(Failure, match="not both"):
+        choose_target(Namespace(api="http://y:2"), environ)
+
+
 def test_the_token_of_a_context_is_not_sent_elsewhere(home: Path) -> None:
     target = choose_target(Namespace(api="http://other:1"), {"HOME": str(home)})
     assert target.token is None
