@@ -13,7 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from prefixd.clock import Clock
 from prefixd.errors import StoreUnavailable
@@ -75,7 +75,15 @@ class AlertStore(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[AlertTransaction]: ...
 
 
-Note = Callable[[AlertWrites], None]
+Write = Callable[[AlertWrites], None]
+
+
+class Note(NamedTuple):
+    write: Write
+    new_row: str | None = None
+    """The row it would make: left out when it was given up before it was written."""
+
+
 TakeIn = Callable[[str, list[Entry]], None]
 """Given a destination and what still waits for it, oldest first."""
 
@@ -87,6 +95,7 @@ class Outbox:
         self._clock = clock
         self._take_in = take_in
         self._notes: deque[Note] = deque(maxlen=NOTES_LIMIT)
+        self._unwritten: set[str] = set()
         self._wake = asyncio.Event()
         self.loaded = asyncio.Event()
 
@@ -98,8 +107,9 @@ class Outbox:
 
     def put(self, destination: str, entry: Entry) -> None:
         alert, created_us = entry.alert, entry.created_us
-        self._note(
-            lambda rows: rows.enqueue(
+
+        def write(rows: AlertWrites) -> None:
+            rows.enqueue(
                 entry.row_id,
                 pop=self._pop,
                 destination=destination,
@@ -108,13 +118,18 @@ class Outbox:
                 created_at_us=created_us,
                 due_at_us=created_us,
             )
-        )
+
+        self._note(write, entry.row_id)
 
     def delivered(self, entry: Entry) -> None:
         attempts, now_us = entry.attempts, self._clock.now_us()
         self._note(lambda rows: rows.delivered(entry.row_id, attempts, now_us))
 
     def given_up(self, row_id: str, attempts: int, why: str) -> None:
+        """A storm's drops cost no rows: what was never written is only forgotten."""
+        if row_id in self._unwritten:
+            self._unwritten.discard(row_id)
+            return
         now_us = self._clock.now_us()
         self._note(lambda rows: rows.failed(row_id, attempts, now_us, why))
 
@@ -123,10 +138,15 @@ class Outbox:
         due_us = self._clock.now_us() + round(wait_s * 1_000_000)
         self._note(lambda rows: rows.retry(entry.row_id, attempts, due_us, why))
 
-    def _note(self, note: Note) -> None:
-        if self._store is not None:
-            self._notes.append(note)
-            self._wake.set()
+    def _note(self, write: Write, new_row: str | None = None) -> None:
+        if self._store is None:
+            return
+        if len(self._notes) == NOTES_LIMIT:
+            self._unwritten.discard(self._notes[0].new_row or "")
+        if new_row is not None:
+            self._unwritten.add(new_row)
+        self._notes.append(Note(write, new_row))
+        self._wake.set()
 
     # reading and writing
 
@@ -176,11 +196,18 @@ class Outbox:
         if self._store is None:
             return
         while self._notes:
-            batch = [self._notes.popleft() for _ in range(min(BATCH, len(self._notes)))]
+            popped = [self._notes.popleft() for _ in range(min(BATCH, len(self._notes)))]
+            batch = [
+                note for note in popped if note.new_row is None or note.new_row in self._unwritten
+            ]
+            made = {note.new_row for note in batch if note.new_row is not None}
+            # From here on they may be written: giving one up needs a note of its own.
+            self._unwritten -= made
             try:
                 async with self._store.transaction() as tx:
                     for note in batch:
-                        note(tx.notifications)
+                        note.write(tx.notifications)
             except StoreUnavailable:
+                self._unwritten |= made
                 self._notes.extendleft(reversed(batch))
                 raise

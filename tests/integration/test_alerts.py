@@ -256,3 +256,22 @@ async def test_while_the_store_is_away_alerts_go_out_and_are_noted_later() -> No
         away.is_away = False
         await dispatcher._outbox.flush()
         assert await rows(store) == [("mitigation.created", "delivered", 1)]
+
+
+async def test_what_is_given_up_before_it_was_written_costs_no_row() -> None:
+    async with await a_store() as store:
+        dispatcher = dispatcher_on(store, FakeClock(), FakeSender(), PAGER)
+        dispatcher.tell(activated())
+        dispatcher.tell(withdrawn())  # began and ended unseen
+        await dispatcher._outbox.flush()
+        assert await rows(store) == []
+
+
+async def test_what_is_given_up_after_it_was_written_is_closed() -> None:
+    async with await a_store() as store:
+        dispatcher = dispatcher_on(store, FakeClock(), FakeSender(), PAGER)
+        dispatcher.tell(activated())
+        await dispatcher._outbox.flush()
+        dispatcher.tell(withdrawn())
+        await dispatcher._outbox.flush()
+        assert await rows(store) == [("mitigation.created", "failed", 0)]
