@@ -12,6 +12,7 @@ from typing import Final
 from prefixd.correlation.settings import Combine
 from prefixd.correlation.weigh import Input, Weighed
 from prefixd.domain.agreement import Bypass
+from prefixd.domain.derive import quick
 from prefixd.domain.group import Evidence
 
 SHOWN_PLACES: Final = 4
@@ -25,6 +26,7 @@ class Origin(StrEnum):
     GLOBAL = "global"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """The rule in force for one group. `origins` names the level each value came from."""
@@ -54,6 +56,7 @@ class Missing:
     want: float
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
     """`agrees` is how things stand now; `met` is sticky and may rest on an earlier moment.

@@ -6,13 +6,13 @@ everything back. Silence is a weak all-clear: under the policy `all` a source th
 longer stands in the way.
 """
 
-from dataclasses import replace
 from typing import assert_never
 
 from prefixd.correlation.combine import SECOND_US
 from prefixd.correlation.settings import ClearPolicy, CorrelationSettings
 from prefixd.correlation.weigh import standing
 from prefixd.correlation.window import COLLECTING, close, is_over
+from prefixd.domain.derive import changed
 from prefixd.domain.group import (
     CloseReason,
     Evidence,
@@ -38,12 +38,12 @@ def note_clear(group: Group, signal: Signal) -> Group | None:
     if not named:
         return None
     evidence = tuple(
-        replace(item, state=EvidenceState.CLEARED, last_seen_us=signal.received_at_us)
+        changed(item, state=EvidenceState.CLEARED, last_seen_us=signal.received_at_us)
         if item in named
         else item
         for item in group.evidence
     )
-    return replace(group, evidence=evidence)
+    return changed(group, evidence=evidence)
 
 
 def _named_by(group: Group, signal: Signal) -> list[Evidence]:
@@ -96,7 +96,7 @@ def _source_cleared(source: str, primaries: list[Evidence]) -> bool:
 def settle(group: Group, settings: CorrelationSettings, now_us: int) -> Group:
     """What follows from the evidence as it stands now: clearing, closed, or nothing new."""
     if group.state is GroupState.MITIGATING and policy_satisfied(group, settings, now_us):
-        return replace(group, state=GroupState.CLEARING, clearing_since_us=now_us)
+        return changed(group, state=GroupState.CLEARING, clearing_since_us=now_us)
     if group.state in COLLECTING and _all_called_off(group):
         return close(group, CloseReason.CLEARED, now_us)
     return group

@@ -10,7 +10,7 @@ processing: whatever order the same set of signals comes in, the evidence is the
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from prefixd.correlation.combine import SECOND_US
@@ -157,7 +157,7 @@ def _in_place(group: Group, vector: Vector, where: Where, settings: CorrelationS
     known = (group.pops, group.interfaces, group.routers, group.customer_id, group.service_id)
     if not refines and known == (pops, interfaces, routers, customer_id, service_id):
         return group
-    return replace(
+    return changed(
         group,
         vector=vector if refines else group.vector,
         key=key_of(vector, settings) if refines else group.key,
@@ -229,7 +229,7 @@ def window_end(created_us: int, last_primary_us: int, settings: CorrelationSetti
 
 def close(group: Group, reason: CloseReason, now_us: int) -> Group:
     """What held a group back stays readable: it tells a refusal from sources that never agreed."""
-    return replace(group, state=GroupState.CLOSED, close_reason=reason, closed_at_us=now_us)
+    return changed(group, state=GroupState.CLOSED, close_reason=reason, closed_at_us=now_us)
 
 
 def _merged(held: tuple[Evidence, ...], new: Evidence) -> tuple[Evidence, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from prefixd.decision.case import Case
 from prefixd.decision.decision import Hold, Plan, Shadowed, Wait
+from prefixd.domain.derive import quick
 from prefixd.domain.group import GroupState, HoldReason
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.rule import Rule
@@ -12,6 +13,7 @@ from prefixd.policy.escalate import Blocked
 from prefixd.policy.scope import Wanted
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """`state` is the group's next one; the case supplies the rest of the decision."""

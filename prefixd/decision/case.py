@@ -12,6 +12,7 @@ from prefixd.correlation.weigh import standing
 from prefixd.decision.decision import Trigger, TriggerKind
 from prefixd.decision.rules import Rules
 from prefixd.domain.agreement import Agreement
+from prefixd.domain.derive import quick
 from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group
 from prefixd.domain.inventory import Owner
 from prefixd.domain.mitigation import ON_THE_WIRE, Mitigation
@@ -25,6 +26,7 @@ from prefixd.policy.select import Attack, select_playbook
 _BRINGS_NEWS = frozenset({TriggerKind.SIGNAL, TriggerKind.CORROBORATOR, TriggerKind.OPERATOR})
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     group: Group

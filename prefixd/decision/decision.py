@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from prefixd.correlation.assessment import Assessment, Missing
+from prefixd.domain.derive import quick
 from prefixd.domain.group import Group, HoldReason
 from prefixd.domain.ids import MitigationId, SignalId
 from prefixd.domain.inventory import Owner
@@ -126,6 +127,7 @@ class Shadowed:
     sentence: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """`group` is the group as it is to be saved; a new mitigation's id is still to be added."""

@@ -6,7 +6,10 @@ number in the chain, and the hash over the row before it, so that a removed or a
 
 from dataclasses import dataclass
 
+from prefixd.domain.derive import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
     """`details` is canonical JSON text (sorted keys, no spaces): it goes into the hash."""

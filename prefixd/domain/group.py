@@ -17,6 +17,7 @@ here: that is `prefixd.correlation`.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prefixd.domain.derive import quick
 from prefixd.domain.ids import GroupId, IncidentId, MitigationId, SignalId
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.signal import Direction, Polarity
@@ -63,6 +64,7 @@ class EvidenceState(StrEnum):
     STALE = "stale"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """The standing of one alert of one source in a group: refreshed in place by each report."""
@@ -89,6 +91,7 @@ class Evidence:
     forced: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     group_id: GroupId
@@ -130,6 +133,7 @@ class Group:
         return self.state is not GroupState.CLOSED
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
     """One run of one alert at one source: repeats refresh it, a pause or a clear ends it."""

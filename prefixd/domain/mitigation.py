@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from prefixd.domain.derive import changed
+from prefixd.domain.derive import changed, quick
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Intent, Rule, action_kind, scope_hash
@@ -55,6 +55,7 @@ class Move(StrEnum):
     ACKNOWLEDGE = "acknowledge"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """Everything about a mitigation that a decision knows; ids and the clock come from outside."""
@@ -80,6 +81,7 @@ class Draft:
     dry_run: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mitigation:
     mitigation_id: MitigationId

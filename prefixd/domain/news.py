@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from prefixd.domain.actor import Actor
+from prefixd.domain.derive import quick
 from prefixd.domain.group import CloseReason, Group, HoldReason, Incident
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation
@@ -31,6 +32,7 @@ class WithdrawReason(StrEnum):
     SHUTDOWN = "shutdown"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalReceived:
     at_us: int
@@ -99,6 +101,7 @@ class IncidentClosed:
     incident: Incident
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MitigationActivated:
     """A rule began to hold: made by a decision or by hand."""
@@ -109,6 +112,7 @@ class MitigationActivated:
     text: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MitigationExtended:
     at_us: int

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from prefixd.domain.derive import quick
 from prefixd.domain.ids import DecisionId, GroupId, MitigationId, SignalId
 from prefixd.domain.signal import Corroboration, Signal
 
@@ -32,6 +33,7 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalRecord:
     """`signal` is as first reported, with the rates and confidence of the latest refresh.
@@ -65,6 +67,7 @@ class CorroborationRecord:
     attached: tuple[GroupId, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
     """`body` is the whole explanation as canonical JSON text; the rest is for finding it."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
+from prefixd.domain.derive import quick
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.vector import PROTOCOL_NAMES
@@ -89,6 +90,7 @@ class TcpFlags(NamedTuple):
     mask: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     dst: Prefix | None
@@ -181,6 +183,7 @@ class Rule:
     action: Action
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """What should be on the wire for one mitigation; the Loc-RIB is built from these alone."""

@@ -11,6 +11,7 @@ Signals carry no id and no episode number: those are given when they are stored.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prefixd.domain.derive import quick
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.problem import Problem
 from prefixd.domain.vector import Vector
@@ -41,6 +42,7 @@ class Polarity(StrEnum):
     AGAINST = "against"  # "the link is idle": lowers the confidence
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     source: str

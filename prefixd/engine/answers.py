@@ -8,6 +8,7 @@ is full). Faces turn both into 503 with a pause.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from prefixd.domain.derive import quick
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.record import Outcome
@@ -23,6 +24,7 @@ class Busy(PrefixdError):
         self.retry_after_s = retry_after_s
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestAnswer:
     """One per signal, in the order they were handed in."""

@@ -6,7 +6,7 @@ this point means that the plan was made for another state than the one at hand, 
 within one turn: it is our mistake and rises.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from prefixd.decision.decision import (
     Clear,
@@ -23,6 +23,7 @@ from prefixd.decision.decision import (
 )
 from prefixd.decision.explain import record_text, sentence
 from prefixd.domain.actor import SYSTEM, Actor
+from prefixd.domain.derive import changed
 from prefixd.domain.group import Group, GroupState
 from prefixd.domain.ids import DecisionId, MitigationId, SignalId
 from prefixd.domain.mitigation import (
@@ -280,7 +281,7 @@ def _group_after(
         return group
     if mitigation_id in group.mitigation_ids:
         return group
-    return replace(
+    return changed(
         group,
         mitigation_ids=(*group.mitigation_ids, mitigation_id),
         trigger_signal_id=group.trigger_signal_id or signal_id or decision.trigger.signal_id,

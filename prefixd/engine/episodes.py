@@ -6,9 +6,10 @@ POP recorded counts as ended here: its number is taken, so the next one gets the
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 
+from prefixd.domain.derive import changed
 from prefixd.domain.group import Episode, EvidenceState
 from prefixd.domain.record import Outcome, SignalRecord
 from prefixd.domain.signal import Signal, SignalKind
@@ -82,7 +83,7 @@ def body_hash(signal: Signal) -> str:
 
 def refreshed(record: SignalRecord, signal: Signal, episode: Episode) -> SignalRecord:
     """The row after a repeat: newest figures, first arrival."""
-    newest = replace(
+    newest = changed(
         record.signal,
         bps=record.signal.bps if signal.bps is None else signal.bps,
         pps=record.signal.pps if signal.pps is None else signal.pps,
@@ -90,7 +91,7 @@ def refreshed(record: SignalRecord, signal: Signal, episode: Episode) -> SignalR
         dst_ports=signal.dst_ports or record.signal.dst_ports,
         src_ports=signal.src_ports or record.signal.src_ports,
     )
-    return replace(
+    return changed(
         record,
         signal=newest,
         last_seen_us=episode.last_seen_us,

@@ -9,7 +9,7 @@ A signal that has to wait too long for its turn is stored first, as `queued`, an
 verb then finds the row and finishes it. The same happens after a restart.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from prefixd.correlation.clear import note_clear
@@ -20,6 +20,7 @@ from prefixd.correlation.window import Where, join, open_group, place
 from prefixd.decision.decide import decide
 from prefixd.decision.decision import Trigger, TriggerKind
 from prefixd.domain.actor import Actor
+from prefixd.domain.derive import changed
 from prefixd.domain.group import EvidenceRole, EvidenceState, Group, GroupState
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.inventory import Owner
@@ -293,7 +294,7 @@ def _finish(
     firing: Known | None = None,
 ) -> IngestAnswer:
     group = fate.group
-    finished = replace(
+    finished = changed(
         record,
         outcome=fate.outcome,
         reason=fate.reason,
@@ -305,7 +306,7 @@ def _finish(
     is_new = record.signal_id == arrived.signal_id and arrived.stored is None
     turn.save_signal(finished, new=is_new or turn.is_new_signal(record.signal_id))
     stands = finished if firing is None else firing.record
-    episode = replace(
+    episode = changed(
         step.episode,
         group_id=finished.group_id,
         mitigation_id=finished.mitigation_id,
@@ -371,7 +372,7 @@ def queued_record(arrived: Arrival, pop: str, known: Known | None) -> tuple[Sign
         and known.episode.state is EvidenceState.FIRING
         and known.record.pop == pop
     ):
-        return replace(known.record, outcome=Outcome.QUEUED), False
+        return changed(known.record, outcome=Outcome.QUEUED), False
     number = 1 if known is None else known.episode.number + 1
     record = SignalRecord(
         signal_id=arrived.signal_id,

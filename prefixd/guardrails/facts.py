@@ -8,6 +8,7 @@ Facts about live mitigations cover this POP unless their name says otherwise.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prefixd.domain.derive import quick
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation, Origin
 from prefixd.domain.prefix import Prefix
@@ -26,6 +27,7 @@ class Withdrawal:
     at_us: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """Live mitigations, own row included when one is being extended. None: unknown."""
@@ -40,6 +42,7 @@ class Counts:
 NO_COUNTS = Counts()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     mitigations: tuple[Mitigation, ...] | None = ()  # live, of this victim or covering it
@@ -59,6 +62,7 @@ class Purpose(StrEnum):
     CHANGE = "change"  # another action or other ports for a live mitigation
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """The rule somebody wants, as the guardrails see it."""

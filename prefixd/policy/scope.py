@@ -12,6 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from prefixd.domain.derive import quick
 from prefixd.domain.inventory import Service
 from prefixd.domain.rule import (
     ANY_PORT,
@@ -47,6 +48,7 @@ _SOURCE_PORTS: Final[Mapping[Vector, Ports]] = MappingProxyType(
 _NO_PORTS: Final = frozenset({Vector.ICMP_FLOOD, Vector.GRE_FLOOD, Vector.FRAGMENT_FLOOD})
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What policy asks for, before any guardrail has looked."""

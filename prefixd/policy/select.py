@@ -7,6 +7,7 @@ reader of the file sees the answer without computing a score.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prefixd.domain.derive import quick
 from prefixd.domain.inventory import Owner
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Ports
@@ -14,6 +15,7 @@ from prefixd.domain.vector import Vector
 from prefixd.policy.playbook import Playbook, PlaybookMatch
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
     """What is known about the traffic, over all sources that report it now."""
