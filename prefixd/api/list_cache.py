@@ -1,12 +1,16 @@
 """Encoded pages, valid while nothing changed: dashboards ask for the same page again and again.
 
 The revision moves with every change this instance makes. What other instances of a shared database
-change shows after `MAX_AGE_S`.
+change shows after `MAX_AGE_S`. When a page has gone stale, the first who asks makes it and the rest
+wait for that one, so a hundred dashboards cost one read.
 """
 
+import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 MAX_AGE_S = 1.0
 PAGES = 64
@@ -23,14 +27,26 @@ class EncodedPage:
 class ListCache:
     def __init__(self) -> None:
         self._pages: OrderedDict[str, EncodedPage] = OrderedDict()
+        self._making: dict[tuple[str, int], asyncio.Task[EncodedPage]] = {}
 
-    def get(self, key: str, revision: int, now: float) -> EncodedPage | None:
+    async def page(
+        self, key: str, revision: int, now: float, make: Callable[[], Coroutine[Any, Any, bytes]]
+    ) -> EncodedPage:
         found = self._pages.get(key)
-        if found is None or found.revision != revision or now - found.made_at > MAX_AGE_S:
-            return None
-        return found
+        if found is not None and found.revision == revision and now - found.made_at <= MAX_AGE_S:
+            return found
+        making = self._making.get((key, revision))
+        if making is None:
+            making = asyncio.create_task(self._made(key, revision, now, make), name="a list page")
+            self._making[key, revision] = making
+            making.add_done_callback(lambda _: self._making.pop((key, revision)))
+        # Whoever gives up waiting does not spoil it for the others.
+        return await asyncio.shield(making)
 
-    def put(self, key: str, revision: int, now: float, body: bytes) -> EncodedPage:
+    async def _made(
+        self, key: str, revision: int, now: float, make: Callable[[], Coroutine[Any, Any, bytes]]
+    ) -> EncodedPage:
+        body = await make()
         page = EncodedPage(revision, now, body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
         self._pages[key] = page
         self._pages.move_to_end(key)

@@ -38,16 +38,17 @@ class MitigationQuery(PageQuery, kw_only=True):
 
 
 async def list_mitigations(call: Call[None, MitigationQuery]) -> Reply:
-    services, key = call.services, call.request.query_string
-    revision, now = services.engine.queries.revision, services.clock.monotonic()
-    page = services.lists.get(key, revision, now)
-    if page is None:
-        body = msgspec.json.encode(await _listed(call))
-        page = services.lists.put(key, revision, now, body)
+    services = call.services
+    page = await services.lists.page(
+        call.request.query_string,
+        services.engine.queries.revision,
+        services.clock.monotonic(),
+        lambda: _listed(call),
+    )
     return Reply(page.body, etag=page.etag)
 
 
-async def _listed(call: Call[None, MitigationQuery]) -> dict[str, object]:
+async def _listed(call: Call[None, MitigationQuery]) -> bytes:
     query, queries = call.query, call.services.engine.queries
     wanted = MitigationFilter(
         statuses=_statuses(query.status),
@@ -64,7 +65,7 @@ async def _listed(call: Call[None, MitigationQuery]) -> dict[str, object]:
         group = None if value.group_id is None else groups.get(value.group_id)
         return render.mitigation(value, None if group is None else render.correlation(group))
 
-    return page_members(page, "mitigations", shown)
+    return msgspec.json.encode(page_members(page, "mitigations", shown))
 
 
 async def get_mitigation(call: Call[None, NoQuery]) -> Reply:
