@@ -96,6 +96,7 @@ def route_of(intent: Intent, local_asn: int) -> Route | Untranslatable:
         treatment=treatment,
         priority=intent.priority,
         owner=intent.owner,
+        manual=intent.manual,
         expires_at_us=intent.expires_at_us,
         since_us=_born_us(intent.mitigation_id),
     )

@@ -302,6 +302,7 @@ def intent_of(mitigation: Mitigation, owner: str) -> Intent:
         priority=mitigation.priority,
         expires_at_us=mitigation.expires_at_us,
         owner=owner,
+        manual=mitigation.origin is Origin.MANUAL,
     )
 
 

@@ -193,6 +193,7 @@ class Intent:
     priority: int
     expires_at_us: int
     owner: str
+    manual: bool = False  # asked for by a person: may use the reserve of a router's budget
 
 
 def format_ports(ports: Ports) -> str:

@@ -1,9 +1,11 @@
 """A rule in an operator's words as a route: exact, or refused with a reason."""
 
+from dataclasses import replace
+
 import pytest
 
 from prefixd.announce.translate import Untranslatable, flow_of, match_of, route_of, rule_of_flow
-from prefixd.bgp.rib.route import describe
+from prefixd.bgp.rib.route import Route, describe
 from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment
 from prefixd.bgp.wire import flowspec_action as act
 from prefixd.bgp.wire.flowspec_text import format_rule, parse_rule
@@ -170,3 +172,10 @@ def test_learned_actions_without_a_word_here() -> None:
     flow = flow_of(Match(dst=HOST))
     for actions in ((act.Accept(),), (act.Discard(), act.MarkDscp(1)), (act.PacketRateLimit(5),)):
         assert isinstance(rule_of_flow(flow, FlowTreatment(actions)), Untranslatable)
+
+
+def test_a_rule_asked_for_by_hand_may_use_the_reserve() -> None:
+    by_hand = replace(intent(Match(dst=HOST), Discard()), manual=True)
+    route = route_of(by_hand, 64500)
+    assert isinstance(route, Route)
+    assert route.manual
