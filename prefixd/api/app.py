@@ -67,7 +67,9 @@ def build_app(
         routes = [_signed_in(route) if route.path == "/metrics" else route for route in routes]
     extra = reference_route(routes)
     for route in (*routes, extra, document_route((*routes, extra))):
-        endpoint = Endpoint(route, services, limiter, strict=strict)
+        endpoint = Endpoint(
+            route, services, limiter, limit_s=settings.request_timeout_s, strict=strict
+        )
         app.router.add_route(route.method, route.path, endpoint.answer)
     return app
 

@@ -6,6 +6,7 @@ Refusals happen before the body is read: a stranger's megabyte is never parsed. 
 route does not document are a fault of ours; `strict` (tests) makes them fail loudly.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -47,11 +48,18 @@ class Endpoint:
     """One route, ready to answer: its decoder is built once."""
 
     def __init__(
-        self, route: Route, services: Services, limiter: RateLimiter, *, strict: bool = False
+        self,
+        route: Route,
+        services: Services,
+        limiter: RateLimiter,
+        *,
+        limit_s: float = 30.0,
+        strict: bool = False,
     ) -> None:
         self.route = route
         self._services = services
         self._limiter = limiter if route.limited else None
+        self._limit_s = None if route.endless else limit_s
         self._strict = strict
         answers = services.answers
         self._repeats = (
@@ -88,8 +96,15 @@ class Endpoint:
             request_id=request[REQUEST_ID],
             address=request[ADDRESS],
         )
+        limit = asyncio.timeout(self._limit_s)
         try:
-            return await self._handled(call)
+            async with limit:
+                return await self._handled(call)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            message = f"no answer within {self._limit_s:.0f} s; what was asked may still happen"
+            raise ApiError(503, "too_slow", message, retry_after_s=1) from error
         except (StoreUnavailable, Busy) as error:
             raise unavailable(error) from error
         except Conflict as error:
@@ -157,7 +172,7 @@ def documented_statuses(route: Route) -> frozenset[int]:
 
 
 def documented_codes(route: Route) -> tuple[str, ...]:
-    codes = ["internal"]
+    codes = ["internal"] if route.endless else ["internal", "too_slow"]
     if route.permission is not None or route.signed_in:
         codes += ["unauthorized", "unavailable"]
     if route.permission is not None:

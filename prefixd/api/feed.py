@@ -112,12 +112,13 @@ class FeedRoutes:
                 method="GET", path="/v1/ws/feed", handle=self.websocket,
                 summary="Live feed over WebSocket", tag="feed", permission=Permission.READ,
                 query=ResumeQuery, replies={101: None}, errors=("bad_request", "bad_origin"),
-                websocket=True,
+                endless=True,
             ),
             Route(
                 method="GET", path="/v1/feed", handle=self.events,
                 summary="Live feed as server-sent events", tag="feed", permission=Permission.READ,
                 query=ResumeQuery, replies={200: str}, content_type="text/event-stream",
+                endless=True,
                 description="`Last-Event-ID` (or `after`) resumes after a broken connection.",
             ),
         )  # fmt: skip

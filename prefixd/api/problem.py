@@ -88,6 +88,7 @@ CODES: dict[str, tuple[int, str]] = {
     "throttled": (429, "too many failed logins or wrong signatures"),
     "internal": (500, "our fault; the log has the request id"),
     "unavailable": (503, "the database is away or a queue is full; nothing was stored"),
+    "too_slow": (503, "no answer within `http.request_timeout_seconds`; it may still happen"),
     "not_ready": (503, "the daemon has not loaded its rules yet, or is stopping"),
     "adapter_misconfigured": (503, "the adapter's secret is not set"),
 }

@@ -73,7 +73,8 @@ class Route:
     """Whether the rate limit applies; health and metrics must answer under load."""
     content_type: str = "application/json"
     description: str = ""
-    websocket: bool = False
+    endless: bool = False
+    """A stream: no limit on how long it takes."""
 
 
 def takes_key(route: Route) -> bool:

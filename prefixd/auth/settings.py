@@ -27,7 +27,7 @@ class CookiePolicy(StrEnum):
     """Whether the session cookie is marked Secure."""
 
     AUTO = "auto"
-    """When we speak TLS ourselves, or a trusted proxy says that it does."""
+    """When we speak TLS ourselves. Behind a proxy that does it for us: always."""
     ALWAYS = "always"
     NEVER = "never"
 

@@ -232,6 +232,13 @@ def test_a_repeat_with_the_same_key_does_nothing_again(tmp_path: Path) -> None:
             refused(daemon.post("/v1/mitigations", RULE, Idempotency_Key=key), 400, "bad_request")
 
 
+def test_a_test_alert_without_a_destination_goes_nowhere(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        answer = daemon.post("/v1/config/alerting/test", None)
+        assert (answer.status, answer.json) == (200, {"results": []})
+        refused(daemon.post("/v1/config/alerting/test?destination=x", None), 404, "not_found")
+
+
 def test_request_ids_and_fixed_headers(tmp_path: Path) -> None:
     with DaemonProcess(tmp_path) as daemon:
         for path in ("/v1/health", "/v1/nowhere", "/v1/stats"):

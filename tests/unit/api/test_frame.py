@@ -82,6 +82,11 @@ async def undocumented(_call: Call[None, NoQuery]) -> Reply:
     raise ApiError(409, "duplicate", "x")
 
 
+async def endless_wait(_call: Call[None, NoQuery]) -> Reply:
+    await asyncio.Event().wait()
+    return Reply()
+
+
 async def tagged(_call: Call[None, NoQuery]) -> Reply:
     return Reply({"a": 1}, etag='"7"')
 
@@ -103,6 +108,7 @@ ROUTES = (
     Route(method="GET", path="/v1/away", handle=store_away, summary="Away", tag="t"),
     Route(method="GET", path="/v1/broken", handle=broken, summary="Broken", tag="t"),
     Route(method="GET", path="/v1/undocumented", handle=undocumented, summary="U", tag="t"),
+    Route(method="GET", path="/v1/slow", handle=endless_wait, summary="Slow", tag="t"),
     Route(
         method="GET", path="/v1/tagged", handle=tagged, summary="T", tag="t",
         replies={200: None, 304: None},
@@ -218,6 +224,15 @@ async def test_a_known_list_is_not_sent_again() -> None:
             assert reply.headers["ETag"] == '"7"'
         async with http.get("/v1/tagged", headers={**VIEWER, "If-None-Match": '"7"'}) as reply:
             assert (reply.status, await reply.read()) == (304, b"")
+
+
+async def test_what_takes_too_long_is_answered_all_the_same() -> None:
+    async with (
+        serving(an_app(request_timeout_s=0.05)) as http,
+        http.get("/v1/slow", headers=VIEWER) as reply,
+    ):
+        assert (reply.status, (await reply.json())["code"]) == (503, "too_slow")
+        assert reply.headers["Retry-After"] == "1"
 
 
 async def test_only_the_configured_origin_may_read_across_sites() -> None:
