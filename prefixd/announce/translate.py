@@ -5,16 +5,17 @@ translation is exact: what cannot be said exactly is `Untranslatable`, with the 
 can act on, and never something similar. The way back serves rules learned from a neighbour.
 """
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, assert_never
-from uuid import UUID
 
 from prefixd.bgp.rib.route import Route, host_nlri, nlri_of
 from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment, Treatment
 from prefixd.bgp.wire import flowspec_action as act
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.ext_community import format_administrator
-from prefixd.bgp.wire.flowspec import FlowSpecRule, flowspec_rule
+from prefixd.bgp.wire.flowspec import FlowSpecRule
 from prefixd.bgp.wire.flowspec_match import (
     ALL,
     AND,
@@ -104,11 +105,11 @@ def route_of(intent: Intent, local_asn: int) -> Route | Untranslatable:
 
 def _born_us(mitigation_id: str) -> int:
     """When the mitigation was created: its identifier says so (UUIDv7, RFC 9562 5.7)."""
-    try:
-        identifier = UUID(mitigation_id)
-    except ValueError:
-        return 0
-    return (identifier.int >> 80) * 1000 if identifier.version == 7 else 0
+    found = _UUID7.match(mitigation_id)
+    return 0 if found is None else int(found[1] + found[2], 16) * 1000
+
+
+_UUID7: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-")
 
 
 # A match
@@ -125,16 +126,14 @@ def flow_of(match: Match) -> FlowSpecRule:
         if match.dst is not None and match.dst.version != match.src.version:
             raise ValueError("source and destination are of different IP versions")
     if match.protocol is not None:
-        components.append(numeric_match(Kind.PROTOCOL, [(match.protocol, match.protocol)]))
-    for kind, ranges in (
-        (Kind.DST_PORT, match.dst_ports),
-        (Kind.SRC_PORT, match.src_ports),
-        (Kind.PACKET_LENGTH, match.packet_lengths),
-    ):
+        components.append(_numbers(Kind.PROTOCOL, ((match.protocol, match.protocol),)))
+    for kind, ranges in ((Kind.DST_PORT, match.dst_ports), (Kind.SRC_PORT, match.src_ports)):
         if ranges:
-            components.append(numeric_match(kind, ranges))
+            components.append(_numbers(kind, ranges))
     if match.tcp_flags is not None:
         components.append(BitmaskMatch(Kind.TCP_FLAGS, _flag_items(match.tcp_flags)))
+    if match.packet_lengths:
+        components.append(_numbers(Kind.PACKET_LENGTH, match.packet_lengths))
     if match.fragments:
         if afi == AFI_IPV6 and Fragment.DONT_FRAGMENT in match.fragments:
             raise ValueError("IPv6 packets have no don't-fragment bit")
@@ -142,7 +141,14 @@ def flow_of(match: Match) -> FlowSpecRule:
         components.append(BitmaskMatch(Kind.FRAGMENT, (Item(0, mask),)))
     if not components:
         raise ValueError("the rule matches everything")
-    return flowspec_rule(IPV6_FLOWSPEC if afi == AFI_IPV6 else IPV4_FLOWSPEC, components)
+    # In ascending order of kind; `nlri_of` refuses whatever has no encoding.
+    return FlowSpecRule(IPV6_FLOWSPEC if afi == AFI_IPV6 else IPV4_FLOWSPEC, tuple(components))
+
+
+@lru_cache(maxsize=4096)
+def _numbers(kind: Kind, ranges: tuple[tuple[int, int], ...]) -> NumericMatch:
+    """Attacks name the same few protocols and ports again and again."""
+    return numeric_match(kind, ranges)
 
 
 def _flag_items(flags: TcpFlags) -> tuple[Item, ...]:
@@ -174,7 +180,9 @@ def _blackholed(match: Match) -> tuple[Family, bytes]:
 # An action
 
 
+@lru_cache(maxsize=1024)
 def _treatment(action: Action, local_asn: int) -> Treatment:
+    """Playbooks hold few actions: each is translated once."""
     match action:
         case Discard():
             return FlowTreatment((act.Discard(asn=local_asn),))
