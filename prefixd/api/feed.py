@@ -49,12 +49,11 @@ class FeedRoutes:
             reader = asyncio.ensure_future(_until_closed(socket, subscription))
             guard = asyncio.ensure_future(_until_revoked(call, recheck, subscription))
             try:
-                async for body in _messages(subscription):
+                async for body in feed_messages(subscription):
                     async with asyncio.timeout(WRITE_TIMEOUT_S):
                         await socket.send_str(body.decode())
             except (TimeoutError, ConnectionError):
-                # The client does not read or is gone: closing is all there is to do.
-                subscription.close()
+                _drop(request)
             finally:
                 for task in (reader, guard):
                     task.cancel()
@@ -73,10 +72,10 @@ class FeedRoutes:
             guard = asyncio.ensure_future(_until_revoked(call, recheck, subscription))
             try:
                 await response.write(b"retry: 2000\n\n")
-                async for body in _messages(subscription, heartbeat_s=HEARTBEAT_S):
+                async for body in feed_messages(subscription, heartbeat_s=HEARTBEAT_S):
                     await _write_event(response, body)
             except (TimeoutError, ConnectionError):
-                subscription.close()
+                _drop(call.request)
             finally:
                 guard.cancel()
                 with suppress(asyncio.CancelledError):
@@ -124,7 +123,13 @@ class FeedRoutes:
         )  # fmt: skip
 
 
-async def _messages(
+def _drop(request: web.Request) -> None:
+    """The client is gone, or reads nothing: a goodbye would wait behind what it never read."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+async def feed_messages(
     subscription: Subscription, heartbeat_s: float | None = None
 ) -> AsyncIterator[bytes]:
     """Encoded messages; an empty one is a heartbeat."""

@@ -21,7 +21,7 @@ class Tried:
     error: str | None = None
 
 
-class Tester:
+class Destinations:
     async def test(self, destination: str | None) -> Sequence[Tried]:
         known = [Tried("noc"), Tried("on-call", "the name does not resolve")]
         return [each for each in known if destination in {None, each.destination}]
@@ -38,7 +38,9 @@ async def test_each_destination_has_a_line_of_its_own() -> None:
         version="0",
         pop="test1",
     )
-    app = build_app(services, ApiSettings(), routes=AlertRoutes(Tester()).routes(), strict=True)
+    app = build_app(
+        services, ApiSettings(), routes=AlertRoutes(Destinations()).routes(), strict=True
+    )
     async with serving(app) as http:
         async with http.post("/v1/config/alerting/test", headers=ADMIN) as reply:
             assert (await reply.json())["results"] == [

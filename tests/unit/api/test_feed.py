@@ -1,0 +1,84 @@
+"""What a client of the feed gets that does not keep up, or does not read at all."""
+
+import asyncio
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+from aiohttp import web
+
+from prefixd.api.app import build_app
+from prefixd.api.feed import FeedRoutes, feed_messages
+from prefixd.api.services import Services
+from prefixd.api.settings import ApiSettings
+from prefixd.domain.news import News, PeerUp
+from prefixd.engine.bus import Bus
+from prefixd.observability.metrics import Metrics
+from tests.kit.clock import FakeClock
+from tests.unit.api.test_frame import ByHeader, NoPeers
+
+
+def news(number: int) -> News:
+    return PeerUp(at_us=number, peer=f"edge{number}", address="192.0.2.1")
+
+
+async def test_w58_who_falls_behind_is_told_to_fetch_again_and_costs_bounded_memory() -> None:
+    bus = Bus(queue_limit=3)
+    slow = bus.subscribe()
+    bus.publish([news(number) for number in range(1, 11)])
+    found = feed_messages(slow)
+    first = msgspec.json.decode(await anext(found))
+    assert first["type"] == "resync_required"
+    rest = [msgspec.json.decode(await anext(found)) for _ in range(bus.number - first["seq"] + 1)]
+    assert [message["seq"] for message in rest] == list(range(first["seq"], 11))
+    assert len(rest) <= 3
+    assert rest[-1] == {"type": "peer_up", "peer": "edge10", "seq": 10}
+
+
+@dataclass
+class EngineWithBus:
+    bus: Bus
+
+
+def read_to_the_end(wire: socket.socket) -> None:
+    with suppress(ConnectionResetError):
+        while wire.recv(65_536):
+            pass
+
+
+async def test_w82_a_client_that_reads_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefixd.api.feed.WRITE_TIMEOUT_S", 0.05)
+    bus = Bus(queue_limit=10_000)
+    services = Services(
+        engine=EngineWithBus(bus),  # type: ignore[arg-type]  # because: the feed asks for no more
+        authenticator=ByHeader(),
+        speaker=NoPeers({}),
+        clock=FakeClock(),
+        metrics=Metrics(),
+        new_id=lambda: "id",
+        version="0",
+        pop="test1",
+    )
+    app = build_app(services, ApiSettings(), routes=FeedRoutes(None).routes())
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = runner.addresses[0]
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.connect(tuple(address)[:2])
+    try:
+        deaf.sendall(b"GET /v1/feed HTTP/1.1\r\nHost: d\r\nX-Role: viewer\r\n\r\n")
+        async with asyncio.timeout(20):
+            while bus.subscribers == 0:
+                await asyncio.sleep(0)
+            while bus.subscribers:
+                bus.publish([PeerUp(at_us=1, peer="x" * 60_000, address="192.0.2.1")])
+                await asyncio.sleep(0)
+        deaf.settimeout(10)
+        await asyncio.to_thread(read_to_the_end, deaf)
+    finally:
+        deaf.close()
+        await runner.cleanup()
