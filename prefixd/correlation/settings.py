@@ -154,7 +154,7 @@ class CorrelationSettings:
         if named is not None:
             return named
         # "alertmanager/edge" is a split of "alertmanager" and inherits what is said of it.
-        parent = self.sources.get(name.partition("/")[0])
+        parent = self.sources.get(name.partition("/")[0]) if "/" in name else None
         return parent if parent is not None else self.default_source
 
     def is_known(self, name: str) -> bool:

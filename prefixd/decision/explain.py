@@ -129,15 +129,19 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def record_text(decision: Decision, mitigation_id: MitigationId | None = None) -> str:
+def record_text(
+    decision: Decision, mitigation_id: MitigationId | None = None, text: str | None = None
+) -> str:
     """The whole explanation as canonical JSON text.
 
-    `mitigation_id` is the id given to what the plan creates; other plans name theirs.
+    `mitigation_id` is the id given to what the plan creates; other plans name theirs. `text` is the
+    decision's `sentence`, for those who have it already.
     """
-    return _encoder.encode(as_json(decision, mitigation_id)).decode()
+    text = sentence(decision) if text is None else text
+    return _encoder.encode(_as_json(decision, mitigation_id, text)).decode()
 
 
-def as_json(decision: Decision, mitigation_id: MitigationId | None = None) -> dict[str, Json]:
+def _as_json(decision: Decision, mitigation_id: MitigationId | None, text: str) -> dict[str, Json]:
     group, plan = decision.group, decision.plan
     owner, playbook = decision.owner, decision.playbook
     if isinstance(plan, Extend | Escalate | Revise):
@@ -146,16 +150,16 @@ def as_json(decision: Decision, mitigation_id: MitigationId | None = None) -> di
         "at_us": decision.at_us,
         "pop": decision.pop,
         "trigger": {
-            "kind": decision.trigger.kind.value,
+            "kind": decision.trigger.kind,
             "signal_id": decision.trigger.signal_id,
         },
         "config_version": decision.config_version,
         "group_id": group.group_id,
         "victim": group.victim.victim_text(),
-        "vector": group.vector.value,
+        "vector": group.vector,
         "customer_id": group.customer_id,
         "service_id": group.service_id,
-        "profile": None if owner is None else owner.customer.profile.value,
+        "profile": None if owner is None else owner.customer.profile,
         "playbook": group.playbook,
         "playbook_version": None if playbook is None else playbook.version,
         **_evidence(decision.assessment),
@@ -171,12 +175,12 @@ def as_json(decision: Decision, mitigation_id: MitigationId | None = None) -> di
         "mitigation_id": mitigation_id,
         "not_done": [_refusal(refusal) for refusal in decision.not_done],
         "shadowed": [each.mitigation_id for each in decision.shadowed],
-        "group_state": group.state.value,
-        "hold_reason": None if group.hold_reason is None else group.hold_reason.value,
+        "group_state": group.state,
+        "hold_reason": group.hold_reason,
         "next_look_us": decision.next_look_us,
-        "outcome": decision.outcome.value,
+        "outcome": decision.outcome,
         "codes": list(decision.codes),
-        "text": sentence(decision),
+        "text": text,
     }
 
 
@@ -184,10 +188,10 @@ def _evidence(assessment: Assessment | None) -> dict[str, Json]:
     if assessment is None:
         return {"rule": None, "inputs": [], "result": None, "missing": []}
     rule = assessment.rule
-    origins: dict[str, Json] = {name: origin.value for name, origin in rule.origins}
+    origins: dict[str, Json] = dict(rule.origins)
     return {
         "rule": {
-            "combine": rule.combine.value,
+            "combine": rule.combine,
             "min_sources": rule.min_sources,
             "min_primary_sources": rule.min_primary_sources,
             "confidence_threshold": rule.confidence_threshold,
@@ -205,7 +209,7 @@ def _evidence(assessment: Assessment | None) -> dict[str, Json]:
             "forced": assessment.forced,
         },
         "missing": [
-            {"need": item.need.value, "have": shown(item.have), "want": shown(item.want)}
+            {"need": item.need, "have": shown(item.have), "want": shown(item.want)}
             for item in assessment.missing
         ],
     }
@@ -215,9 +219,9 @@ def _input(item: Input) -> Json:
     return {
         "source": item.source,
         "evidence_base": item.evidence_base,
-        "role": item.role.value,
-        "state": item.state.value,
-        "polarity": item.polarity.value,
+        "role": item.role,
+        "state": item.state,
+        "polarity": item.polarity,
         "confidence": shown(item.confidence),
         "confidence_origin": item.confidence_origin,
         "weight": item.weight,
@@ -238,14 +242,14 @@ def _policy(decision: Decision) -> Json:
         "rule": None if decision.rule is None else _rule_json(decision.rule),
         "next_step": None
         if blocked is None
-        else {"blocked_by": blocked.why.value, "in_seconds": blocked.in_s},
+        else {"blocked_by": blocked.why, "in_seconds": blocked.in_s},
     }
 
 
 def _rule_json(rule: Rule) -> Json:
     return {
         "match": format_match(rule.match),
-        "action": action_kind(rule.action).value,
+        "action": action_kind(rule.action),
         "text": format_action(rule.action),
     }
 
@@ -260,7 +264,7 @@ def _plan(plan: Plan) -> Json:
                 "kind": "extend",
                 "mitigation_id": key,
                 "expires_at_us": until,
-                "relation": relation.value,
+                "relation": relation,
             }
         case Escalate(mitigation_id=key, rule=rule, step=step, expires_at_us=until):
             return {
@@ -276,14 +280,14 @@ def _plan(plan: Plan) -> Json:
                 "mitigation_id": key,
                 "rule": _rule_json(rule),
                 "expires_at_us": until,
-                "relation": relation.value,
+                "relation": relation,
             }
         case Wait():
             return {"kind": "wait"}
         case Hold(reason=reason, refusals=refusals):
             return {
                 "kind": "hold",
-                "reason": reason.value,
+                "reason": reason,
                 "refusals": [_refusal(refusal) for refusal in refusals],
             }
         case Refuse(refusals=refusals):

@@ -355,7 +355,7 @@ def _kept(
         trigger=decision.trigger.kind.value,
         outcome=decision.outcome.value,
         text=text,
-        body=record_text(decision, mitigation_id),
+        body=record_text(decision, mitigation_id, text),
         group_id=group.group_id,
         signal_id=from_signal,
         mitigation_id=mitigation_id,
