@@ -7,13 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.kit.daemon_process import ROOT, DaemonProcess, free_port
+from tests.kit.require import absent
 
 LIMIT_S = 20.0
 MARKER = b"\xff" * 16
@@ -27,8 +30,22 @@ spare = [fcntl.fcntl(each, fcntl.F_DUPFD, 20) for each in descriptors]
 for place, each in enumerate(spare):
     os.dup2(each, 3 + place, inheritable=True)
 os.environ["LISTEN_PID"] = os.environ["WATCHDOG_PID"] = str(os.getpid())
-os.execv(sys.executable, [sys.executable, "-m", "prefixd", *sys.argv[2:]])
+os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+INTERPRETED = (sys.executable, "-m", "prefixd")
+BINARY = ROOT / "dist" / "prefixd"
+
+
+@pytest.fixture(params=["interpreted", "one file"])
+def program(request: pytest.FixtureRequest) -> Sequence[str | Path]:
+    """The one file runs the daemon as its grandchild, which must make no difference."""
+    if request.param == "interpreted":
+        return INTERPRETED
+    if not BINARY.exists():
+        absent("dist/prefixd (make binary)")
+    return (BINARY,)
 
 
 @dataclass
@@ -36,6 +53,7 @@ class Manager:
     """Listens for what the service says of itself."""
 
     directory: Path
+    program: Sequence[str | Path] = INTERPRETED
     channel: socket.socket = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,10 +63,12 @@ class Manager:
 
     def hear(self, first: str) -> dict[str, str]:
         """The next message that begins with this assignment."""
-        while True:
+        end = time.monotonic() + LIMIT_S
+        while time.monotonic() < end:
             text = self.channel.recv(4096).decode()
             if text.startswith(first):
                 return dict(line.split("=", 1) for line in text.splitlines())
+        raise AssertionError(f"never heard {first}")
 
     @contextlib.contextmanager
     def service(
@@ -58,8 +78,9 @@ class Manager:
         with (self.directory / "daemon.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", HAND_OVER, ",".join(map(str, descriptors)),
-                 "run", "-c", str(config)],
+                 *self.program, "run", "-c", str(config)],
                 cwd=self.directory, stdout=log, stderr=log, pass_fds=descriptors,
+                start_new_session=True,
                 env={
                     **os.environ,
                     "PYTHONPATH": str(ROOT),
@@ -72,25 +93,29 @@ class Manager:
         try:
             yield process
         finally:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
             self.channel.close()
 
 
-def test_ready_reloading_watchdog_and_stopping_are_told(tmp_path: Path) -> None:
+def test_ready_reloading_watchdog_and_stopping_are_told(
+    tmp_path: Path, program: Sequence[str | Path]
+) -> None:
     daemon = DaemonProcess(tmp_path)
     daemon.write_config()
-    manager = Manager(tmp_path)
-    with manager.service(daemon.config_dir, {}, WATCHDOG_USEC="400000") as process:
+    manager = Manager(tmp_path, program)
+    with manager.service(daemon.config_dir, {}, WATCHDOG_USEC="1000000") as process:
         ready = manager.hear("READY=1")
         assert f"127.0.0.1:{daemon.port}" in ready["STATUS"]
         assert daemon.get("/v1/health").status == 200  # ready means that it answers
         manager.hear("WATCHDOG=1")
         manager.hear("WATCHDOG=1")
-        process.send_signal(signal.SIGHUP)
+        main = int(ready["MAINPID"])
+        os.kill(main, signal.SIGHUP)
         assert int(manager.hear("RELOADING=1")["MONOTONIC_USEC"]) > 0
         manager.hear("READY=1")
-        process.send_signal(signal.SIGTERM)
+        os.kill(main, signal.SIGTERM)
         manager.hear("STOPPING=1")
         assert process.wait(LIMIT_S) == 0
 
@@ -109,13 +134,15 @@ def test_a_broken_reload_still_ends_in_ready(tmp_path: Path) -> None:
     assert "playbooks.yaml:1" in daemon.log_text
 
 
-def test_callers_queue_at_inherited_sockets_until_the_daemon_serves_them(tmp_path: Path) -> None:
+def test_callers_queue_at_inherited_sockets_until_the_daemon_serves_them(
+    tmp_path: Path, program: Sequence[str | Path]
+) -> None:
     port = free_port()
     neighbor = {"name": "edge1", "address": "127.0.0.1", "peer_asn": 64500, "direction": "passive"}
     bgp = {"mode": "speaker", "listen": ["127.0.0.1:1"], "neighbors": [neighbor]}
     daemon = DaemonProcess(tmp_path, main={"bgp": bgp}, port=port)
     daemon.write_config()
-    manager = Manager(tmp_path)
+    manager = Manager(tmp_path, program)
     with (
         socket.create_server(("127.0.0.1", 0)) as for_bgp,
         socket.create_server(("127.0.0.1", 0)) as for_api,
