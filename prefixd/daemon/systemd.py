@@ -25,7 +25,8 @@ class Notifier:
         return None if self._watchdog_us is None else self._watchdog_us / 2 / 1_000_000
 
     def ready(self, status: str) -> None:
-        self._send(f"READY=1\nSTATUS={status}")
+        # The one-file executable starts us as a grandchild: signals shall come to us, not to it.
+        self._send(f"READY=1\nMAINPID={os.getpid()}\nSTATUS={status}")
 
     def reloading(self, monotonic_us: int) -> None:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_us}")

@@ -16,7 +16,8 @@ def test_messages_reach_the_manager(tmp_path: Path) -> None:
         notifier.ready("serving on 127.0.0.1:8080")
         notifier.alive()
         notifier.stopping()
-        assert manager.recv(200) == b"READY=1\nSTATUS=serving on 127.0.0.1:8080"
+        ready = f"READY=1\nMAINPID={os.getpid()}\nSTATUS=serving on 127.0.0.1:8080"
+        assert manager.recv(200).decode() == ready
         assert manager.recv(200) == b"WATCHDOG=1"
         assert manager.recv(200) == b"STOPPING=1"
 
