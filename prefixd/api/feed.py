@@ -19,6 +19,7 @@ from prefixd.auth.accounts import Accounts
 from prefixd.domain.actor import Permission
 from prefixd.engine.bus import Gap, Subscription
 from prefixd.errors import StoreUnavailable
+from prefixd.observability.registry import Counter
 
 HEARTBEAT_S = 20.0
 WRITE_TIMEOUT_S = 10.0
@@ -45,11 +46,12 @@ class FeedRoutes:
         if not socket.can_prepare(request):
             raise ApiError(400, "bad_request", "this path speaks WebSocket")
         await socket.prepare(request)
+        resyncs = call.services.metrics.feed_resyncs.labels()
         async with self._subscribed(call) as (subscription, recheck):
             reader = asyncio.ensure_future(_until_closed(socket, subscription))
             guard = asyncio.ensure_future(_until_revoked(call, recheck, subscription))
             try:
-                async for body in feed_messages(subscription):
+                async for body in feed_messages(subscription, resyncs):
                     async with asyncio.timeout(WRITE_TIMEOUT_S):
                         await socket.send_str(body.decode())
             except (TimeoutError, ConnectionError):
@@ -68,11 +70,12 @@ class FeedRoutes:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await response.prepare(call.request)
+        resyncs = call.services.metrics.feed_resyncs.labels()
         async with self._subscribed(call) as (subscription, recheck):
             guard = asyncio.ensure_future(_until_revoked(call, recheck, subscription))
             try:
                 await response.write(b"retry: 2000\n\n")
-                async for body in feed_messages(subscription, heartbeat_s=HEARTBEAT_S):
+                async for body in feed_messages(subscription, resyncs, HEARTBEAT_S):
                     await _write_event(response, body)
             except (TimeoutError, ConnectionError):
                 _drop(call.request)
@@ -130,7 +133,7 @@ def _drop(request: web.Request) -> None:
 
 
 async def feed_messages(
-    subscription: Subscription, heartbeat_s: float | None = None
+    subscription: Subscription, resyncs: Counter, heartbeat_s: float | None = None
 ) -> AsyncIterator[bytes]:
     """Encoded messages; an empty one is a heartbeat."""
     while True:
@@ -143,6 +146,7 @@ async def feed_messages(
         if item is None:
             return
         if isinstance(item, Gap):
+            resyncs.inc()
             yield _encode({"type": "resync_required", "seq": item.number})
             continue
         message = feed_message(item.news)

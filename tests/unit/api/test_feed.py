@@ -28,9 +28,11 @@ async def test_w58_who_falls_behind_is_told_to_fetch_again_and_costs_bounded_mem
     bus = Bus(queue_limit=3)
     slow = bus.subscribe()
     bus.publish([news(number) for number in range(1, 11)])
-    found = feed_messages(slow)
+    metrics = Metrics()
+    found = feed_messages(slow, metrics.feed_resyncs.labels())
     first = msgspec.json.decode(await anext(found))
     assert first["type"] == "resync_required"
+    assert b"prefixd_feed_resyncs_total 1" in metrics.render()
     rest = [msgspec.json.decode(await anext(found)) for _ in range(bus.number - first["seq"] + 1)]
     assert [message["seq"] for message in rest] == list(range(first["seq"], 11))
     assert len(rest) <= 3
