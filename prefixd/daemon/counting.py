@@ -4,19 +4,23 @@ News is counted as it is published. What is a reading rather than an event (queu
 the age of an outbox) is taken just before the metrics are rendered, at most once a second.
 """
 
-from collections.abc import Iterable
 from typing import assert_never
 
+from prefixd.clock import Clock, SystemClock
 from prefixd.domain import news
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import News
+from prefixd.domain.record import Outcome
 from prefixd.domain.rule import Rule, action_kind
 from prefixd.observability.metrics import Metrics
 
 
 class NewsCounter:
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, clock: Clock | None = None) -> None:
         self._metrics = metrics
+        self._clock = clock or SystemClock()
+        for kind in ("missing", "surplus", "changed"):
+            metrics.drift.labels(kind)  # an alert on an increase needs the zero before it
 
     def count(self, item: News) -> None:  # noqa: C901  a table, one row a fact
         m = self._metrics
@@ -25,6 +29,8 @@ class NewsCounter:
                 m.events_ingested.labels(signal.source, signal.vector).inc()
                 m.event_outcomes.labels(outcome).inc()
                 m.source_last_seen.labels(signal.source).set(at_us / 1_000_000)
+                if outcome == Outcome.MITIGATED:
+                    m.event_to_announce.labels().observe(self._since(signal.received_at_us))
                 if outcome in {"duplicate", "error"}:
                     m.events_rejected.labels(signal.source, outcome).inc()
             case news.CorroboratorReceived(signal=corroboration, attached=attached):
@@ -44,18 +50,14 @@ class NewsCounter:
                 if not group.met:
                     m.corroboration_timeout.labels(group.vector).inc()
                     m.group_sources.labels(group.vector).observe(group.source_count)
-            case news.MitigationActivated(mitigation=value):
+            case news.MitigationActivated(mitigation=value, at_us=at_us):
                 m.mitigations_created.labels(*_kind_and_pop(value)).inc()
-                m.mitigations_active.labels(*_kind_and_pop(value)).inc()
+                m.announcement_latency.labels().observe(self._since(at_us))
                 m.announcements.labels("announced").inc(0 if value.dry_run else 1)
             case news.MitigationExtended(mitigation=value):
                 m.mitigations_extended.labels(*_kind_and_pop(value)).inc()
             case news.MitigationEscalated(mitigation=value, old_rule=old):
-                now, before = _word(value.rule), _word(old)
-                m.escalations.labels(before, now, value.pop).inc()
-                self._moved(before, now, value.pop)
-            case news.MitigationRevised(mitigation=value, old_rule=old):
-                self._moved(_word(old), _word(value.rule), value.pop)
+                m.escalations.labels(_word(old), _word(value.rule), value.pop).inc()
             case news.MitigationWithdrawn(mitigation=value, reason=reason):
                 m.mitigations_withdrawn.labels(*_kind_and_pop(value), reason).inc()
                 self._ended(value)
@@ -64,13 +66,16 @@ class NewsCounter:
                 lateness_s = max(0, at_us - value.expires_at_us) / 1_000_000
                 m.expiry_lateness.labels().observe(lateness_s)
                 self._ended(value)
-            case news.MitigationRejected() | news.MitigationAcknowledged():
+            case (
+                news.MitigationRejected()
+                | news.MitigationAcknowledged()
+                | news.MitigationRevised()
+                | news.QuotaNear()
+            ):
                 pass
             case news.GuardrailRefused(codes=codes):
                 for code in codes:
                     m.guardrail_rejections.labels(code).inc()
-            case news.QuotaNear(quota=quota, current=current, limit=limit):
-                m.quota_used.labels(quota).set(current / limit if limit else 0)
             case news.PeerUp(peer=peer):
                 m.session_up.labels(peer).set(1)
                 m.session_changes.labels(peer, "up").inc()
@@ -81,9 +86,8 @@ class NewsCounter:
                 m.drift.labels("missing").inc(missing)
                 m.drift.labels("surplus").inc(surplus)
                 m.drift.labels("changed").inc(changed)
-            case news.ConfigReloaded(at_us=at_us):
+            case news.ConfigReloaded():
                 m.config_reload.labels("success").inc()
-                m.config_loaded.labels().set(at_us / 1_000_000)
             case news.ConfigRefused():
                 m.config_reload.labels("error").inc()
             case news.LoginFailed(throttled=throttled):
@@ -108,20 +112,12 @@ class NewsCounter:
             case _:
                 assert_never(item)
 
-    def seed(self, live: Iterable[Mitigation]) -> None:
-        """What was live before anything was news: the gauge starts from the store."""
-        for value in live:
-            self._metrics.mitigations_active.labels(*_kind_and_pop(value)).inc()
+    def _since(self, at_us: int) -> float:
+        return max(0, self._clock.now_us() - at_us) / 1_000_000
 
     def _ended(self, value: Mitigation) -> None:
-        self._metrics.mitigations_active.labels(*_kind_and_pop(value)).dec()
         if not value.dry_run:
             self._metrics.announcements.labels("withdrawn").inc()
-
-    def _moved(self, before: str, now: str, pop: str) -> None:
-        if before != now:
-            self._metrics.mitigations_active.labels(before, pop).dec()
-            self._metrics.mitigations_active.labels(now, pop).inc()
 
 
 def _kind_and_pop(value: Mitigation) -> tuple[str, str]:

@@ -53,6 +53,10 @@ class Queries:
 
     # signals, groups, decisions
 
+    def live_groups(self) -> Collection[Group]:
+        """Of this POP, held and mitigated ones among them."""
+        return self._core.picture.groups.values()
+
     async def events(self, wanted: EventFilter, page: PageRequest) -> Page[SignalRecord]:
         return await self._core.store.signals.page(wanted, page)
 

@@ -10,7 +10,6 @@ from prefixd.observability.registry import Registry
 LATENCY_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 HTTP_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LONG_S = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 TENTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SOURCES = (1, 2, 3, 4, 5, 8, 10)
 MAX_SOURCES = 200  # distinct (source, word) pairs before `other`
@@ -63,12 +62,9 @@ class Metrics:
         self.event_outcomes = r.counter(
             "prefixd_event_outcomes_total", "What became of each event.", "outcome"
         )
-        self.decision_time = r.histogram(
-            "prefixd_decision_seconds", "Time spent in one decision.", buckets=LATENCY_S
-        )
         self.event_to_announce = r.histogram(
             "prefixd_event_to_announce_seconds",
-            "From the arrival of an event to its rule in the RIB, durable.",
+            "From the arrival of an event that made a rule to the rule in the RIB, saved.",
             buckets=LONG_S,
         )
         self.source_last_seen = r.gauge(
@@ -107,8 +103,9 @@ class Metrics:
             "prefixd_guardrail_rejections_total", "Rules a guardrail refused.", "reason"
         )
         self.quota_used = r.gauge(
-            "prefixd_quota_used_ratio", "Used share of a quota, 0 to 1.", "quota"
-        )
+            "prefixd_quota_used_ratio", "Used share of a quota, 0 to 1; the fullest customer's for"
+            " max_active_per_customer.", "quota",
+        )  # fmt: skip
         self.expiry_lateness = r.histogram(
             "prefixd_expiry_lateness_seconds", "How late expiries were.", buckets=LONG_S
         )
@@ -123,7 +120,7 @@ class Metrics:
             "Unix time of the last good run.",
         )
         self.drift = r.counter(
-            "prefixd_drift_total", "Differences found between store and RIB.", "kind"
+            "prefixd_drift_total", "Differences found between store and RIB, and mended.", "kind"
         )
 
     def _declare_correlation(self) -> None:
@@ -155,10 +152,6 @@ class Metrics:
             "prefixd_corroborator_attached_total", "Corroborating signals that joined a group.",
             "source", limit=MAX_SOURCES,
         )  # fmt: skip
-        self.corroborator_expired = r.counter(
-            "prefixd_corroborator_expired_total", "Corroborating signals no group wanted.",
-            "source", limit=MAX_SOURCES,
-        )  # fmt: skip
         self.corroborator_cache = r.gauge(
             "prefixd_corroborator_cache_size", "Corroborating signals waiting.", "source",
             limit=MAX_SOURCES,
@@ -170,7 +163,9 @@ class Metrics:
             "prefixd_announcements_total", "Rules handed to the speaker.", "status"
         )
         self.announcement_latency = r.histogram(
-            "prefixd_announcements_latency_seconds", "From commit to the RIB.", buckets=LATENCY_S
+            "prefixd_announcements_latency_seconds",
+            "From the decision to the rule in the RIB; saving it lies between.",
+            buckets=LATENCY_S,
         )
         self.session_up = r.gauge(
             "prefixd_bgp_session_up", "1 when the session is established.", "peer"
@@ -203,16 +198,17 @@ class Metrics:
 
     def _declare_store(self) -> None:
         r = self.registry
-        self.pool = r.gauge("prefixd_db_pool_connections", "Database connections.", "state")
         self.row_errors = r.counter(
             "prefixd_db_row_parse_errors_total", "Rows that could not be read.", "table"
         )
         self.commits = r.counter("prefixd_db_commits_total", "Group commits.", "status")
-        self.commit_batch = r.histogram(
-            "prefixd_db_commit_batch_size", "Requests that shared a commit.", buckets=BATCH
+        self.units = r.counter(
+            "prefixd_db_units_total",
+            "Units of work by what became of them; stored units per commit is the batch size.",
+            "status",
         )
-        self.commit_time = r.histogram(
-            "prefixd_db_commit_seconds", "Duration of a group commit.", buckets=LATENCY_S
+        self.commit_queue = r.gauge(
+            "prefixd_db_queue_depth", "Units of work waiting for the next commit."
         )
         self.store_up = r.gauge("prefixd_db_up", "1 while the database answers.")
 
