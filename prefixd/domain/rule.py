@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from prefixd.domain.derive import quick
@@ -200,6 +201,11 @@ def format_ports(ports: Ports) -> str:
     return ",".join(map(str, ports)) if ports else "any"
 
 
+# A rule is spelled out several times while one event is dealt with: for its scope, the answer, the
+# audit, the record. The last few are remembered.
+
+
+@lru_cache(maxsize=1024)
 def format_match(match: Match) -> str:
     """One line, one spelling: `dst 192.0.2.1/32 proto udp dport 53,1000-2000`."""
     words: list[str] = []
@@ -222,6 +228,7 @@ def format_match(match: Match) -> str:
     return " ".join(words) if words else "everything"
 
 
+@lru_cache(maxsize=1024)
 def format_action(action: Action) -> str:
     match action:
         case Discard():

@@ -9,6 +9,7 @@ Rates are bits and packets a second, as integers; a unit that says bytes is mult
 import math
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from prefixd.signals.json_value import JsonValue, elements
 
@@ -122,13 +123,22 @@ def time_us(value: JsonValue) -> int | None:
     """Microseconds UTC from RFC 3339, `YYYY-MM-DD HH:MM:SS[ UTC]`, or an epoch by magnitude."""
     if isinstance(value, str):
         stripped = value.strip()
-        found = _DATE_TIME.fullmatch(stripped)
-        if found is not None:
-            return _from_parts(found)
-        value = number(stripped) if len(stripped) <= TEXT_MAX else None
+        if len(stripped) > TEXT_MAX:
+            return None
+        return _from_text(stripped)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return _from_epoch(value)
+
+
+@lru_cache(maxsize=1024)
+def _from_text(text: str) -> int | None:
+    """Remembered, because all who report an attack name the same few seconds."""
+    found = _DATE_TIME.fullmatch(text)
+    if found is not None:
+        return _from_parts(found)
+    epoch = number(text)
+    return None if epoch is None else _from_epoch(epoch)
 
 
 def _from_parts(found: re.Match[str]) -> int | None:
@@ -173,4 +183,6 @@ def ports(value: JsonValue) -> tuple[int, ...]:
 
 def clean_text(value: str, limit: int) -> str:
     """Text fit for a row and a screen: control characters removed, cut to `limit`."""
+    if len(value) <= limit and value.isprintable():
+        return value
     return "".join(ch for ch in value[: limit * 2] if ch.isprintable())[:limit]

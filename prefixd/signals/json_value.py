@@ -101,7 +101,11 @@ def _without_secrets(value: JsonValue) -> JsonValue:
         return value
     if isinstance(value, Mapping):
         return {
-            name: "[removed]" if _is_secret(name) else _without_secrets(child)
+            name: "[removed]"
+            if _is_secret(name)
+            else child
+            if child is None or isinstance(child, str | int | float)
+            else _without_secrets(child)
             for name, child in value.items()
         }
     return [_without_secrets(child) for child in value]

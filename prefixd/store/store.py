@@ -44,41 +44,63 @@ from prefixd.store.unreadable import Unreadables
 class Transaction:
     """One unit of work. Usable once; a block left by an exception stores nothing."""
 
-    __slots__ = (
-        "_commit",
-        "_origin",
-        "_unit",
-        "audit",
-        "config",
-        "corroborations",
-        "decisions",
-        "groups",
-        "idempotency",
-        "mitigations",
-        "notifications",
-        "operators",
-        "safelist",
-        "signals",
-        "tokens",
-    )
+    __slots__ = ("_commit", "_origin", "_unit")
 
     def __init__(self, commit: GroupCommit, origin: str) -> None:
-        unit = Unit()
         self._commit = commit
         self._origin = origin
-        self._unit = unit
-        self.audit = AuditWrites(unit)
-        self.config = ConfigWrites(unit)
-        self.corroborations = CorroborationWrites(unit)
-        self.decisions = DecisionWrites(unit)
-        self.groups = GroupWrites(unit)
-        self.idempotency = IdempotencyWrites(unit)
-        self.mitigations = MitigationWrites(unit, origin)
-        self.notifications = NotificationWrites(unit)
-        self.operators = OperatorWrites(unit, origin)
-        self.safelist = SafelistWrites(unit, origin)
-        self.signals = SignalWrites(unit)
-        self.tokens = TokenWrites(unit, origin)
+        self._unit = Unit()
+
+    # Each event makes one of these and writes to three or four tables of the twelve: none is made
+    # before it is asked for.
+
+    @property
+    def audit(self) -> AuditWrites:
+        return AuditWrites(self._unit)
+
+    @property
+    def config(self) -> ConfigWrites:
+        return ConfigWrites(self._unit)
+
+    @property
+    def corroborations(self) -> CorroborationWrites:
+        return CorroborationWrites(self._unit)
+
+    @property
+    def decisions(self) -> DecisionWrites:
+        return DecisionWrites(self._unit)
+
+    @property
+    def groups(self) -> GroupWrites:
+        return GroupWrites(self._unit)
+
+    @property
+    def idempotency(self) -> IdempotencyWrites:
+        return IdempotencyWrites(self._unit)
+
+    @property
+    def mitigations(self) -> MitigationWrites:
+        return MitigationWrites(self._unit, self._origin)
+
+    @property
+    def notifications(self) -> NotificationWrites:
+        return NotificationWrites(self._unit)
+
+    @property
+    def operators(self) -> OperatorWrites:
+        return OperatorWrites(self._unit, self._origin)
+
+    @property
+    def safelist(self) -> SafelistWrites:
+        return SafelistWrites(self._unit, self._origin)
+
+    @property
+    def signals(self) -> SignalWrites:
+        return SignalWrites(self._unit)
+
+    @property
+    def tokens(self) -> TokenWrites:
+        return TokenWrites(self._unit, self._origin)
 
     def notify(self, kind: ChangeKind, pop: str, row_id: str) -> None:
         """Tell other instances about something no table above tells by itself."""
