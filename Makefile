@@ -7,7 +7,7 @@ SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help binary deb sbom setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
+.PHONY: help binary deb sbom e2e chaos setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,8 @@ docs: $(SETUP) ## write the generated pages anew
 	$(BIN)/python -m prefixd.config.reference > docs/configuration.md
 	$(BIN)/python -m tests.kit.fsm_document > docs/fsm.md
 	$(BIN)/python -m prefixd.observability.reference > docs/metrics.md
+	$(BIN)/python -m prefixd.cli.manual markdown > docs/cli.md
+	$(BIN)/python -m tests.kit.api_page
 	$(BIN)/python -m tests.kit.weaknesses
 
 .venv-binary/.installed: requirements/binary.txt
@@ -88,3 +90,9 @@ deb: ## dist/prefixd_VERSION_ARCH.deb (needs dist/prefixd: make binary)
 
 sbom: ## dist/prefixd.cdx.json: what is inside, CycloneDX
 	$(PYTHON) packaging/sbom.py
+
+e2e: $(SETUP) ## flood, rule, quiet, expiry, through real routers in namespaces
+	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
+
+chaos: $(SETUP) ## break everything, compare everything: the full counts
+	PREFIXD_CRASH_EVENTS=10000 $(BIN)/python -m pytest tests/chaos $(PYTEST_ARGS)

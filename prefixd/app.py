@@ -47,6 +47,7 @@ from prefixd.daemon.counting import NewsCounter
 from prefixd.daemon.greeting import greeting
 from prefixd.daemon.http_server import HttpServer, bind_tcp, tls_context
 from prefixd.daemon.lifecycle import Lifecycle
+from prefixd.daemon.news_log import log_news
 from prefixd.daemon.proxies import address_reader
 from prefixd.daemon.readings import Readings
 from prefixd.daemon.restart import Restarts
@@ -175,6 +176,7 @@ class Daemon:
         speaker_news.publish = tell
         counter = NewsCounter(self.metrics)
         engine.bus.listen(counter.count)
+        engine.bus.listen(log_news)
         accounts = Accounts(store, config.auth, clock, self.new_id, config.pop)
         cors = Cors(config.api.cors_origin)
         services = Services(
@@ -232,6 +234,8 @@ class Daemon:
         self.metrics.start_time.labels().set(self.clock.now_us() / 1_000_000)
         await parts.engine.start()
         gc.freeze()  # what was loaded stays: full collections need not look at it again
+        # An event makes some hundreds of objects and no cycles: look for cycles more rarely.
+        gc.set_threshold(50_000, 50, 100)
         for name, loop in parts.engine.loops():
             self.supervisor.start(f"engine:{name}", loop)
         self.supervisor.start("alerts", parts.dispatcher.run)

@@ -174,3 +174,14 @@ def test_adduser_makes_the_first_admin_once(tmp_path: Path) -> None:
         cookie = answer.headers["Set-Cookie"].split(";")[0]
         assert daemon.get("/v1/mitigations", Cookie=cookie).status == 200
         assert "correct horse" not in daemon.log_text
+
+
+def test_the_log_tells_the_life_of_a_rule(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        made = daemon.event().json["mitigation_id"]
+        daemon.post(f"/v1/mitigations/{made}/withdraw", {"reason": "false alarm"})
+        text = daemon.log_text
+    assert f"mitigation created  mitigation_id={made} rule=" in text
+    assert '"dst 198.51.100.20/32 proto udp" action="police to 20 Mbit/s"' in text
+    assert f"mitigation withdrawn  mitigation_id={made}" in text
+    assert "false alarm" in text

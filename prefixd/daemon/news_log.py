@@ -1,0 +1,61 @@
+"""News as log lines: what somebody reading the journal during an attack needs to see.
+
+One line for each thing that happened to a rule or to the service itself; what merely arrives
+(signals, group changes) is for the feed and the metrics.
+"""
+
+import logging
+
+from prefixd.domain import news
+from prefixd.domain.mitigation import Mitigation
+from prefixd.domain.news import News
+from prefixd.domain.rule import format_action, format_match
+
+log = logging.getLogger(__name__)
+
+
+def log_news(item: News) -> None:
+    match item:
+        case news.MitigationActivated(mitigation=value, text=text):
+            log.info("mitigation created", extra={**_fields(value), "why": text})
+        case news.MitigationExtended(mitigation=value):
+            log.debug("mitigation extended", extra=_fields(value))
+        case news.MitigationEscalated(mitigation=value, old_rule=old):
+            log.warning(
+                "mitigation escalated", extra={**_fields(value), "was": format_action(old.action)}
+            )
+        case news.MitigationRevised(mitigation=value, old_rule=old):
+            log.info("mitigation changed", extra={**_fields(value), "was": format_match(old.match)})
+        case news.MitigationWithdrawn(mitigation=value, text=text, actor=actor):
+            log.info(
+                "mitigation withdrawn", extra={**_fields(value), "by": actor.name, "why": text}
+            )
+        case news.MitigationExpired(mitigation=value):
+            log.info("mitigation expired", extra=_fields(value))
+        case news.MitigationRejected(mitigation=value, text=text):
+            log.error("mitigation rejected", extra={**_fields(value), "why": text})
+        case news.GuardrailRefused(victim=victim, codes=codes, text=text):
+            log.warning(
+                "guardrail refused",
+                extra={"victim": victim.victim_text(), "codes": list(codes), "why": text},
+            )
+        case news.SafelistAdded(entry=entry, actor=actor):
+            log.info("safelist entry added", extra={"prefix": str(entry.prefix), "by": actor.name})
+        case news.SafelistRemoved(entry=entry, actor=actor):
+            log.info(
+                "safelist entry removed", extra={"prefix": str(entry.prefix), "by": actor.name}
+            )
+        case news.StoreRestored():
+            log.info("database answers again")
+        case _:
+            return
+
+
+def _fields(value: Mitigation) -> dict[str, object]:
+    return {
+        "mitigation_id": value.mitigation_id,
+        "rule": format_match(value.rule.match),
+        "action": format_action(value.rule.action),
+        "customer": value.customer_id,
+        "dry_run": value.dry_run,
+    }
