@@ -15,11 +15,11 @@ log = logging.getLogger(__name__)
 
 
 def log_news(item: News) -> None:
+    if not log.isEnabledFor(logging.INFO):
+        return
     match item:
         case news.MitigationActivated(mitigation=value, text=text):
             log.info("mitigation created", extra={**_fields(value), "why": text})
-        case news.MitigationExtended(mitigation=value):
-            log.debug("mitigation extended", extra=_fields(value))
         case news.MitigationEscalated(mitigation=value, old_rule=old):
             log.warning(
                 "mitigation escalated", extra={**_fields(value), "was": format_action(old.action)}
