@@ -179,7 +179,7 @@ class Http:
 HTTP = Section(
     lambda auth, **fields: Http(api=ApiSettings(**fields), auth=auth),
     [
-        key("listen", LISTEN, "Address of the API and the dashboard."),
+        key("listen", LISTEN, "Address of the API."),
         key("unix_socket", PATH, "Listen here as well.", default_text="none"),
         key("auth", AUTH, "Who may call."),
         key("tls", TLS, "Certificate of the API.", default=None, default_text="absent: clear text"),
@@ -193,7 +193,7 @@ HTTP = Section(
             field="request_timeout_s", unit="s"),
         key("metrics_public", Flag(), "/metrics without authentication."),
     ],
-    doc="The API, the dashboard, and who may call.",
+    doc="The API, and who may call.",
     live=Live.RESTART,
     defaults=ApiSettings,
 )  # fmt: skip
