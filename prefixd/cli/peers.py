@@ -83,8 +83,8 @@ def rib(call: Call) -> None:
     if call.words.peer is not None:
         rules = [rule for rule in rules if call.words.peer in rule["peers"]]
     columns = [
-        Column(title="MITIGATION", cell=lambda row: row["mitigation_id"]),
-        Column(title="RULE", cell=lambda row: row["rule"], shrink=True),
+        Column(title="MITIGATION", cell=lambda row: row["mitigation_id"], drop=2),
+        Column(title="RULE", cell=lambda row: row["rule"], shrink=True, least=32),
         Column(title="ACTION", cell=lambda row: row["action"]),
         Column(title="EXPIRES", cell=lambda row: times(row["expires_at"])),
         Column(title="PEERS", cell=lambda row: _stages(row["peers"]), shrink=True, drop=1),

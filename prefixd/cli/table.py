@@ -52,6 +52,8 @@ class Column:
     cell: Callable[[Any], object]
     right: bool = False
     shrink: bool = False
+    least: int = LEAST
+    """A cut column keeps this much, or its title."""
     drop: int = 0
     """0: always shown. Otherwise columns with the highest number leave first."""
 
@@ -140,7 +142,9 @@ def _cut(columns: Sequence[Column], widths: list[int], width: int | None) -> lis
         if over <= 0:
             break
         if columns[index].shrink:
-            give = min(over, max(0, cut[index] - max(LEAST, width_of(columns[index].title))))
+            give = min(
+                over, max(0, cut[index] - max(columns[index].least, width_of(columns[index].title)))
+            )
             cut[index] -= give
             over -= give
     can_still_drop = any(column.drop for column in columns)

@@ -150,6 +150,11 @@ def test_rib_and_explain() -> None:
         "01a1fc36-aaf0-7465-a881-f86d63249002  dst 198.51.100.20/32 proto udp  discard"
         "  2026-01-01 00:01:00Z (in 1 min)  edge1 told\n"
     )
+    narrow = CannedService({"GET /v1/bgp/rib": {"rules": [rule], "count": 1}})
+    assert ctl(narrow, "rib", screen=terminal(80)).out == (
+        "RULE                            ACTION   EXPIRES   PEERS\n"
+        "dst 198.51.100.20/32 proto udp  discard  in 1 min  edge1 told\n"
+    )
     why = {
         "mitigation_id": ID, "peer": "edge1", "stage": "withheld", "reason": "budget",
         "detail": "9 of 9", "steps": [{"step": "budget", "passed": False, "detail": "full"}],
