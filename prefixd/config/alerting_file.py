@@ -242,7 +242,7 @@ ALERTING = Section(
         key("events", Events(), "What destinations without a list of their own are told.",
             default_text="everything"),
         key("public_url", Text(maximum=MAX_URL_LENGTH, pattern=r"https?://\S+",
-            what="an address that starts with http"), "Where people reach the service; alerts link there.",
+            what="an address that starts with http"), "Where people reach the service.",
             default_text="none"),
         key("environment", Text(minimum=0, maximum=64), "Shown in every alert.",
             default_text="none"),

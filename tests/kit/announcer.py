@@ -43,7 +43,7 @@ class RecordingAnnouncer:
 
     def replace(self, intents: Sequence[Intent]) -> RecordedDrift:
         self.replaced += 1
-        wanted = {intent.mitigation_id: intent for intent in intents}
+        wanted: dict[str, Intent] = {intent.mitigation_id: intent for intent in intents}
         drift = RecordedDrift(
             missing=tuple(key for key in wanted if key not in self.intents),
             surplus=tuple(key for key in self.intents if key not in wanted),
