@@ -4,6 +4,7 @@ The architecture test and its own tests (planted mistakes) both use it.
 """
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,9 @@ def module_name(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
 def read_modules(package: Path) -> dict[str, ast.Module]:
+    """Parsed once per directory: the rules ask several questions of the same tree."""
     root = package.parent
     return {
         module_name(path, root): ast.parse(path.read_text(), str(path))
