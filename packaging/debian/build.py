@@ -1,8 +1,8 @@
 """`make deb`: a Debian package around the one-file executable, made with dpkg-deb alone.
 
 Everything in it comes from this tree: the executable of `make binary`, service files, the sample
-configuration (as configuration files, so that an upgrade asks before it replaces yours), the pages
-of docs/, dashboards and alert rules. The result is the same, byte for byte, for the same commit.
+configuration (so marked that an upgrade asks before it replaces yours), the pages of docs/, dashboards
+and alert rules. The result is the same, byte for byte, for the same commit and executable.
 """
 
 import gzip
