@@ -58,8 +58,10 @@ unit: $(SETUP) ## the quick part: no daemon, no database, no network
 interop: $(SETUP) ## against real BGP daemons and detectors
 	$(BIN)/python -m pytest tests/interop $(PYTEST_ARGS)
 
-bench: $(SETUP) ## print the benchmark tables
-	$(BIN)/python -m pytest bench --benchmark-only -o testpaths=bench -o python_files='bench_*.py' $(PYTEST_ARGS)
+bench: $(SETUP) ## print the benchmark tables (docs/benchmarks.md)
+	$(BIN)/python -m pytest bench -s --benchmark-only -o testpaths=bench -o python_files='bench_*.py' $(PYTEST_ARGS)
+	for each in rib speaker session store ingest; do echo "== bench_$$each"; $(BIN)/python bench/bench_$$each.py || exit 1; done
+	if command -v wrk >/dev/null; then $(BIN)/python bench/bench_api.py; else echo "bench_api needs wrk"; fi
 
 lock: $(SETUP) ## pin exact versions anew
 	$(BIN)/python -m pip install --quiet pip-tools
