@@ -79,7 +79,8 @@ def differences(
 ) -> list[str]:
     """One line for each rule that is not the same everywhere."""
     found = [
-        f"{row.mitigation_id}: store has {row.meaning} {row.words}, RIB has {rib.get(row.mitigation_id)}"
+        f"{row.mitigation_id}: store has {row.meaning} {row.words},"
+        f" RIB has {rib.get(row.mitigation_id)}"
         for row in stored
         if rib.get(row.mitigation_id) != (row.meaning, row.words)
     ]
@@ -89,10 +90,9 @@ def differences(
     for name, read in routers.items():
         table = read()
         for meaning in wanted.keys() | table.keys():
-            if not _same(wanted.get(meaning), table.get(meaning)):
-                found.append(
-                    f"{name}: {dict(meaning)}: store {wanted.get(meaning)}, router {table.get(meaning)}"
-                )
+            desired, held = wanted.get(meaning), table.get(meaning)
+            if not _same(desired, held):
+                found.append(f"{name}: {dict(meaning)}: store {desired}, router {held}")
     return found
 
 

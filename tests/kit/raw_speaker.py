@@ -33,6 +33,7 @@ class RawSpeaker:
         asn: int,
         families: Iterable[Family],
         source: str = "127.0.0.1",
+        hold_time_s: int = 0,
     ) -> None:
         self._buffer = bytearray()
         self._socket = _connect(peer, source)
@@ -40,10 +41,17 @@ class RawSpeaker:
         capabilities = [Multiprotocol(family) for family in families]
         greeting = Open(
             my_as=two_octet_as(asn),
-            hold_time_s=0,
+            hold_time_s=hold_time_s,
             bgp_identifier=0x7F000001,
             capabilities=(*capabilities, RouteRefreshCapability(), FourOctetAs(asn)),
         )
+        try:
+            self._greet(greeting)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def _greet(self, greeting: Open) -> None:
         self.send(encode_message(greeting, BEFORE_OPEN))
         while not isinstance(self._receive(), Open):
             pass

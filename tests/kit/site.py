@@ -1,4 +1,4 @@
-"""One site: the real daemon, real routers beside it on loopback, and the question whether they agree.
+"""One site: the real daemon, real routers beside it on loopback, and whether they agree.
 
     with a_site(tmp_path, "bird", "gobgp") as site:
         site.daemon.event()
@@ -88,6 +88,9 @@ def settings(
             "timers": {"connect_retry_seconds": 0.2},
             "budget": {"rules_total": 50_000, "rules_v4": 50_000},
             "pacing": {"rules_per_second": 0},
+            # All that the routers are configured with: GoBGP keeps what is stale until it has the
+            # End-of-RIB of every family it may restart, negotiated or not.
+            "afi_safi": ["ipv4-flowspec", "ipv6-flowspec", "ipv4-unicast", "ipv6-unicast"],
             "export": {},
         }
         for router in routers
