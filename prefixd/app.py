@@ -15,7 +15,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -57,12 +57,12 @@ from prefixd.daemon.systemd import Notifier as ServiceManager
 from prefixd.daemon.systemd import inherited_sockets
 from prefixd.decision.rules import Rules
 from prefixd.domain.actor import SYSTEM, Actor
-from prefixd.domain.news import News
+from prefixd.domain.news import News, SystemStarted
 from prefixd.engine.answers import ReloadAnswer
 from prefixd.engine.engine import Engine
 from prefixd.engine.identity import Identity
 from prefixd.engine.snapshot import Snapshot
-from prefixd.errors import StartupError
+from prefixd.errors import StartupError, StoreUnavailable
 from prefixd.notify.dispatch import Dispatcher
 from prefixd.notify.settings import AlertEvent
 from prefixd.observability.log import configure
@@ -94,6 +94,7 @@ class _Parts:
     dispatcher: Dispatcher
     adapters: LiveAdapters
     restarts: Restarts
+    tell: Callable[[Sequence[News]], None]
 
 
 class Daemon:
@@ -174,10 +175,11 @@ class Daemon:
                 dispatcher.tell(item)
 
         speaker_news.publish = tell
+        self.live.publish = tell
         counter = NewsCounter(self.metrics)
         engine.bus.listen(counter.count)
         engine.bus.listen(log_news)
-        accounts = Accounts(store, config.auth, clock, self.new_id, config.pop)
+        accounts = Accounts(store, config.auth, clock, self.new_id, config.pop, tell)
         cors = Cors(config.api.cors_origin)
         services = Services(
             engine=engine,
@@ -218,7 +220,7 @@ class Daemon:
         server = HttpServer(app, config.api, sockets, context)
         readings = Readings(self.metrics, engine, speaker, store, dispatcher, self.lag, self.clock)
         self.metrics.registry.before_render(readings.take)
-        return _Parts(store, speaker, engine, server, dispatcher, adapters, restarts)
+        return _Parts(store, speaker, engine, server, dispatcher, adapters, restarts, tell)
 
     def _api_sockets(self) -> list[socket.socket]:
         given = self.given.get("api")
@@ -249,6 +251,7 @@ class Daemon:
         if self.manager.watchdog_interval_s is not None:
             self.supervisor.start("watchdog", self._feed_watchdog)
         self._parts = parts
+        parts.tell((SystemStarted(at_us=self.clock.now_us(), version=__version__),))
 
     async def _stop(self, parts: _Parts) -> None:
         await parts.engine.stop()
@@ -288,6 +291,9 @@ class Daemon:
         except ConfigRejectedError as error:
             for problem in error.errors:
                 log.error("configuration refused", extra={"problem": problem})
+        except StoreUnavailable as error:
+            # The audit row comes first, so nothing was changed; say so instead of a traceback.
+            log.error("reload refused, the store is away", extra={"reason": str(error)})
         finally:
             self.manager.ready("serving")
 
@@ -307,8 +313,9 @@ class Daemon:
         parts.adapters.current = _adapter_set(new)
         parts.dispatcher.apply(new.alerting)
         parts.server.reload_certificates(new.api.tls)
-        if new.bgp.live:
-            plan = parts.speaker.apply(new.bgp)
+        if self.config.bgp.live and new.bgp.live:  # `mode` itself counts after a restart
+            plan = parts.speaker.apply(new.bgp, _networks(new))
+            parts.restarts.apply(new.bgp)
             log.info("bgp settings applied", extra={"plan": describe(plan)})
         configure(new.observability.log_format, new.observability.log_level)
         waiting = tuple(change.path for change in found.needing_restart)

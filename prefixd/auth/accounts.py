@@ -22,6 +22,7 @@ from prefixd.domain.account import ApiToken, LoginSession, Operator, Preferences
 from prefixd.domain.actor import Actor, ActorKind, Permission, Role, operator
 from prefixd.domain.audit import AuditEntry
 from prefixd.domain.ids import OperatorId, TokenId
+from prefixd.domain.news import LoginFailed, News, OperatorChanged
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.errors import Conflict
 
@@ -73,8 +74,10 @@ class Accounts:
         clock: Clock,
         new_id: Callable[[], str],
         pop: str,
+        tell: Callable[[Sequence[News]], None] | None = None,
     ) -> None:
         self._store = store
+        self._tell = tell
         self._settings = settings
         self._clock = clock
         self._new_id = new_id
@@ -139,6 +142,7 @@ class Accounts:
         limits = ((self._by_pair, pair), (self._by_address, address), (self._by_name, username))
         wait_s = max(attempts.wait_s(key, now) for attempts, key in limits)
         if wait_s > 0 or self._verifying >= LOGINS_AT_ONCE:
+            self._login_failed(username, address, throttled=True)
             return LoginRefused(wait_s or 1.0)
         # Counted before the answer is known: a hundred tries at once are a hundred tries.
         for attempts, key in limits:
@@ -151,6 +155,7 @@ class Accounts:
         finally:
             self._verifying -= 1
         if found is None or not good:
+            self._login_failed(username, address, throttled=False)
             return LoginRefused()
         for attempts, key in limits:
             attempts.taken_back(key)
@@ -203,29 +208,36 @@ class Accounts:
             tx.operators.insert(made)
             details = {"username": username, "role": str(role)}
             self._audit(tx, actor, "operator_create", "operator", made.operator_id, details)
+        self._changed(actor, username, "created")
         return made
 
     async def delete_operator(self, operator_id: str, actor: Actor) -> None:
         """Conflict("last_admin") when nobody would be left who can administer."""
+        name = await self._name_of(operator_id)
         async with self._store.transaction() as tx:
             tx.operators.delete(operator_id)
             self._audit(tx, actor, "operator_delete", "operator", operator_id, {})
         self.forget()
+        self._changed(actor, name, "deleted")
 
     async def set_role(self, operator_id: str, role: Role, actor: Actor) -> None:
+        name = await self._name_of(operator_id)
         async with self._store.transaction() as tx:
             tx.operators.set_role(operator_id, role)
             details = {"role": str(role)}
             self._audit(tx, actor, "operator_role", "operator", operator_id, details)
         self.forget()
+        self._changed(actor, name, f"role {role}")
 
     async def set_password(self, operator_id: str, password: str, actor: Actor) -> None:
         """Ends the operator's sessions."""
         password_hash = await self._hashed_password(password)
+        name = await self._name_of(operator_id)
         async with self._store.transaction() as tx:
             tx.operators.set_password(operator_id, password_hash)
             self._audit(tx, actor, "operator_password", "operator", operator_id, {})
         self.forget()
+        self._changed(actor, name, "new password")
 
     async def password_matches(self, operator_id: str, password: str) -> bool:
         found = await self._store.operators.get(operator_id)
@@ -266,6 +278,7 @@ class Accounts:
                 "permissions": ",".join(sorted(made.permissions)),
             }
             self._audit(tx, actor, "token_create", "token", made.token_id, details)
+        self._changed(actor, f"token {made.name}", "created")
         return made, fresh
 
     async def revoke_token(self, token_id: str, actor: Actor) -> None:
@@ -274,8 +287,27 @@ class Accounts:
             tx.tokens.revoke(token_id, self._clock.now_us())
             self._audit(tx, actor, "token_revoke", "token", token_id, {})
         self.forget()
+        self._changed(actor, f"token {token_id}", "revoked")
 
     # inside
+
+    def _changed(self, actor: Actor, target: str, change: str) -> None:
+        if self._tell is not None:
+            news = OperatorChanged(
+                at_us=self._clock.now_us(), actor=actor, target=target, change=change
+            )
+            self._tell((news,))
+
+    def _login_failed(self, name: str, address: str, *, throttled: bool) -> None:
+        if self._tell is not None:
+            news = LoginFailed(
+                at_us=self._clock.now_us(), name=name, address=address, throttled=throttled
+            )
+            self._tell((news,))
+
+    async def _name_of(self, operator_id: str) -> str:
+        found = await self._store.operators.get(operator_id)
+        return operator_id if found is None else found.username
 
     def _known(self, key: str) -> _Remembered | None:
         known = self._remembered.get(key)

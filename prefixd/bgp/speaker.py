@@ -147,8 +147,13 @@ class Speaker:
         while link.writable and (chunk := self._fanout.next_chunk(link.name, now)) is not None:
             link.write(chunk.octets, chunk.messages)
 
-    def apply(self, settings: SpeakerSettings) -> ReloadPlan:
-        """New settings: sessions that need not fall stay up and get the difference only."""
+    def apply(
+        self, settings: SpeakerSettings, untouchable: tuple[IPNetwork, ...] | None = None
+    ) -> ReloadPlan:
+        """New settings: sessions that need not fall stay up and get the difference only. Without
+        `untouchable` what was declared so stays so."""
+        if untouchable is not None:
+            self._untouchable = untouchable
         plan = self.roster.apply(settings)
         self._safety = safety_of(settings, self._untouchable)
         names = {peer.name for peer in self.roster.peers()}

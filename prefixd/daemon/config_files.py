@@ -8,7 +8,7 @@ everything as it was.
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from prefixd.config.redact import (
 )
 from prefixd.config.update import EditConflict, plan_update, save, version_on_disk
 from prefixd.domain.actor import Actor
+from prefixd.domain.news import ConfigRefused, News
 from prefixd.engine.answers import ReloadAnswer
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class LiveConfig:
         self._take_over = take_over
         self._loaded_at_us = clock.now_us()
         self._one_at_a_time = asyncio.Lock()
+        self.publish: Callable[[Sequence[News]], None] | None = None
+        """Given once the bus exists: the files are read before the engine is made."""
 
     def version(self, part: str) -> str:
         name = FILE_OF_PART.get(part)
@@ -97,8 +100,13 @@ class LiveConfig:
                     "reload refused, the old configuration stays",
                     extra={"problems": len(error.problems), "first": str(error.problems[0])},
                 )
+                self._refused(_texts(error), actor)
                 raise ConfigRejectedError(_texts(error)) from error
-            return await self._swap(new, actor)
+            try:
+                return await self._swap(new, actor)
+            except ConfigRejectedError as error:
+                self._refused(error.errors, actor)
+                raise
 
     async def put(self, part: str, value: Any, if_match: str | None, actor: Actor) -> None:
         name = FILE_OF_PART[part]
@@ -118,6 +126,13 @@ class LiveConfig:
                     [f"{name} cannot be written: {error.strerror}"]
                 ) from error
             await self._swap(plan.config, actor)
+
+    def _refused(self, problems: Sequence[str], actor: Actor) -> None:
+        """A change through the API that was refused told its sender so; files that cannot be
+        taken over wait for the next start, so everybody should hear of them."""
+        if self.publish is not None:
+            now_us = self._clock.now_us()
+            self.publish((ConfigRefused(at_us=now_us, actor=actor, problems=tuple(problems)),))
 
     async def _swap(self, new: Config, actor: Actor) -> ReloadAnswer:
         found = diff(self.current, new)

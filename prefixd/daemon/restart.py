@@ -39,6 +39,11 @@ class Restarts:
         )
         return restarting_for(load_marker(self._path), this_moment(self._clock), longest)
 
+    def apply(self, settings: SpeakerSettings) -> None:
+        """After a reload: how we end is told by what is in force then. The file stays the one this
+        process began with."""
+        self._settings = settings
+
     async def keep_alive(self) -> None:
         """A supervised task: the last sign of life a crash leaves behind."""
         while True:

@@ -185,3 +185,15 @@ def test_the_log_tells_the_life_of_a_rule(tmp_path: Path) -> None:
     assert '"dst 198.51.100.20/32 proto udp" action="police to 20 Mbit/s"' in text
     assert f"mitigation withdrawn  mitigation_id={made}" in text
     assert "false alarm" in text
+
+
+def test_files_that_cannot_be_taken_over_are_counted_and_told(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        (daemon.config_dir / "playbooks.yaml").write_text("playbooks: [{name: broken}]\n")
+        assert daemon.post("/v1/config/reload", None).status == 400
+        counted = [
+            line
+            for line in daemon.get("/metrics").body.decode().splitlines()
+            if line.startswith("prefixd_config_reload") and 'error"' in line
+        ]
+        assert [line.rpartition(" ")[2] for line in counted] == ["1"]

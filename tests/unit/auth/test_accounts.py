@@ -10,6 +10,7 @@ import pytest
 from prefixd.auth.accounts import Accounts, LoggedIn, LoginRefused, TokenRequest
 from prefixd.auth.settings import AuthMode, AuthSettings
 from prefixd.domain.actor import SYSTEM, Actor, ActorKind, Permission, Role, operator
+from prefixd.domain.news import LoginFailed, News, OperatorChanged
 from prefixd.domain.page import AuditFilter, PageRequest
 from prefixd.domain.prefix import Prefix
 from prefixd.errors import Conflict
@@ -22,7 +23,9 @@ PASSWORD = "correct horse battery"
 
 
 @asynccontextmanager
-async def accounts(clock: FakeClock) -> AsyncIterator[tuple[Accounts, Store]]:
+async def accounts(
+    clock: FakeClock, news: list[News] | None = None
+) -> AsyncIterator[tuple[Accounts, Store]]:
     numbers = count(1)
     settings = StoreSettings(connection_string="sqlite::memory:")
     async with await open_store(settings, clock, pop="test1", instance="one") as store:
@@ -32,6 +35,7 @@ async def accounts(clock: FakeClock) -> AsyncIterator[tuple[Accounts, Store]]:
             clock,
             lambda: f"00000000-0000-7000-8000-{next(numbers):012d}",
             "test1",
+            None if news is None else news.extend,
         )
         yield service, store
 
@@ -208,3 +212,34 @@ async def test_every_act_leaves_an_audit_row_and_no_secret() -> None:
         text = " ".join(row.entry.details for row in page.items)
         assert PASSWORD not in text
         assert fresh.text not in text
+
+
+async def test_what_happens_to_accounts_is_news() -> None:
+    news: list[News] = []
+    async with accounts(FakeClock(), news) as (service, _):
+        made = await service.create_operator("bob", PASSWORD, Role.VIEWER, ADMIN)
+        await service.set_role(made.operator_id, Role.OPERATOR, ADMIN)
+        await service.set_password(made.operator_id, PASSWORD + "!", ADMIN)
+        await service.create_operator("root2", PASSWORD, Role.ADMIN, ADMIN)
+        await service.delete_operator(made.operator_id, ADMIN)
+    told = [(item.target, item.change) for item in news if isinstance(item, OperatorChanged)]
+    assert told == [
+        ("bob", "created"),
+        ("bob", "role operator"),
+        ("bob", "new password"),
+        ("root2", "created"),
+        ("bob", "deleted"),
+    ]
+
+
+async def test_a_refused_login_is_news_and_says_when_it_was_throttled() -> None:
+    news: list[News] = []
+    async with accounts(FakeClock(), news) as (service, _):
+        for _ in range(12):
+            await service.login("nobody", "wrong", "192.0.2.9")
+    failed = [item for item in news if isinstance(item, LoginFailed)]
+    assert len(failed) == 12
+    assert (failed[0].name, failed[0].address, failed[0].throttled) == (
+        "nobody", "192.0.2.9", False,
+    )  # fmt: skip
+    assert failed[-1].throttled

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from prefixd.bgp.rib.treatment import FlowTreatment
 from prefixd.bgp.rib.verdict import Reason, Step
@@ -145,6 +145,19 @@ async def test_policy_changes_send_the_difference_only() -> None:
             await router.until(lambda r: len(r.rules) == 30)
             await at_work.until(lambda: speaker.status().peers[0].announced == 60)
             assert router.sessions == 1
+
+
+async def test_what_is_declared_untouchable_later_leaves_the_router() -> None:
+    async with fake_router() as router, speaking(neighbour(router)) as at_work:
+        speaker = at_work.speaker
+        speaker.replace([a_route(text, text) for text in HOSTS])
+        speaker.start()
+        await router.until(lambda r: len(r.rules) == 30)
+        speaker.apply(speaker.roster.settings, (ip_network("192.0.2.1/32"),))
+        await router.until(lambda r: r.rules == set(HOSTS[1:]))
+        speaker.apply(speaker.roster.settings)  # not said again, still so
+        assert speaker.state(HOSTS[0], "edge").reason is Reason.SAFETY  # type: ignore[union-attr]  # because it is held
+        assert router.sessions == 1
 
 
 async def test_stopping_with_withdrawal_takes_everything_back() -> None:
