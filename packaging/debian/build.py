@@ -1,8 +1,9 @@
 """`make deb`: a Debian package around the one-file executable, made with dpkg-deb alone.
 
 Everything in it comes from this tree: the executable of `make binary`, service files, the sample
-configuration (so marked that an upgrade asks before it replaces yours), the pages of docs/, dashboards
-and alert rules. The result is the same, byte for byte, for the same commit and executable.
+configuration (so marked that an upgrade asks before it replaces yours), the pages of docs/,
+dashboards and alert rules. The same commit and executable give the same
+bytes.
 """
 
 import gzip
@@ -22,7 +23,7 @@ Version: {version}
 Architecture: {architecture}
 Maintainer: prefixd developers <prefixd@localhost>
 Installed-Size: {size_kb}
-Depends: systemd, adduser
+Depends: systemd
 Suggests: postgresql, prometheus, logrotate
 Section: net
 Priority: optional
