@@ -27,6 +27,7 @@ from prefixd.config.check import Parts, cross_check
 from prefixd.config.correlation_file import CORRELATION, CorrelationFile, secret_references
 from prefixd.config.derive import (
     infrastructure_of,
+    marked,
     withdrawing,
 )
 from prefixd.config.http_section import LISTEN
@@ -251,6 +252,7 @@ def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
     assert policy is not None
     assert isinstance(inventory, Inventory)
     correlation = parts.correlation or CorrelationFile()
+    bgp = marked(main.bgp, main.storage, run.env)
     preserve = bool(main.shutdown["preserve_announcements"])
     engine = {**main.engine, "drain_timeout_s": main.shutdown["drain_timeout_s"]}
     if "reconcile_interval_s" in main.timers:
@@ -263,7 +265,7 @@ def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
         mode=main.mode,
         api=main.http.api,
         auth=main.http.auth,
-        bgp=main.bgp if preserve else withdrawing(main.bgp),
+        bgp=bgp if preserve else withdrawing(bgp),
         limits=parts.limits,
         policy=policy,
         engine=EngineSettings(pop=main.pop, mode=main.mode, **engine),  # type: ignore[arg-type]  # the tables name exactly its fields

@@ -154,7 +154,9 @@ BGP = Section(
         key("operator", Text(maximum=64), "Who shutdown messages name when nobody else is.",
             live=Live.LIVE),
         key("restart_marker", Text(minimum=0), "File that tells the next start how this one "
-            "ended; without it no restart is announced.", default_text="none", live=Live.RESTART),
+            "ended; without it no restart is announced.",
+            default_text="beside the SQLite file, or in systemd's state directory",
+            live=Live.RESTART),
         key("self_check_seconds", POSITIVE_SECONDS, "Interval of the check that peers hold what "
             "they should.", field="self_check_s", unit="s", live=Live.RESTART),
         gone("gobgp_grpc", "the BGP speaker is part of prefixd; list routers under bgp.neighbors"),

@@ -4,8 +4,9 @@ Limits come from three sections and from the sessions that no rule may cut; the 
 infrastructure from every address that is a router's or ours.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 
 from prefixd.bgp.settings import PeerSettings, SpeakerSettings, StopMode
 from prefixd.config.bundle import (
@@ -17,6 +18,7 @@ from prefixd.domain.prefix import V4, Address, Prefix
 from prefixd.guardrails.limits import Limits, ProtectedFlow
 from prefixd.guardrails.protection import session_flows
 from prefixd.policy.playbook import Escalation, Playbook, PolicySettings
+from prefixd.store.settings import MEMORY, StoreSettings
 
 LOOPBACK = Prefix(V4, 127 << 24, 8)
 
@@ -82,6 +84,23 @@ def infrastructure_of(main: MainFile) -> tuple[Protected, ...]:
 
 def _is_local(address: Address) -> bool:
     return address.value == 0 or str(address) == "::1" or LOOPBACK.contains(address)
+
+
+def marked(bgp: SpeakerSettings, storage: StoreSettings, env: Mapping[str, str]) -> SpeakerSettings:
+    """Where the next start reads how this one ended. Without a marker it would not announce a
+    restart, and routers would drop the rules they kept for us the moment we come back.
+
+    Beside the SQLite file, or in the state directory the service manager gave us; a daemon with
+    neither has no place of its own to write to."""
+    if bgp.restart_marker or not bgp.live:
+        return bgp
+    state = env.get("STATE_DIRECTORY", "").partition(":")[0]
+    if storage.is_sqlite and storage.sqlite_path != MEMORY:
+        # Named after the database: two daemons may keep theirs in one directory.
+        return replace(bgp, restart_marker=str(storage.sqlite_file.with_suffix(".restart.json")))
+    if state:
+        return replace(bgp, restart_marker=str(Path(state) / "restart.json"))
+    return bgp
 
 
 def withdrawing(bgp: SpeakerSettings) -> SpeakerSettings:

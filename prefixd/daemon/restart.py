@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 
 from prefixd.bgp.restart_marker import (
@@ -24,6 +25,8 @@ class Restarts:
         self._path = Path(settings.restart_marker) if settings.restart_marker else None
         self._settings = settings
         self._clock = clock
+        self._one_at_a_time = threading.Lock()
+        self._over = False
 
     def restarting_for_s(self) -> float:
         """For how long routers may still hold our earlier rules; 0: this is no restart."""
@@ -47,12 +50,19 @@ class Restarts:
     async def keep_alive(self) -> None:
         """A supervised task: the last sign of life a crash leaves behind."""
         while True:
-            await asyncio.to_thread(self._save, Ending.RUNNING)
+            await asyncio.to_thread(self.alive)
             await asyncio.sleep(HEARTBEAT_S)
+
+    def alive(self) -> None:
+        with self._one_at_a_time:
+            if not self._over:  # a late sign of life must not hide how we ended
+                self._save(Ending.RUNNING)
 
     def ended(self) -> None:
         kept = any(default_stop_mode(peer) is StopMode.KEEP for peer in self._settings.peers)
-        self._save(Ending.KEPT if kept else Ending.WITHDRAWN)
+        with self._one_at_a_time:
+            self._over = True
+            self._save(Ending.KEPT if kept else Ending.WITHDRAWN)
 
     def _save(self, ending: Ending) -> None:
         if self._path is None:

@@ -317,3 +317,15 @@ def test_rules_are_withdrawn_on_exit_when_they_are_not_to_be_preserved(tmp_path:
     config = load(make(tmp_path, prefixd=main + "shutdown: {preserve_announcements: false}\n"))
     modes = [peer.stop_mode.value for peer in config.bgp.peers if peer.stop_mode is not None]
     assert modes == ["withdraw", "hard"]
+
+
+def test_the_next_start_finds_how_this_one_ended_beside_the_database(tmp_path: Path) -> None:
+    def marker(main: str) -> str:
+        return load(make(tmp_path, prefixd=main)).bgp.restart_marker
+
+    speaker = with_neighbors(neighbor())
+    at_home = "storage: {connection_string: 'sqlite:///srv/p/lab.db'}\n"
+    assert marker(speaker + at_home) == "/srv/p/lab.restart.json"
+    assert marker(SPEAKER + "  restart_marker: /x/y.json\n" + at_home) == "/x/y.json"
+    assert marker(MAIN + at_home) == ""  # a mock speaks with nobody
+    assert marker(speaker + "storage: {connection_string: 'sqlite::memory:'}\n") == ""
