@@ -90,8 +90,6 @@ class NewsCounter:
                 m.config_reload.labels("success").inc()
             case news.ConfigRefused():
                 m.config_reload.labels("error").inc()
-            case news.LoginFailed(throttled=throttled):
-                m.login_failures.labels("throttled" if throttled else "wrong").inc()
             case news.StoreLost():
                 m.store_up.labels().set(0)
             case news.StoreRestored() | news.SystemStarted():
@@ -102,6 +100,7 @@ class NewsCounter:
                 | news.IncidentClosed()
                 | news.SafelistAdded()
                 | news.SafelistRemoved()
+                | news.LoginFailed()  # counted where it is answered
                 | news.SourceSilent()
                 | news.SourceRecovered()
                 | news.OperatorChanged()

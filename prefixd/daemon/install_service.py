@@ -49,6 +49,7 @@ def install_service(
             f"{program} is invisible to a sandboxed service: install prefixd elsewhere first,"
             " for instance below /opt or as /usr/local/bin/prefixd"
         )
+    _refuse_without_systemd(root)
     _refuse_foreign(root)
     act = run or _run
     try:
@@ -71,6 +72,7 @@ def install_service(
 
 
 def uninstall_service(*, root: Path = Path("/"), run: Runner | None = None) -> list[str]:
+    _refuse_without_systemd(root)
     _refuse_foreign(root)
     act = run or _run
     ours = [root / place for place in PLACES.values() if (root / place).exists()]
@@ -90,6 +92,11 @@ def uninstall_service(*, root: Path = Path("/"), run: Runner | None = None) -> l
         *(f"took away {path}" for path in ours),
         "left: /etc/prefixd, /var/lib/prefixd, /var/log/prefixd and the user prefixd",
     ]
+
+
+def _refuse_without_systemd(root: Path) -> None:
+    if root == Path("/") and not Path("/run/systemd/system").is_dir():
+        raise StartupError("this machine was not booted with systemd: nothing was changed")
 
 
 def _refuse_foreign(root: Path) -> None:

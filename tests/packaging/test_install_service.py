@@ -78,3 +78,16 @@ def test_the_running_program_is_found_on_the_path(
     assert running_program("prefixd") == program
     with pytest.raises(StartupError, match="is not a program"):
         running_program("elsewhere")
+
+
+def test_a_machine_without_systemd_is_left_as_it_is() -> None:
+    if Path("/run/systemd/system").is_dir():
+        pytest.skip("this machine runs systemd")
+    run = Commands()
+    for act in (
+        lambda: install_service(PROGRAM, CONFIG, run=run),
+        lambda: uninstall_service(run=run),
+    ):
+        with pytest.raises(StartupError, match="not booted with systemd"):
+            act()
+    assert run.seen == []
