@@ -1,6 +1,7 @@
 """Mitigations: list, look, make, extend, withdraw, acknowledge; and the big red button."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,7 @@ from prefixd.engine.answers import (
     Created,
     Extended,
     ItemAnswer,
+    ManualRequest,
     NotFound,
     NotLive,
     Refused,
@@ -82,13 +84,28 @@ async def get_mitigation(call: Call[None, NoQuery]) -> Reply:
 
 
 async def create(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
-    answer = await call.services.engine.create_mitigation(manual_request(call.body), call.actor)
+    request = manual_request(call.body)
+    notes = worth_knowing(call, request)
+    answer = await call.services.engine.create_mitigation(request, call.actor)
     match answer:
         case Created(mitigation=made) | Extended(mitigation=made):
             status = 201 if isinstance(answer, Created) else 200
-            return Reply(render.mitigation(made), status=status)
+            adjusted = answer.notes if isinstance(answer, Created) else ()
+            shown = render.mitigation(made)
+            shown.notes = [*adjusted, *notes]
+            return Reply(shown, status=status)
         case Refused(reasons=reasons):
             raise refused(reasons)
+
+
+def worth_knowing(call: Call[Any, Any], request: ManualRequest) -> list[str]:
+    """What a person who types a rule should hear although nothing forbids it."""
+    engine = call.services.engine
+    notes = []
+    if engine.queries.owner_of(request.victim) is None:
+        notes.append(f"nobody in the inventory owns {request.victim.victim_text()}")
+    told = engine.preview(request, call.actor).peers
+    return notes + [line for line in told if ": withheld (" in line]
 
 
 async def extend(call: Call[shapes.ExtendIn, NoQuery]) -> Reply:

@@ -168,6 +168,7 @@ class Mitigation(msgspec.Struct, kw_only=True):
     acknowledged_at: str | None
     acknowledged_by: str | None
     correlation: Correlation | msgspec.UnsetType = msgspec.UNSET
+    notes: list[str] | msgspec.UnsetType = msgspec.UNSET
     # ours
     match: str
     action: str

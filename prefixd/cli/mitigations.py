@@ -99,6 +99,8 @@ def create(call: Call) -> None:
     ends = lives if isinstance(lives, str) else lives.text(short=False)
     rule = f"{made.get('match', made['dst_prefix'])}: {made.get('action', made['action_type'])}"
     call.out.done(made, f"{made['mitigation_id']} {verb}: {rule}, until {ends}")
+    for note in made.get("notes", ()):
+        call.out.warn(note)
 
 
 def extend(call: Call) -> None:

@@ -197,3 +197,13 @@ def test_files_that_cannot_be_taken_over_are_counted_and_told(tmp_path: Path) ->
             if line.startswith("prefixd_config_reload") and 'error"' in line
         ]
         assert [line.rpartition(" ")[2] for line in counted] == ["1"]
+
+
+def test_a_rule_by_hand_says_what_its_maker_should_know(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        wish = {"reason": "x", "victim_ip": "8.8.8.8", "action": "discard", "ttl_seconds": 32_400}
+        answer = daemon.post("/v1/mitigations", wish)
+    assert answer.status == 201, answer.body
+    told = " ".join(answer.json["notes"])
+    assert "1800" in told or "30 min" in told
+    assert "nobody in the inventory owns 8.8.8.8" in told
