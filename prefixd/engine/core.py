@@ -29,6 +29,7 @@ from prefixd.engine.effects import Effects
 from prefixd.engine.episodes import known_from
 from prefixd.engine.picture import Picture
 from prefixd.engine.ports import Announcer, Notifier, Store
+from prefixd.engine.room import Room
 from prefixd.engine.snapshot import Snapshot
 from prefixd.engine.steady import SteadyTime
 from prefixd.engine.turn import Turn
@@ -88,6 +89,7 @@ class Core:
         self.bus = Bus(settings.subscriber_queue_limit)
         self.effects = Effects(announcer, notifier, self.bus, snapshot.pop)
         self.store_problem: str | None = None
+        self._room = Room()
         self.suspect = False
         """Something may be in the store that is not in the picture: compare before trusting."""
         self.next_moment_us: Callable[[Key], int | None] = _nothing_due
@@ -176,6 +178,9 @@ class Core:
         for group_id in {**turn.groups, **turn.looks}:
             self.schedule((Due.GROUP, group_id))
         self.effects.apply(turn.mitigations.values(), turn.news)
+        if turn.mitigations:
+            limits = self.snapshot.rules.limits
+            self.effects.tell(tuple(self._room.look(self.picture, limits, turn.now_us)))
 
     def schedule(self, key: Key) -> None:
         moment_us = self.next_moment_us(key)
