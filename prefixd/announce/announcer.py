@@ -5,7 +5,8 @@ with its reason and counted, so that "active" in the store and "on the wire" can
 never silently dropped and never replaced by something close.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from prefixd.bgp.rib.route import Route
 from prefixd.bgp.rib.what_if import Preview
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.rule import Intent, Rule
+
+log = logging.getLogger(__name__)
 
 
 class RouteTable(Protocol):
@@ -55,6 +58,7 @@ class BgpAnnouncer:
     def announce(self, intents: Iterable[Intent]) -> None:
         routes, refused = self._routes(intents)
         for each in refused:
+            _say(each, self._inexpressible)
             self._inexpressible[each.intent.mitigation_id] = each
         for route in routes:
             self._inexpressible.pop(route.route_id, None)
@@ -70,6 +74,8 @@ class BgpAnnouncer:
     def replace(self, intents: Sequence[Intent]) -> Drift:
         routes, refused = self._routes(intents)
         known = self._inexpressible
+        for each in refused:
+            _say(each, known)
         self._inexpressible = {each.intent.mitigation_id: each for each in refused}
         drift = self._table.replace(routes)
         # What cannot be told is not missing on the wire; but it is news the first time.
@@ -99,3 +105,13 @@ class BgpAnnouncer:
             else:
                 routes.append(route)
         return routes, refused
+
+
+def _say(found: Inexpressible, known: Mapping[str, Inexpressible]) -> None:
+    """Once: it is an active mitigation that protects nobody."""
+    mitigation_id = found.intent.mitigation_id
+    if known.get(mitigation_id) != found:
+        log.error(
+            "no router can be told this rule",
+            extra={"mitigation_id": mitigation_id, "reason": found.reason},
+        )

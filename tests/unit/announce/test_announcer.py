@@ -1,5 +1,7 @@
 """Intents in, routes out; what cannot be told is kept and shown, never dropped."""
 
+import pytest
+
 from prefixd.announce.announcer import BgpAnnouncer
 from prefixd.announce.dry_run import DryRunTable
 from prefixd.announce.sentence import preview_sentence
@@ -99,6 +101,15 @@ def test_what_no_router_can_be_told_is_kept_with_its_reason() -> None:
     assert len(announcer.inexpressible) == 1
     announcer.withdraw(["bad"])
     assert announcer.inexpressible == ()
+
+
+def test_what_no_router_can_be_told_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    announcer = BgpAnnouncer(DryRunTable(), 65000)
+    announcer.announce([an_intent("m1"), IMPOSSIBLE])
+    announcer.replace([an_intent("m1"), IMPOSSIBLE])
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == ("ERROR", "no router can be told this rule")
+    assert vars(record)["mitigation_id"] == "bad"
 
 
 def test_a_rule_that_became_impossible_leaves_the_wire() -> None:
