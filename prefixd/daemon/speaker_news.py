@@ -56,7 +56,8 @@ class SpeakerNews:
                     DriftRepaired(at_us=self._clock.now_us(), missing=0, surplus=0, changed=keys)
                 )
             case RuleLearned() | RuleLost():
-                log.debug("rule heard from peer", extra={"peer": event.peer})
+                heard = "learned" if isinstance(event, RuleLearned) else "lost"
+                log.info("rule heard from peer", extra={"peer": event.peer, "change": heard})
             case _:
                 assert_never(event)
 
