@@ -7,7 +7,7 @@ SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help binary deb sbom e2e chaos setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
+.PHONY: help binary deb sbom e2e chaos load compare setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,7 @@ docs: $(SETUP) ## write the generated pages anew
 	$(BIN)/python -m prefixd.cli.manual markdown > docs/cli.md
 	$(BIN)/python -m tests.kit.api_page
 	$(BIN)/python -m tests.kit.weaknesses
+	$(BIN)/python -m tests.kit.reliability
 
 .venv-binary/.installed: requirements/binary.txt
 	$(PYTHON) -m venv .venv-binary
@@ -98,3 +99,9 @@ e2e: $(SETUP) ## flood, rule, quiet, expiry, through real routers in namespaces
 
 chaos: $(SETUP) ## break everything, compare everything: the full counts
 	PREFIXD_CRASH_EVENTS=10000 $(BIN)/python -m pytest tests/chaos $(PYTEST_ARGS)
+
+load: $(SETUP) ## a minute of new attacks, ten neighbours
+	$(BIN)/python -m bench.load
+
+compare: $(SETUP) ## GoBGP, ExaBGP, BIRD and ours: same rules, same sink, one run
+	$(BIN)/python -m bench.compare

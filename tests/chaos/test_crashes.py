@@ -18,6 +18,8 @@ from tests.kit.site import Site, a_site
 
 EVENTS = int(os.environ.get("PREFIXD_CRASH_EVENTS", "400"))
 KILL_EVERY = 100 if EVENTS <= 1000 else 250
+# A long run may take longer than a test that hangs.
+pytestmark = [pytest.mark.slow] if EVENTS > 1000 else []
 
 
 def is_withdrawn(number: int) -> bool:
