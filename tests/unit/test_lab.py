@@ -1,5 +1,6 @@
 """The labs cannot run here, so at least nothing in them may be missing or misspelt."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +9,12 @@ import yaml
 
 from prefixd.bgp.rib.profile import PROFILES
 from prefixd.config.assemble import load_config
+from tests.kit.clab import complaints
 
 LAB = Path(__file__).parents[2] / "lab" / "containerlab"
 TOPOLOGIES = sorted(LAB.glob("*.clab.yml"))
 SAMPLES = Path(__file__).parents[2] / "configs"
 
-NODE_KEYS = {
-    "binds", "cmd", "entrypoint", "env", "exec", "group", "image", "kind", "labels", "license",
-    "memory", "cpu", "ports", "startup-config", "startup-delay", "type", "user", "wait-for",
-}  # fmt: skip
-KINDS = {
-    "linux", "arista_ceos", "juniper_cjunosevolved", "juniper_vjunosrouter", "cisco_xrd",
-    "nokia_srsim",
-}  # fmt: skip
 COMES_WITH_THE_IMAGE = {"sros/license.key"}
 
 
@@ -37,26 +31,62 @@ def test_every_kind_of_router_we_name_has_a_lab() -> None:
 
 @pytest.mark.parametrize("path", TOPOLOGIES, ids=lambda path: path.name)
 def test_a_topology_has_the_shape_containerlab_asks_for(path: Path) -> None:
-    lab = topology(path)
-    assert set(lab) == {"name", "topology"}
-    assert set(lab["topology"]) == {"nodes", "links"}
-    nodes = lab["topology"]["nodes"]
-    for node in nodes.values():
-        assert set(node) <= NODE_KEYS
-        assert node["kind"] in KINDS
-        assert isinstance(node["image"], str)
-        for line in node.get("exec", []):
-            assert isinstance(line, str)
-    used: list[str] = []
-    for link in lab["topology"]["links"]:
-        assert set(link) == {"endpoints"}
-        assert len(link["endpoints"]) == 2
-        for end in link["endpoints"]:
-            node, _, interface = end.partition(":")
-            assert node in nodes
-            assert interface
-            used.append(end)
-    assert len(used) == len(set(used)), "an interface with two cables"
+    assert complaints(topology(path)) == []
+
+
+Spoil = Callable[[dict[str, Any]], object]
+
+
+def _router(lab: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = lab["topology"]["nodes"]["router"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda lab: lab.update(name="a lab"), "name: 'a lab'"),
+        (lambda lab: lab.update(nodes={}), "file: unknown key 'nodes'"),
+        (lambda lab: _router(lab).pop("image"), "node router: 'image' is missing"),
+        (lambda lab: _router(lab).update(kind="ceos2"), "node router: kind: 'ceos2'"),
+        (lambda lab: _router(lab).update(bind=["a:b"]), "node router: unknown key 'bind'"),
+        (lambda lab: _router(lab).update(exec="ip link"), "node router: exec: 'ip link'"),
+        (
+            lambda lab: _router(lab).update(binds=["a:b", "a:b"]),
+            "node router: binds: ['a:b', 'a:b']",
+        ),
+        (
+            lambda lab: lab["topology"]["links"][0].update(
+                endpoints=["prefixd:eth1", "rooter:eth1"]
+            ),
+            "link end rooter:eth1: no such node",
+        ),
+        (
+            lambda lab: lab["topology"]["links"][0].update(
+                endpoints=["prefixd:eth0", "router:eth1"]
+            ),
+            "link end prefixd:eth0: not an interface of kind linux",
+        ),
+        (
+            lambda lab: lab["topology"]["links"].append(
+                {"endpoints": ["prefixd:eth1", "sender:eth2"]}
+            ),
+            "link end prefixd:eth1: two cables",
+        ),
+    ],
+)
+def test_a_mistake_in_a_topology_would_be_noticed(spoil: Spoil, says: str) -> None:
+    lab = topology(LAB / "ceos-flowspec.clab.yml")
+    spoil(lab)
+    assert complaints(lab) == [says]
+
+
+def test_a_reserved_interface_of_cjunosevolved_would_be_noticed() -> None:
+    lab = topology(LAB / "cjunos-flowspec.clab.yml")
+    lab["topology"]["links"][0]["endpoints"][1] = "router:eth1"
+    assert complaints(lab) == [
+        "link end router:eth1: not an interface of kind juniper_cjunosevolved"
+    ]
 
 
 @pytest.mark.parametrize("path", TOPOLOGIES, ids=lambda path: path.name)
