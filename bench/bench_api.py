@@ -1,28 +1,39 @@
 """The HTTP face under load, as ratios to a trivial JSON handler in the same run.
 
     python bench/bench_api.py                 table on standard output
-    python bench/bench_api.py --seconds 5     longer runs
+    python bench/bench_api.py --rounds 5      more rounds; medians are shown
+    python bench/bench_api.py --only list     rows whose name holds the word
     python bench/bench_api.py --postgres DSN  the event paths on PostgreSQL
 
-Client and server share the machine. `wrk` drives the load when it is installed, a client built on
-asyncio elsewhere (slower, so its absolute figures are lower; ratios hold). Every event is for an
-owned victim of a 10,000-address inventory, goes through policy and guardrails, and is durable
-before it is answered. T is the trivial handler's requests per second.
+T is aiohttp answering `json_response({"status": "ok"})` on the same event loop as the daemon, with
+no middleware and no access log, in a process of its own. In every round each row drives T and then
+the daemon with the same number of connections, so that both meet the same neighbours on the
+machine; client and server share it. Two ratios come of it: of requests per second, and of the
+server's processor time per request. The second one is the one that repeats.
+
+Every event is for an owned victim of an inventory of 250 networks, goes through policy and
+guardrails, and is durable before it is answered.
 """
 
 import argparse
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+from urllib.error import URLError
+from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench.wrk import BATCHES, NEW_EVENTS, REPEATS, Load, drive  # noqa: E402
+from prefixd.observability.metrics import Metrics  # noqa: E402
 from tests.kit.daemon_process import DaemonProcess, free_port  # noqa: E402
 
 TRIVIAL = """
@@ -46,76 +57,54 @@ with asyncio.Runner(loop_factory=factory) as runner:
     runner.run(main(int(sys.argv[1])))
 """
 
-# wrk scripts. Victims walk through 10.0.0.0/16 and further, so that each event is a new mitigation.
-NEW_EVENTS = """
-local n = 0
-local id = 0
-function setup(thread) id = id + 1; thread:set("tid", id) end
-function request()
-  n = n + 1
-  local ip = string.format("10.%d.%d.%d", tid, math.floor(n / 250) % 250, n % 250 + 1)
-  local body = string.format('{"timestamp":"%s","source":"bench","victim_ip":"%s",' ..
-    '"vector":"udp_flood","bps":900000000,"confidence":0.9,"event_id":"%d-%d"}', STAMP, ip, tid, n)
-  return wrk.format("POST", "/v1/events", {["Content-Type"] = "application/json"}, body)
-end
-"""
-REPEATS = """
-local n = 0
-function request()
-  n = n + 1
-  local body = string.format('{"timestamp":"%s","source":"bench","victim_ip":"10.200.0.%d",' ..
-    '"vector":"udp_flood","bps":%d,"confidence":0.9}', STAMP, n % 50 + 1, 900000000 + n)
-  return wrk.format("POST", "/v1/events", {["Content-Type"] = "application/json"}, body)
-end
-"""
-BATCHES = """
-local n = 0
-local id = 0
-function setup(thread) id = id + 1; thread:set("tid", id) end
-function request()
-  local parts = {}
-  for i = 1, 100 do
-    n = n + 1
-    local ip = string.format("10.%d.%d.%d", 100 + tid, math.floor(n / 250) % 250, n % 250 + 1)
-    parts[i] = string.format('{"timestamp":"%s","source":"bench","victim_ip":"%s",' ..
-      '"vector":"udp_flood","confidence":0.9,"event_id":"b%d-%d"}', STAMP, ip, tid, n)
-  end
-  local body = '{"events":[' .. table.concat(parts, ",") .. ']}'
-  return wrk.format("POST", "/v1/events/batch", {["Content-Type"] = "application/json"}, body)
-end
-"""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    label: str
+    path: str
+    script: str = ""
+    each: int = 1
+    """Events in one request."""
+    ours: list[Load] = field(default_factory=list)
+    trivial: list[Load] = field(default_factory=list)
+
+    def line(self) -> str:
+        by_rate = median(
+            self.each * a.requests_per_s / t.requests_per_s
+            for a, t in zip(self.ours, self.trivial, strict=True)
+        )
+        by_cpu = median(
+            self.each * t.cpu_us / a.cpu_us for a, t in zip(self.ours, self.trivial, strict=True)
+        )
+        return (
+            f"{self.label:32}{self.each * median(a.requests_per_s for a in self.ours):>9.0f}"
+            f"{median(a.p50_ms for a in self.ours):>9.1f}"
+            f"{median(a.p99_ms for a in self.ours):>9.1f}"
+            f"{median(a.cpu_us for a in self.ours) / self.each:>9.1f}"
+            f"{median(t.cpu_us for t in self.trivial):>9.1f}{by_rate:>8.2f}{by_cpu:>8.2f}"
+            f"{sum(a.refused for a in self.ours):>9}"
+        )
 
 
-@dataclass
-class Result:
-    requests_per_s: float
-    p50_ms: float
-    p99_ms: float
-    errors: int
+HEAD = (
+    f"{'path':32}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'us CPU':>9}{'T us':>9}"
+    f"{'x T':>8}{'x CPU':>8}{'refused':>9}"
+)
 
 
-def wrk(url: str, seconds: int, connections: int, script: str = "") -> Result:
-    command = ["wrk", "-t", "2", "-c", str(connections), "-d", f"{seconds}s", "--latency"]
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
-        if script:
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            lua.write(f'STAMP = "{stamp}"\n{script}')
-            lua.flush()
-            command += ["-s", lua.name]
-        text = subprocess.run(
-            [*command, url], capture_output=True, text=True, check=True, timeout=seconds + 30
-        ).stdout
-    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
-    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
-    return Result(rate, _latency(text, "50"), _latency(text, "99"), int(bad[1]) if bad else 0)
+def rows() -> list[Row]:
+    return [
+        Row(label="GET /v1/health", path="/v1/health"),
+        Row(label="GET /v1/mitigations?limit=50", path="/v1/mitigations?limit=50"),
+        Row(label="GET /metrics", path="/metrics"),
+        Row(label="POST /v1/events, new", path="/v1/events", script=NEW_EVENTS),
+        Row(label="POST /v1/events, repeats", path="/v1/events", script=REPEATS),
+        Row(label="POST /v1/events/batch, events", path="/v1/events/batch", script=BATCHES,
+            each=100),
+    ]  # fmt: skip
 
 
-def _latency(text: str, percentile: str) -> float:
-    found = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s)", text)
-    return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]]
-
-
-def config(directory: Path, dsn: str | None) -> DaemonProcess:
+def daemon_of(directory: Path, dsn: str | None) -> DaemonProcess:
     quota = 10_000_000
     main = {
         "http": {"rate_limit": {"events_per_second": quota, "burst": quota}},
@@ -135,44 +124,81 @@ def config(directory: Path, dsn: str | None) -> DaemonProcess:
     return DaemonProcess(directory, main=main, files={"inventory.yaml": {"customers": customers}})
 
 
+@contextmanager
+def trivial_server(port: int) -> Iterator[int]:
+    process = subprocess.Popen([sys.executable, "-c", TRIVIAL, str(port)])
+    try:
+        for _ in range(200):
+            try:
+                with urlopen(f"http://127.0.0.1:{port}/", timeout=1):
+                    break
+            except URLError:
+                time.sleep(0.05)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def rendering_ms(series: int) -> tuple[int, float, float]:
+    """How long one rendering holds the loop: lines, best and worst milliseconds of CPU of 50."""
+    metrics = Metrics()
+    for n in range(series // 4):
+        metrics.events_ingested.labels(f"source{n % 40}", f"vector{n // 40}").inc(n)
+        metrics.messages.labels(f"peer{n % 50}", "in", f"word{n // 50}").inc(n * 1000)
+        metrics.peer_rules.labels(f"peer{n}", "told").set(n / 7)
+        metrics.http_requests.labels("GET", f"/v1/{n}", "2xx").inc()
+    taken: list[float] = []
+    text = b""
+    for _ in range(50):
+        began = time.process_time()
+        text = metrics.render()
+        taken.append((time.process_time() - began) * 1000)
+    return text.count(b"\n"), min(taken), max(taken)
+
+
+def measure(chosen: Sequence[Row], words: argparse.Namespace) -> None:
+    port = free_port()
+    with (
+        tempfile.TemporaryDirectory() as name,
+        trivial_server(port) as trivial_pid,
+        daemon_of(Path(name), words.postgres) as daemon,
+    ):
+        assert daemon.process is not None
+        for number in range(50):
+            made = daemon.event(f"10.200.0.{number + 1}")
+            if made.status != 202 or made.json["mitigation_id"] is None:
+                raise SystemExit(f"the daemon does not mitigate: {made.status} {made.body!r}")
+        load = {"seconds": words.seconds, "connections": words.connections}
+        for round_number in range(words.rounds):
+            for row in chosen:
+                row.trivial.append(drive(f"http://127.0.0.1:{port}/", trivial_pid, **load))
+                url = f"http://127.0.0.1:{daemon.port}{row.path}"
+                row.ours.append(
+                    drive(url, daemon.process.pid, script=row.script, run=round_number, **load)
+                )
+        series = daemon.get("/metrics").body.count(b"\n")
+    print(HEAD)
+    for row in chosen:
+        print(row.line())
+    print(f"\n/metrics had {series} lines; rendering in this process, milliseconds of CPU:")
+    for wanted in (1000, 4000):
+        lines, best, worst = rendering_ms(wanted)
+        print(f"  {lines} lines: best {best:.2f}, worst {worst:.2f}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--only", default="", metavar="WORD")
     parser.add_argument("--postgres", metavar="DSN")
     words = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.stderr.write("install wrk to run this bench\n")
         return 2
-    rows: list[tuple[str, Result, float]] = []
-    port = free_port()
-    trivial = subprocess.Popen([sys.executable, "-c", TRIVIAL, str(port)])
-    with tempfile.TemporaryDirectory() as name, config(Path(name), words.postgres) as daemon:
-        base, seconds, clients = f"http://127.0.0.1:{daemon.port}", words.seconds, words.connections
-        try:
-            for _ in range(50):
-                daemon.event("10.200.0.1")
-            for label, path, script, each in (
-                ("GET /v1/health", "/v1/health", "", 1),
-                ("POST /v1/events, new", "/v1/events", NEW_EVENTS, 1),
-                ("POST /v1/events, repeats", "/v1/events", REPEATS, 1),
-                ("POST /v1/events/batch of 100", "/v1/events/batch", BATCHES, 100),
-                ("GET /v1/mitigations?limit=50", "/v1/mitigations?limit=50", "", 1),
-                ("GET /metrics", "/metrics", "", 1),
-            ):
-                t = wrk(f"http://127.0.0.1:{port}/", seconds, clients).requests_per_s
-                result = wrk(f"{base}{path}", seconds, clients, script)
-                rows.append((label, result, result.requests_per_s * each / t))
-        finally:
-            trivial.terminate()
-            trivial.wait()
-    print(f"{'path':32}{'per s':>10}{'p50 ms':>9}{'p99 ms':>9}{'x T':>7}{'refused':>9}")
-    for label, result, ratio in rows:
-        each = 100 if "batch" in label else 1
-        print(
-            f"{label:32}{result.requests_per_s * each:>10.0f}{result.p50_ms:>9.1f}"
-            f"{result.p99_ms:>9.1f}{ratio:>7.2f}{result.errors:>9}"
-        )
+    measure([row for row in rows() if words.only in row.label], words)
     return 0
 
 
