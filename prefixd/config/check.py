@@ -299,8 +299,8 @@ def _names(file: CorrelationFile, inside: TreePath) -> Iterator[Complaint]:
         path = (*inside, "sensors", "deception", index)
         if sensor.name in adapters or sensor.name in file.correlation.sources:
             yield _error((*path, "name"), f"{sensor.name!r} is also the name of another source")
-        if sensor.enabled and not (sensor.webhook_secret_refs or sensor.file_path):
-            yield _error(path, "has no input", "give it secrets for its webhook, or file_path")
+        if sensor.enabled and not sensor.webhook_secret_refs:
+            yield _error(path, "has no input", "give it secrets for its webhook")
 
 
 def _alerting(alerting: AlertSettings, name: str, inside: TreePath) -> Found:

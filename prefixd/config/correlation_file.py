@@ -4,7 +4,7 @@ Agreement between the numbers is `prefixd.correlation.validate`, asked by `check
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from prefixd.config.adapter_section import ADAPTER, ADAPTER_NAME, SecretReference
@@ -58,6 +58,11 @@ _SOURCE_KEYS = [
         "0: never.", field="stale_after_s", unit="s", default_text="episode_idle_seconds"),
     key("confidence_decay_half_life_seconds", SECONDS, "Half-life of its reports; 0: no decay.",
         field="half_life_s", unit="s", default_text="the general value"),
+    key("expect_every_seconds", SECONDS, "Silence that means trouble with the source itself, for "
+        "those that report or show that they are alive all the time; 0: never.",
+        field="expect_every_s", unit="s"),
+    key("dry_run", Flag(), "Store and show its reports, but never act on them.",
+        field="on_trial"),
     key("match_dimensions", Listing(kind=Word(Dimension)), "What a corroborating report must "
         "share with a group."),
     key("match", Word(DimensionMatch), "Any of them, or all."),
@@ -112,16 +117,10 @@ DECEPTION = Section(
         key("secrets", Listing(kind=SecretReference(), minimum=1, maximum=2),
             "Secrets of its webhook, the current one first.", field="webhook_secret_refs",
             default_text="none"),
-        key("file_path", Text(minimum=0, maximum=4096), "File it writes to.",
-            default_text="none"),
         key("hold_seconds", SECONDS, "How long a hint counts in full.", field="hold_s",
             unit="s"),
         key("half_life_seconds", SECONDS, "Then it fades.", field="half_life_s", unit="s"),
         key("reflection_hint", Flag(), "Report victims of reflection."),
-        key("reputation", Flag(), "Keep a reputation of sources."),
-        key("max_boost", SHARE, "Most that reputation adds."),
-        key("max_entries", AT_LEAST_ONE, "Sources remembered."),
-        key("ttl_seconds", SECONDS, "How long they are remembered.", field="ttl_s", unit="s"),
     ],
     doc="Decoy sensors. They only ever strengthen what others report.",
     identity="name",
@@ -132,19 +131,6 @@ SENSORS: Section[tuple[DeceptionSettings, ...]] = Section(
     [key("deception", Listing(kind=DECEPTION, identity=lambda sensor: sensor.name,
          identity_word="name"), "Decoy sensors.", default=())],
     doc="Sensors other than detectors.",
-)  # fmt: skip
-
-REQUEST_LIMITS: Section[dict[str, object]] = Section(
-    dict,
-    [
-        key("max_body_bytes", AT_LEAST_ONE, "Largest request.", unit="bytes"),
-        key("max_expanded_bytes", AT_LEAST_ONE, "Largest request after unpacking.",
-            unit="bytes"),
-        key("max_depth", AT_LEAST_ONE, "Deepest nesting."),
-        key("max_elements", AT_LEAST_ONE, "Elements taken from one request."),
-    ],
-    doc="Limits that all adapters share.",
-    defaults=SignalSettings,
 )  # fmt: skip
 
 
@@ -162,7 +148,6 @@ def _build(
     sensors: tuple[DeceptionSettings, ...],
     alertmanager: AlertmanagerSettings,
     fastnetmon: FastNetMonSettings,
-    limits: Mapping[str, object],
     default_weight: float | None,
     default_source: SourceSettings,
     sources: Mapping[str, SourceSettings],
@@ -178,7 +163,11 @@ def _build(
     for sensor in sensors:
         if sensor.enabled:
             name = f"deception:{sensor.name}"
-            known.setdefault(name, sensor_source(sensor.weight, sensor.half_life_s))
+            as_source = sensor_source(sensor.weight, sensor.half_life_s, sensor.expect_every_s)
+            known.setdefault(name, as_source)
+    for adapter in webhook_adapters:
+        if adapter.dry_run:
+            known[adapter.name] = replace(known.get(adapter.name, default_source), on_trial=True)
     fields["sources"] = MappingProxyType(known)
     correlation = CorrelationSettings(default_source=default_source, **fields)  # type: ignore[arg-type]  # the table below names exactly its fields
     return CorrelationFile(
@@ -190,7 +179,6 @@ def _build(
             deception=sensors,
             max_signal_age_s=correlation.max_signal_age_s,
             max_clock_skew_s=correlation.max_clock_skew_s,
-            **limits,  # type: ignore[arg-type]  # the table above names exactly its fields
         ),
     )
 
@@ -237,7 +225,6 @@ CORRELATION = Section(
         key("alertmanager", ALERTMANAGER, "The Alertmanager adapter."),
         key("fastnetmon", FASTNETMON, "The FastNetMon adapter."),
         key("sensors", SENSORS, "Sensors other than detectors."),
-        key("limits", REQUEST_LIMITS, "Limits that all adapters share."),
     ],
     live=Live.LIVE,
     defaults=CorrelationSettings,

@@ -110,10 +110,10 @@ class Section(Generic[T]):
         self.identity = identity
         self._by_name: Mapping[str, Key] = {entry.name: entry for entry in self.keys}
         assert len(self._by_name) == len(self.keys), "a key is listed twice"
+        self.feeds = build if defaults is None else defaults
+        """The settings class whose fields the keys set; something else when there are several."""
         self._field_defaults = (
-            dict(defaults)
-            if isinstance(defaults, Mapping)
-            else field_defaults(build if defaults is None else defaults)
+            dict(defaults) if isinstance(defaults, Mapping) else field_defaults(self.feeds)
         )
         self._required = _required_fields(self.keys, self._field_defaults)
         self._nested = tuple(

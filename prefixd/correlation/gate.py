@@ -2,7 +2,8 @@
 
 Native events, vendor adapters, webhooks, batches and replays all pass here, so that no path can be
 used to go around what the others enforce: a corroborating source never speaks as a primary one,
-outgoing attacks are not mitigated as incoming ones, and what is too old to act on is not acted on.
+outgoing attacks are not mitigated as incoming ones, and what is too old to act on, or comes from an
+adapter on trial, is not acted on.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ class Aside(StrEnum):
 
     OUTGOING = "outgoing"
     STALE = "stale"
+    TRIAL = "on trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,9 @@ class SetAside:
 
 
 def admit(signal: Signal, settings: CorrelationSettings) -> Admitted | SetAside | Problem:
+    source = settings.source(signal.source)
     if settings.is_known(signal.source):
-        if settings.source(signal.source).mode is SourceMode.CORROBORATING:
+        if source.mode is SourceMode.CORROBORATING:
             return Problem(
                 "source",
                 f"{signal.source} is a corroborating source: it cannot report victims, "
@@ -46,6 +49,8 @@ def admit(signal: Signal, settings: CorrelationSettings) -> Admitted | SetAside 
         return SetAside(Aside.OUTGOING)
     if signal.stale:
         return SetAside(Aside.STALE)
+    if source.on_trial:
+        return SetAside(Aside.TRIAL)
     return Admitted(role_of(signal.source, settings))
 
 

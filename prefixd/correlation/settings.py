@@ -79,7 +79,10 @@ class SourceSettings:
     `type` is a label for people (detector, telemetry, manual). `confidence_mapping` turns the
     sender's action or severity word into a confidence. `stale_after_s` is the silence after which
     a firing source no longer counts: None takes `episode_idle_s`, 0 means never. `half_life_s` is a
-    decay of its own; None takes the rule's. The last five concern corroborating sources only.
+    decay of its own; None takes the rule's. A source that says nothing for `expect_every_s`, not
+    even that it is alive, is told of as silent; 0: no attack and no detector look the same. What a
+    source `on_trial` reports is stored and shown only. The last five concern corroborating
+    sources only.
     """
 
     weight: float = 1.0
@@ -89,6 +92,8 @@ class SourceSettings:
     confidence_mapping: Mapping[str, float] = field(default_factory=_no_confidences)
     stale_after_s: int | None = None
     half_life_s: int | None = None
+    expect_every_s: int = 0
+    on_trial: bool = False
     match_dimensions: tuple[Dimension, ...] = ()
     match: DimensionMatch = DimensionMatch.ANY
     min_specificity: Dimension = Dimension.CUSTOMER_ID
@@ -96,7 +101,7 @@ class SourceSettings:
     allow_against: bool = False
 
 
-def sensor_source(weight: float, half_life_s: int) -> SourceSettings:
+def sensor_source(weight: float, half_life_s: int, expect_every_s: int) -> SourceSettings:
     """What a decoy sensor is to correlation, under the name `deception:<sensor>`.
 
     It only ever corroborates, and only for the very address its observation carries.
@@ -106,6 +111,7 @@ def sensor_source(weight: float, half_life_s: int) -> SourceSettings:
         type="deception",
         mode=SourceMode.CORROBORATING,
         half_life_s=half_life_s,
+        expect_every_s=expect_every_s,
         match_dimensions=(Dimension.VICTIM_IP,),
         min_specificity=Dimension.VICTIM_IP,
     )

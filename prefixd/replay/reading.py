@@ -65,7 +65,6 @@ class Door:
         return Reading(
             received_at_us=event.received_at_us,
             confidence_mapping=mapping,
-            allow_prefixes=True,
             max_signal_age_s=self._signals.max_signal_age_s,
             max_clock_skew_s=self._signals.max_clock_skew_s,
         )

@@ -86,7 +86,7 @@ def _read_alert(
     if kind is None:
         return Problem("status", "must be firing or resolved", "bad_action")
     source = _source(labels, settings)
-    victim = _victim(labels, annotations, settings, reading)
+    victim = _victim(labels, annotations, settings)
     if isinstance(victim, Problem):
         missing = victim.code == "missing_victim"
         if missing and text(labels.get("alertname")) in settings.heartbeat_alerts:
@@ -138,7 +138,6 @@ def _victim(
     labels: Mapping[str, JsonValue],
     annotations: Mapping[str, JsonValue],
     settings: AlertmanagerSettings,
-    reading: Reading,
 ) -> Prefix | Problem:
     places = [(f"labels.{name}", labels.get(name)) for name in settings.victim_labels]
     places += [
@@ -148,7 +147,7 @@ def _victim(
         places.append(("labels.instance", labels.get("instance")))
     for where, value in places:
         if text(value):
-            return victim_of(text(value), field_name=where, allow_prefixes=reading.allow_prefixes)
+            return victim_of(text(value), field_name=where, allow_prefixes=False)
     names = ", ".join(settings.victim_labels)
     return Problem("labels", f"no label names the victim ({names})", "missing_victim")
 

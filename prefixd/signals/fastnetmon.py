@@ -77,7 +77,7 @@ def _host_group(
     reading: Reading,
 ) -> list[Read] | Problem:
     networks = elements(payload.get("hostgroup_networks"))
-    if not settings.allow_prefixes or not reading.allow_prefixes:
+    if not settings.allow_prefixes:
         return [Ignored("a host group alert, and networks are not allowed here")]
     if not networks:
         return Problem("hostgroup_networks", "lists no network", "bad_victim")
@@ -100,8 +100,7 @@ def _signal(
     settings: FastNetMonSettings,
     reading: Reading,
 ) -> Read:
-    allow_prefixes = settings.allow_prefixes and reading.allow_prefixes
-    victim = victim_of(address, field_name=field_name, allow_prefixes=allow_prefixes)
+    victim = victim_of(address, field_name=field_name, allow_prefixes=settings.allow_prefixes)
     if isinstance(victim, Problem):
         return victim
     details = members(payload.get("attack_details"))

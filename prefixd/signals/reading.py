@@ -48,7 +48,6 @@ class Reading:
 
     received_at_us: int
     confidence_mapping: Mapping[str, float] = field(default_factory=_no_mapping)
-    allow_prefixes: bool = False
     max_signal_age_s: int = 900
     max_clock_skew_s: int = 300
 

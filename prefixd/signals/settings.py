@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-KIBIBYTE = 1024
-
 
 def _no_numbers() -> Mapping[str, float]:
     return MappingProxyType({})
@@ -240,27 +238,18 @@ class DeceptionSettings:
     max_skew_past_s: int = 300
     max_skew_future_s: int = 30
     webhook_secret_refs: tuple[str, ...] = ()
-    file_path: str = ""
     hold_s: int = 300
     half_life_s: int = 600
     reflection_hint: bool = True
-    reputation: bool = True
-    max_boost: float = 0.15
-    max_entries: int = 50_000
-    ttl_s: int = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalSettings:
-    """All adapters together, and the limits they share."""
+    """All adapters together, and how old or early their reports may be."""
 
     alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
     fastnetmon: FastNetMonSettings = field(default_factory=FastNetMonSettings)
     webhooks: tuple[WebhookAdapterSettings, ...] = ()
     deception: tuple[DeceptionSettings, ...] = ()
-    max_body_bytes: int = 1024 * KIBIBYTE
-    max_expanded_bytes: int = 8 * 1024 * KIBIBYTE
-    max_depth: int = 64
-    max_elements: int = 500
     max_signal_age_s: int = 900
     max_clock_skew_s: int = 300

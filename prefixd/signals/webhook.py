@@ -66,7 +66,7 @@ def _signal(
     victim = victim_of(
         scalar_text(values.get("victim_ip")) or "" if values.get("victim_ip") is not None else "",
         field_name="victim_ip",
-        allow_prefixes=settings.allow_prefixes and reading.allow_prefixes,
+        allow_prefixes=settings.allow_prefixes,
     )
     if isinstance(victim, Problem):
         return victim

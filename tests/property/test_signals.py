@@ -17,7 +17,7 @@ from prefixd.signals.webhook import read_webhook
 from tests.kit import detectors
 
 NOW = 1_930_385_710_000_000
-READING = Reading(received_at_us=NOW, allow_prefixes=True)
+READING = Reading(received_at_us=NOW)
 ADAPTERS = [detectors.adapter(page) for page in ("kentik", "sightline", "webhook", "akvorado")]
 
 SCALARS = (

@@ -306,9 +306,26 @@ enabled: true
 sources: {fastnetmon: {weight: 0.9}}
 sensors:
   deception:
-    - {name: trap, weight: 0.4, decoys: [192.0.2.128/26], file_path: /var/lib/decoy.json}
+    - {name: trap, weight: 0.4, decoys: [192.0.2.128/26], secrets: ["env:TRAP"]}
     - {name: idle, enabled: false}
 """
-    config = load(make(tmp_path, correlation=text))
+    config = load(make(tmp_path, correlation=text), TRAP="sixteen characters")
     assert set(config.correlation.sources) == {"fastnetmon", "deception:trap"}
-    assert config.correlation.sources["deception:trap"].mode is SourceMode.CORROBORATING
+    trap = config.correlation.sources["deception:trap"]
+    assert (trap.mode, trap.expect_every_s) == (SourceMode.CORROBORATING, 900)
+
+
+def test_an_adapter_in_dry_run_is_a_source_on_trial(tmp_path: Path) -> None:
+    text = """\
+default_source: {weight: 0.7}
+sources: {known: {weight: 0.9}}
+webhook_adapters:
+  - {name: known, dry_run: true, fields: {victim_ip: "$.ip"}}
+  - {name: fresh, dry_run: true, fields: {victim_ip: "$.ip"}}
+  - {name: live, fields: {victim_ip: "$.ip"}}
+"""
+    sources = load(make(tmp_path, correlation=text)).correlation.sources
+    assert {name: (found.weight, found.on_trial) for name, found in sources.items()} == {
+        "known": (0.9, True),
+        "fresh": (0.7, True),
+    }

@@ -195,7 +195,7 @@ def test_a_corroborator_must_name_a_declared_dimension_and_an_engine_that_runs()
 
 def test_a_decoy_sensor_never_satisfies_a_quorum_alone_however_much_it_says():
     """Ten thousand hints of one sensor are one source, and not a primary one."""
-    settings = settings_with({"deception:ams": sensor_source(0.6, 600)}, min_sources=2)
+    settings = settings_with({"deception:ams": sensor_source(0.6, 600, 0)}, min_sources=2)
     hint = a_corroboration(
         "deception:ams", customer_id=None, victim_ip=Address.parse(VICTIM),
         vector=Vector.DNS_AMPLIFICATION, confidence=0.6,

@@ -38,6 +38,13 @@ def test_what_is_too_old_is_set_aside():
     assert admit(a_signal(stale=True), settings_with()) == SetAside(Aside.STALE)
 
 
+@pytest.mark.parametrize("source", ["newbox", "newbox/site-a"])
+def test_what_a_source_on_trial_reports_is_set_aside(source):
+    settings = settings_with({"newbox": SourceSettings(on_trial=True)})
+    assert admit(a_signal(source), settings) == SetAside(Aside.TRIAL)
+    assert isinstance(admit(a_signal("another"), settings), Admitted)
+
+
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [

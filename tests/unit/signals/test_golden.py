@@ -34,7 +34,7 @@ ARRIVAL = "2031-03-04T10:15:10Z"
 def read(document: dict[str, Any], case: dict[str, Any]) -> Any:
     received = time_us(case.get("received_at", ARRIVAL))
     assert received is not None
-    reading = Reading(received_at_us=received, allow_prefixes=document.get("allow_prefixes", False))
+    reading = Reading(received_at_us=received)
     payload, settings = case["payload"], document.get("settings", {})
     match document["adapter"]:
         case "alertmanager":
