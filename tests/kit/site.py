@@ -9,7 +9,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,8 @@ class Site:
     stored: Callable[[], list[StoredRule]]
     unreachable: set[str] = field(default_factory=set)
     """Routers nobody can ask right now."""
+    bgp_port: int = 0
+    """Where the daemon listens for neighbours."""
 
     def established(self) -> bool:
         words = self.daemon.get("/v1/health/detail").json["bgp_sessions"]
@@ -55,6 +57,17 @@ class Site:
 
     def await_sessions(self, limit_s: float = 20.0) -> None:
         wait_for(self.established, limit_s, "established sessions")
+
+    def peer(self, name: str) -> dict[str, Any]:
+        peers = self.daemon.get("/v1/bgp/peers").json["peers"]
+        (found,) = (peer for peer in peers if peer["name"] == name)
+        return dict(found)
+
+    def resident_kib(self) -> int:
+        assert self.daemon.process is not None
+        text = Path(f"/proc/{self.daemon.process.pid}/status").read_text()
+        (line,) = (line for line in text.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1])
 
     def differences(self) -> list[str]:
         tables = {
@@ -65,13 +78,17 @@ class Site:
         return differences(self.stored(), rib_rules(self.daemon), tables)
 
     def agree(self, limit_s: float = 15.0) -> int:
-        """How many rules they agree on."""
+        """How many rules they agree on. GoBGP's command line may take a minute to show 10,000, so
+        what counts is when a reading began."""
         end = time.monotonic() + limit_s
-        while found := self.differences():
+        while True:
+            begun = time.monotonic()
+            found = self.differences()
+            if not found:
+                return len(self.stored())
             shown = "\n".join(found[:20])
-            assert time.monotonic() < end, f"{len(found)} differences, such as\n{shown}"
+            assert begun < end, f"{len(found)} differences, such as\n{shown}"
             time.sleep(0.2)
-        return len(self.stored())
 
 
 def settings(
@@ -134,11 +151,15 @@ def a_site(
     main: Mapping[str, Any] | None = None,
     files: Mapping[str, Any] | None = None,
     database: tuple[Cluster, str] | None = None,
+    neighbours: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[Site]:
-    """`database` is a server and a schema on it; without one the store is a file."""
+    """`database` is a server and a schema on it; without one the store is a file. `neighbours`
+    are those whose table nobody compares."""
     with contextlib.ExitStack() as stack:
         routers = [stack.enter_context(router_of_kind(kind, folder / kind)) for kind in kinds]
-        chosen = _merged(settings(routers, listen_port=free_port()), dict(main or {}))
+        port = free_port()
+        chosen = _merged(settings(routers, listen_port=port), dict(main or {}))
+        chosen["bgp"]["neighbors"] += map(dict, neighbours)
         stored: Callable[[], list[StoredRule]] = partial(sqlite_rules, folder / "prefixd.db")
         if database is not None:
             cluster, schema = database
@@ -148,6 +169,6 @@ def a_site(
         given = {"inventory.yaml": inventory(), "playbooks.yaml": playbooks(), **(files or {})}
         daemon = DaemonProcess(folder, main=chosen, files=given)
         stack.enter_context(daemon)
-        site = Site(daemon, routers, stored)
+        site = Site(daemon, routers, stored, bgp_port=port)
         site.await_sessions()
         yield site
