@@ -142,8 +142,8 @@ class Transport:
             return self._gone(error.strerror or str(error), now, reset=True)
         if not octets:
             return self._gone("the peer closed the connection", now, reset=False)
-        if len(octets) == READ_OCTETS:
-            self._on_readable()
+        # Ask again, whatever was read: of a reset behind these octets uvloop tells only once.
+        self._on_readable()
         return self.feed(Data(octets), now)
 
     def _gone(self, detail: str, now: float, *, reset: bool) -> list[Output]:
