@@ -51,6 +51,7 @@ from prefixd.daemon.news_log import log_news
 from prefixd.daemon.proxies import address_reader
 from prefixd.daemon.readings import Readings
 from prefixd.daemon.restart import Restarts
+from prefixd.daemon.source_watch import SourceWatch
 from prefixd.daemon.speaker_face import SpeakerFace
 from prefixd.daemon.speaker_news import SpeakerNews
 from prefixd.daemon.systemd import Notifier as ServiceManager
@@ -94,6 +95,7 @@ class _Parts:
     dispatcher: Dispatcher
     adapters: LiveAdapters
     restarts: Restarts
+    sources: SourceWatch
     tell: Callable[[Sequence[News]], None]
 
 
@@ -179,6 +181,9 @@ class Daemon:
         counter = NewsCounter(self.metrics)
         engine.bus.listen(counter.count)
         engine.bus.listen(log_news)
+        sources = SourceWatch(clock, tell)
+        sources.expect(config.correlation.sources)
+        engine.bus.listen(sources.hear)
         accounts = Accounts(store, config.auth, clock, self.new_id, config.pop, tell)
         cors = Cors(config.api.cors_origin)
         services = Services(
@@ -191,6 +196,7 @@ class Daemon:
             version=__version__,
             pop=config.pop,
             answers=store,
+            heard=sources.heard,
         )
         adapters = LiveAdapters(_adapter_set(config))
         routes = (
@@ -220,7 +226,7 @@ class Daemon:
         server = HttpServer(app, config.api, sockets, context)
         readings = Readings(self.metrics, engine, speaker, store, dispatcher, self.lag, self.clock)
         self.metrics.registry.before_render(readings.take)
-        return _Parts(store, speaker, engine, server, dispatcher, adapters, restarts, tell)
+        return _Parts(store, speaker, engine, server, dispatcher, adapters, restarts, sources, tell)
 
     def _api_sockets(self) -> list[socket.socket]:
         given = self.given.get("api")
@@ -241,6 +247,7 @@ class Daemon:
         for name, loop in parts.engine.loops():
             self.supervisor.start(f"engine:{name}", loop)
         self.supervisor.start("alerts", parts.dispatcher.run)
+        self.supervisor.start("sources", parts.sources.run)
         self.supervisor.start("retention", lambda: self._retention(parts.store))
         self.supervisor.start("loop-lag", self.lag.run)
         if self.config.bgp.live:
@@ -312,6 +319,7 @@ class Daemon:
         answer = await parts.engine.reload(snapshot, actor, render_diff(found).splitlines())
         parts.adapters.current = _adapter_set(new)
         parts.dispatcher.apply(new.alerting)
+        parts.sources.expect(new.correlation.sources)
         parts.server.reload_certificates(new.api.tls)
         if self.config.bgp.live and new.bgp.live:  # `mode` itself counts after a restart
             plan = parts.speaker.apply(new.bgp, _networks(new))

@@ -19,7 +19,7 @@ from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Actor, ActorKind, Permission
 from prefixd.domain.problem import Problem
 from prefixd.domain.record import Outcome
-from prefixd.signals.deception import Observation, hint
+from prefixd.signals.deception import ADAPTER, Observation, hint
 from prefixd.signals.deception_decode import WEBHOOK_AUTH, decode_webhook
 from prefixd.signals.settings import DeceptionSettings
 
@@ -51,6 +51,7 @@ class DecoyRoutes:
         seen = decode_webhook(decode_any(raw), sensor, call.services.clock.now_us())
         if isinstance(seen, Problem):
             raise ApiError(400, "bad_request", str(seen), field=seen.field or None)
+        call.services.heard(f"{ADAPTER}:{sensor.name}")
         if not isinstance(seen, Observation):
             return Reply(Sighting(status="ignored", reason=seen.reason))
         key = f"{sensor.name}|{seen.dedup_key}"

@@ -42,6 +42,10 @@ class Speaker(Protocol):
         ...
 
 
+def _nobody_listens(_source: str) -> None:
+    """For those who keep no watch on sources."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     engine: Engine
@@ -55,3 +59,5 @@ class Services:
     answers: AnswerStore | None = None
     """Where answers to requests with an `Idempotency-Key` are kept; None ignores the key."""
     lists: ListCache = field(default_factory=ListCache)
+    heard: Callable[[str], None] = _nobody_listens
+    """A source showed that it is alive without reporting anything."""

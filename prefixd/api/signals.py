@@ -85,6 +85,7 @@ class SignalRoutes:
         found = read_alertmanager(call.body, settings.alertmanager, reading_for(call, ALERTMANAGER))
         if isinstance(found, Problem):
             raise _whole_body(found)
+        _is_alive(call, ALERTMANAGER, found, call.actor)
         return Reply(await _ingest_each(call, found, call.actor))
 
     async def fastnetmon(self, call: Call[bytes, FastNetMonQuery]) -> Reply:
@@ -93,6 +94,7 @@ class SignalRoutes:
         found = read_fastnetmon(document, settings.fastnetmon, reading_for(call, FASTNETMON))
         if isinstance(found, Problem):
             raise _whole_body(found)
+        _is_alive(call, FASTNETMON, found, call.actor)
         if len(found) != 1:
             return Reply(await _ingest_each(call, found, call.actor), status=202)
         (read,) = found
@@ -129,6 +131,7 @@ class SignalRoutes:
         found = read_webhook(payload, adapter.compiled, reading_for(call, name))
         if isinstance(found, Problem):
             raise _whole_body(found)
+        _is_alive(call, name, found, actor)
         results = await _ingest_each(call, found, actor)
         body = msgspec.json.encode(results)
         if replay_key:
@@ -243,6 +246,13 @@ def _fastnetmon_document(call: Call[bytes, FastNetMonQuery]) -> JsonValue:
         action=query.action,
         report=call.body.decode("utf-8", "replace"),
     )
+
+
+def _is_alive(call: Call[Any, Any], source: str, found: Sequence[Read], actor: Actor) -> None:
+    """Whatever could be read shows that the source lives, were it only a heartbeat."""
+    for voice in {source, *(read.source for read in found if isinstance(read, Heartbeat))}:
+        if actor.may_speak_for(voice):
+            call.services.heard(voice)
 
 
 async def _ingest_each(call: Call[Any, Any], found: Sequence[Read], actor: Actor) -> Results:

@@ -251,7 +251,8 @@ class ConfigRefused:
 class SourceSilent:
     at_us: int
     source: str
-    last_seen_us: int
+    last_seen_us: int | None
+    """None: not since the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

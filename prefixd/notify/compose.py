@@ -147,7 +147,9 @@ class Composer:
             case news.SourceSilent(source=source, last_seen_us=last_seen_us):
                 return self._alert(
                     item, AlertEvent.SOURCE_SILENT, warning, f"Detector {source} is silent",
-                    f"last heard at {_hour(last_seen_us)}", key=f"source:{self.pop}:{source}",
+                    "not heard since prefixd started" if last_seen_us is None
+                    else f"last heard at {_hour(last_seen_us)}",
+                    key=f"source:{self.pop}:{source}",
                 )  # fmt: skip
             case news.SourceRecovered(source=source):
                 return self._closing(

@@ -37,7 +37,6 @@ AWAITED = {
     "bgp.neighbors[].accept.warn_share": "being wired in the speaker",
     "bgp.neighbors[].accept.on_excess": "being wired in the speaker",
     "bgp.neighbors[].accept.max_items_per_rule": "being wired in the speaker",
-    "correlation.default_source.expect_every_seconds": "being wired",
 }
 
 

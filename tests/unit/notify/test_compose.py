@@ -142,3 +142,15 @@ def test_an_alert_survives_as_text() -> None:
     alert = an_alert()
     assert decode_alert(encode_alert(alert)) == alert
     assert decode_alert('{"id": 3}') is None
+
+
+@pytest.mark.parametrize(
+    ("last_seen_us", "said"),
+    [(None, "not heard since prefixd started"), (NOW_US, "last heard at 00:00:00 UTC")],
+)
+def test_a_silent_detector_says_when_it_was_heard_last(last_seen_us: int | None, said: str) -> None:
+    silent = news.SourceSilent(at_us=NOW_US, source="box", last_seen_us=last_seen_us)
+    alert = an_alert(silent)
+    assert (alert.title, alert.summary) == ("Detector box is silent", said)
+    over = an_alert(news.SourceRecovered(at_us=NOW_US, source="box"))
+    assert (over.dedup_key, over.status) == (alert.dedup_key, AlertStatus.RESOLVED)

@@ -1,0 +1,56 @@
+"""A detector that should speak and does not: told by the daemon, and told again when it is back."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+from tests.kit.daemon_process import DaemonProcess
+
+LIMIT_S = 15.0
+WATCHDOG = {
+    "version": "4",
+    "status": "firing",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "Watchdog"},
+            "annotations": {},
+            "startsAt": "2031-03-04T10:15:00Z",
+            "fingerprint": "watchdog",
+        }
+    ],
+}
+
+
+def alerts_until(daemon: DaemonProcess, wanted: str) -> list[str]:
+    """Events of the alerts that wait for the destination, once `wanted` is among them."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        with sqlite3.connect(daemon.directory / "prefixd.db") as database:
+            rows = database.execute("SELECT event FROM notification_queue ORDER BY created_at")
+            events = [event for (event,) in rows]
+        if wanted in events:
+            return events
+        time.sleep(0.05)
+    raise AssertionError(f"no {wanted} in {events}")
+
+
+def test_a_silent_detector_is_told_and_a_heartbeat_ends_it(tmp_path: Path) -> None:
+    daemon = DaemonProcess(
+        tmp_path,
+        files={
+            "correlation.yaml": {"sources": {"alertmanager": {"expect_every_seconds": 1}}},
+            "alerting.yaml": {
+                "allow_private": ["127.0.0.0/8"],
+                "destinations": [
+                    {"id": "nobody", "type": "generic", "url": "https://127.0.0.1:9/hook"}
+                ],
+                "events": ["source.silent", "source.recovered"],
+            },
+        },
+    )
+    with daemon:
+        assert alerts_until(daemon, "source.silent") == ["source.silent"]
+        beat = daemon.post("/v1/signals/alertmanager", WATCHDOG)
+        assert beat.json["results"][0]["reason"] == "heartbeat", beat.body
+        assert alerts_until(daemon, "source.recovered")[:2] == ["source.silent", "source.recovered"]
