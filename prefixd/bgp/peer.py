@@ -63,6 +63,7 @@ from prefixd.bgp.session_input import (
     Clear,
     Input,
     Output,
+    Probe,
     Stop,
     Write,
 )
@@ -71,6 +72,7 @@ from prefixd.bgp.sockopt import (
     SocketRefusal,
     host_network,
     set_md5,
+    set_user_timeout,
     transport_status,
 )
 from prefixd.bgp.transport import Transport
@@ -83,6 +85,8 @@ log = logging.getLogger(__name__)
 
 STOP_DRAIN_S: Final = 5.0
 """How long withdrawals may take to reach the kernel before the session ends anyway."""
+REKEY_PATIENCE_S: Final = 15.0
+"""What the peer has not acknowledged for so long after a change of keys, it will never."""
 
 _TIMER_EVENTS: Final[dict[PeerTimer, PeerEvent]] = {
     PeerTimer.RETRY: RetryExpired(),
@@ -266,15 +270,19 @@ class Peer:
         self.retire()
 
     def rekey(self) -> None:
-        """Put the configured MD5 key on the live connection; the peer must do the same within its
-        retransmissions."""
-        key = self.settings.md5
-        if key is None or self._reception.established is None:
+        """Put the configured MD5 key on the live connection; the peer must do the same within
+        `REKEY_PATIENCE_S`. Some routers end the session instead, and say so in segments signed
+        with the old key, which our kernel drops: then it is TCP that has to find out."""
+        key, established = self.settings.md5, self._reception.established
+        if key is None or established is None:
             return
         try:
-            set_md5(self._reception.established.sock, host_network(self.settings.address), key)
+            set_md5(established.sock, host_network(self.settings.address), key)
         except SocketRefusal as error:
             self.history.last_error = str(error)
+            return
+        set_user_timeout(established.sock, REKEY_PATIENCE_S)
+        self._send(established, Probe())
 
     def nudge(self) -> None:
         """Take a turn soon; for whoever moved the clock by hand."""

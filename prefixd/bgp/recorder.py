@@ -31,6 +31,7 @@ from prefixd.bgp.session_input import (
     Input,
     OpenHeld,
     Output,
+    Probe,
     RefreshArrived,
     Stalled,
     Stop,
@@ -160,6 +161,8 @@ def _to_plain(what: Input) -> list[Plain]:
             return ["write", octets.hex(), messages]
         case Ask(refresh):
             return ["ask", refresh.family.afi, refresh.family.safi, refresh.subtype]
+        case Probe():
+            return ["probe"]
         case Taken(octets):
             return ["taken", octets]
         case Stop(None, detail):
@@ -188,6 +191,8 @@ def _from_plain(parts: list[Plain]) -> Input:
             return Write(bytes.fromhex(octets), messages)
         case ["ask", int(afi), int(safi), int(subtype)]:
             return Ask(RouteRefresh(Family(afi, safi), subtype))
+        case ["probe"]:
+            return Probe()
         case ["taken", int(octets)]:
             return Taken(octets)
         case ["stop", str(detail)]:

@@ -76,6 +76,7 @@ from prefixd.bgp.session_input import (
     Input,
     OpenHeld,
     Output,
+    Probe,
     RefreshArrived,
     Stalled,
     Stop,
@@ -206,6 +207,8 @@ class Session:
                 octets = encode_message(refresh, self._context)
                 self._queue(octets, MessageType.ROUTE_REFRESH, now)
                 return self._feed(MessageSent(), now)
+            case Probe():
+                return self._feed(KeepaliveExpired(), now)
             case Begin():
                 self.heard_at = now
                 return self._feed(TransportOpened(), now)

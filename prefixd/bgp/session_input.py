@@ -57,6 +57,11 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Say something now, so that TCP finds out whether the peer still hears us."""
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """The kernel took that many octets of what we offered; zero when it took none."""
 
@@ -77,7 +82,7 @@ class Gone:
     reset: bool = False
 
 
-Input = Begin | Data | Due | Clear | Write | Ask | Taken | Stop | Gone
+Input = Begin | Data | Due | Clear | Write | Ask | Probe | Taken | Stop | Gone
 
 
 @dataclass(frozen=True, slots=True)

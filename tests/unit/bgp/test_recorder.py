@@ -16,6 +16,7 @@ from prefixd.bgp.session_input import (
     Input,
     OpenHeld,
     Output,
+    Probe,
     Stop,
     Taken,
     Write,
@@ -65,6 +66,7 @@ def a_life() -> Recorded:
     recorded.feed(Data(bytes.fromhex("ff" * 16 + "001304")), 0.1)
     recorded.feed(Write(end_of_rib(IPV4_FLOWSPEC)), 0.1)
     recorded.feed(Ask(RouteRefresh(IPV4_FLOWSPEC)), 1.0)
+    recorded.feed(Probe(), 0.1)
     recorded.feed(Due(), 30.0)
     recorded.feed(Stop(cease(2, "prefixd: ops: bye")), 1.0)
     recorded.feed(Gone("the peer closed the connection"), 0.1)
