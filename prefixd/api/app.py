@@ -19,6 +19,7 @@ from prefixd.api import (
     stats,
 )
 from prefixd.api.cors import Cors
+from prefixd.api.deadline import Deadlines
 from prefixd.api.endpoint import Endpoint
 from prefixd.api.guard import Guard
 from prefixd.api.openapi import document_route
@@ -56,20 +57,20 @@ def build_app(
 ) -> web.Application:
     guard = Guard(
         metrics=services.metrics,
+        clock=services.clock,
         new_id=services.new_id,
         address_of=address_of or client_address,
         cors=Cors(settings.cors_origin),
         secure=settings.tls is not None,
     )
     app = web.Application(middlewares=[guard.middleware], client_max_size=settings.max_body_bytes)
+    deadlines = Deadlines(settings.request_timeout_s)
     limiter = RateLimiter(settings.rate_limit.events_per_second, settings.rate_limit.burst)
     if not settings.metrics_public:
         routes = [_signed_in(route) if route.path == "/metrics" else route for route in routes]
     extra = reference_route(routes)
     for route in (*routes, extra, document_route((*routes, extra))):
-        endpoint = Endpoint(
-            route, services, limiter, limit_s=settings.request_timeout_s, strict=strict
-        )
+        endpoint = Endpoint(route, services, limiter, deadlines, strict=strict)
         app.router.add_route(route.method, route.path, endpoint.answer)
     return app
 

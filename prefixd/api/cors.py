@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 
-METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
+from prefixd.api.octets import field_lines
+
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (
     "content-type, authorization, cookie, if-match, if-none-match, idempotency-key, x-request-id"
 )
@@ -21,33 +23,37 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Cors:
     def __init__(self, origin: str | None) -> None:
         self._origin = None if origin is None else origin.rstrip("/")
+        self._shared = field_lines((("Vary", "Origin"),))
+        self._readable = field_lines(
+            (
+                ("Access-Control-Allow-Origin", self._origin or ""),
+                ("Access-Control-Allow-Credentials", "true"),
+                ("Access-Control-Expose-Headers", EXPOSED),
+            )
+        )
+        self.permissions = field_lines(
+            (
+                ("Access-Control-Allow-Methods", METHODS),
+                ("Access-Control-Allow-Headers", HEADERS),
+                ("Access-Control-Max-Age", "600"),
+            )
+        )
+        """The answer to a preflight."""
 
-    def preflight(self, request: web.Request) -> web.Response | None:
-        """The answer to a browser's question before a cross-origin call, if this is one."""
-        if (
-            request.method != hdrs.METH_OPTIONS
-            or "Access-Control-Request-Method" not in request.headers
-        ):
-            return None
-        if self._origin is None or request.headers.get(hdrs.ORIGIN) != self._origin:
-            return None
-        return web.Response(
-            status=204,
-            headers={
-                "Access-Control-Allow-Methods": METHODS,
-                "Access-Control-Allow-Headers": HEADERS,
-                "Access-Control-Max-Age": "600",
-            },
+    def is_preflight(self, request: web.Request) -> bool:
+        """Whether this is a browser of the configured origin, asking before a call."""
+        return (
+            self._origin is not None
+            and "Access-Control-Request-Method" in request.headers
+            and request.headers.get(hdrs.ORIGIN) == self._origin
         )
 
-    def decorate(self, request: web.Request, response: web.StreamResponse) -> None:
+    def fields(self, request: web.Request) -> bytes:
+        """What every answer says about who may read it across sites."""
         if self._origin is None:
-            return
-        response.headers["Vary"] = "Origin"
-        if request.headers.get(hdrs.ORIGIN) == self._origin:
-            response.headers["Access-Control-Allow-Origin"] = self._origin
-            response.headers["Access-Control-Allow-Credentials"] = "true"
-            response.headers["Access-Control-Expose-Headers"] = EXPOSED
+            return b""
+        own = request.headers.get(hdrs.ORIGIN) == self._origin
+        return self._shared + self._readable if own else self._shared
 
     def same_site(self, headers: Mapping[str, str], host: str) -> bool:
         """Whether a request with a cookie may count as the person's own wish."""

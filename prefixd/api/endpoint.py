@@ -6,7 +6,6 @@ Refusals happen before the body is read: a stranger's megabyte is never parsed. 
 route does not document are a fault of ours; `strict` (tests) makes them fail loudly.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,8 @@ from aiohttp import web
 
 from prefixd.api.body import check_media_type, decode_json, read_body
 from prefixd.api.cors import SAFE_METHODS
+from prefixd.api.deadline import Deadlines
+from prefixd.api.octets import JSON, JSON_FIELD, Octets, field_lines
 from prefixd.api.problem import (
     CODES,
     ApiError,
@@ -38,34 +39,37 @@ log = logging.getLogger(__name__)
 NOBODY = Actor(kind=ActorKind.OPERATOR, name="nobody", permissions=frozenset())
 REQUEST_ID = web.RequestKey("request_id", str)
 ADDRESS = web.RequestKey("address", str)
-ACTOR = web.RequestKey("actor", Actor)
 
 NO_QUERY = NoQuery()
+QUERIES = 64
+"""Parsed query strings a route remembers: dashboards ask the same again and again."""
 _encoder = msgspec.json.Encoder()
 
 
 class Endpoint:
-    """One route, ready to answer: its decoder is built once."""
+    """One route, ready to answer: what it can know before a request comes is made once."""
 
     def __init__(
         self,
         route: Route,
         services: Services,
         limiter: RateLimiter,
+        deadlines: Deadlines,
         *,
-        limit_s: float = 30.0,
         strict: bool = False,
     ) -> None:
         self.route = route
         self._services = services
         self._limiter = limiter if route.limited else None
-        self._limit_s = None if route.endless else limit_s
+        self._deadlines = deadlines
         self._strict = strict
+        self._public = route.permission is None and not route.signed_in
         answers = services.answers
         self._repeats = (
             Repeats(answers, services.clock) if answers is not None and takes_key(route) else None
         )
         self._statuses = documented_statuses(route)
+        self._queries: dict[str, msgspec.Struct] = {}
         self._decoder = (
             None
             if route.body is None or route.body is bytes
@@ -85,25 +89,30 @@ class Endpoint:
 
     async def _run(self, request: web.Request) -> Reply | web.StreamResponse:
         route = self.route
-        actor = await self._actor(request)
+        actor = NOBODY if self._public else await self._actor(request)
+        if self._public:
+            self._take("address", request[ADDRESS])
         call: Call[object, msgspec.Struct] = Call(
             services=self._services,
             actor=actor,
             body=await self._body(request) if route.body is not None else None,
-            query=_query(request, route),
+            query=NO_QUERY if route.query is NoQuery else self._query(request),
             path=request.match_info,
             request=request,
             request_id=request[REQUEST_ID],
             address=request[ADDRESS],
         )
-        limit = asyncio.timeout(self._limit_s)
+        watch = self._deadlines.watch()
         try:
-            async with limit:
+            if route.endless:
+                return await self._handled(call)
+            with watch:
                 return await self._handled(call)
         except TimeoutError as error:
-            if not limit.expired():
+            if not watch.expired:
                 raise
-            message = f"no answer within {self._limit_s:.0f} s; what was asked may still happen"
+            limit_s = self._deadlines.limit_s
+            message = f"no answer within {limit_s:.0f} s; what was asked may still happen"
             raise ApiError(503, "too_slow", message, retry_after_s=1) from error
         except (StoreUnavailable, Busy) as error:
             raise unavailable(error) from error
@@ -124,29 +133,27 @@ class Endpoint:
 
     async def _actor(self, request: web.Request) -> Actor:
         """Strangers share their address's budget, callers have their own."""
-        route, address = self.route, request[ADDRESS]
-        if route.permission is None and not route.signed_in:
-            self._take(f"address:{address}")
-            return NOBODY
+        address = request[ADDRESS]
         try:
             actor = await self._services.authenticator.actor_of(request, address)
         except StoreUnavailable as error:
             raise unavailable(error) from error
-        self._take(f"address:{address}" if actor is None else f"actor:{actor.kind}:{actor.name}")
         if actor is None:
+            self._take("address", address)
             raise ApiError(401, "unauthorized", "unauthorized: sign in or send a valid token")
-        if route.permission is not None and not actor.may(route.permission):
-            message = f"forbidden: {actor.name} lacks the permission {route.permission!s}"
+        self._take("actor", f"{actor.kind}:{actor.name}")
+        permission = self.route.permission
+        if permission is not None and not actor.may(permission):
+            message = f"forbidden: {actor.name} lacks the permission {permission!s}"
             raise ApiError(403, "forbidden", message)
-        request[ACTOR] = actor
         return actor
 
-    def _take(self, key: str) -> None:
+    def _take(self, kind: str, name: str) -> None:
         if self._limiter is None:
             return
-        wait_s = self._limiter.take(key, self._services.clock.monotonic())
+        wait_s = self._limiter.take(f"{kind}:{name}", self._services.clock.monotonic())
         if wait_s > 0:
-            self._services.metrics.rate_limited.labels(key.partition(":")[0]).inc()
+            self._services.metrics.rate_limited.labels(kind).inc()
             raise rate_limited(wait_s)
 
     async def _body(self, request: web.Request) -> object:
@@ -157,6 +164,17 @@ class Endpoint:
             return None
         check_media_type(request)
         return decode_json(raw, self._decoder)
+
+    def _query(self, request: web.Request) -> msgspec.Struct:
+        """Handlers only read it, so one that was parsed before serves again."""
+        text = request.rel_url.raw_query_string
+        found = self._queries.get(text)
+        if found is None:
+            found = _parsed_query(request, self.route.query)
+            if len(self._queries) >= QUERIES:
+                self._queries.clear()
+            self._queries[text] = found
+        return found
 
     def _check(self, status: int) -> None:
         if self._strict and status not in self._statuses:
@@ -192,31 +210,29 @@ def documented_codes(route: Route) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*codes, *route.errors]))
 
 
-def _query(request: web.Request, route: Route) -> msgspec.Struct:
-    if route.query is NoQuery:
-        return NO_QUERY
+def _parsed_query(request: web.Request, type_: type[msgspec.Struct]) -> msgspec.Struct:
     given: Mapping[str, str] = request.query
     if "%00" in request.query_string or "\0" in request.query_string:
         raise ApiError(400, "bad_query", "the query holds a NUL character")
     try:
-        return msgspec.convert(dict(given), route.query, strict=False)
+        return msgspec.convert(dict(given), type_, strict=False)
     except msgspec.ValidationError as error:
         shape = wrong_shape(error)
         raise ApiError(400, "bad_query", shape.message, field=shape.field) from error
 
 
-def _encoded(reply: Reply, request: web.Request) -> web.Response:
-    headers = dict(reply.headers)
+def _encoded(reply: Reply, request: web.Request) -> Octets:
+    fields = field_lines(reply.headers.items()) if reply.headers else b""
     if reply.etag is not None:
-        headers["ETag"] = reply.etag
+        fields += field_lines((("ETag", reply.etag),))
         if _names(request.headers.get("If-None-Match"), reply.etag):
-            return web.Response(status=304, headers=headers)
+            return Octets(304, fields)
     if reply.value is None:
-        return web.Response(status=reply.status, headers=headers)
+        return Octets(reply.status, fields)
+    kind = reply.content_type
+    fields += JSON_FIELD if kind == JSON else field_lines((("Content-Type", kind),))
     body = reply.value if isinstance(reply.value, bytes) else _encoder.encode(reply.value)
-    return web.Response(
-        body=body, status=reply.status, headers=headers, content_type=reply.content_type
-    )
+    return Octets(reply.status, fields, body)
 
 
 def _names(header: str | None, etag: str) -> bool:

@@ -7,18 +7,22 @@ paths and methods that no route has, so a 404 looks like every other refusal.
 import logging
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from multidict import istr
 
 from prefixd.api.cors import Cors
 from prefixd.api.endpoint import ADDRESS, REQUEST_ID
+from prefixd.api.octets import JSON_FIELD, Octets, field_lines
 from prefixd.api.problem import ApiError
+from prefixd.clock import Clock
 from prefixd.observability.log import request_id as log_request_id
 from prefixd.observability.metrics import Metrics
-from prefixd.observability.registry import Counter, Gauge, Histogram
+from prefixd.observability.registry import Counter, Histogram
 
 log = logging.getLogger(__name__)
 
@@ -30,31 +34,36 @@ SECURITY_HEADERS = {
 }
 MAX_REQUEST_ID = 128
 UNMATCHED = "unmatched"
-
-_Cells = tuple[Counter, Histogram]
+X_REQUEST_ID = istr("X-Request-ID")
+LEFT = 499  # what the log calls a client that left before the answer
 
 
 class Guard:
-    """The middleware object; `Guard.wrap` is what aiohttp calls."""
+    """The middleware object; `Guard.middleware` is what aiohttp calls."""
 
     def __init__(
         self,
         *,
         metrics: Metrics,
+        clock: Clock,
         new_id: Callable[[], str],
         address_of: Callable[[web.Request], str],
         cors: Cors,
         secure: bool,
     ) -> None:
         self._metrics = metrics
+        self._clock = clock
         self._new_id = new_id
         self._address_of = address_of
         self._cors = cors
-        self._headers = dict(SECURITY_HEADERS)
+        headers = dict(SECURITY_HEADERS)
         if secure:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
-        self._cells: dict[tuple[str, str, int], _Cells] = {}
-        self._gauges: dict[tuple[str, str], Gauge] = {}
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        self._fixed = field_lines(headers.items())
+        self._second = -1
+        self._dated = b""
+        self._counts: dict[web.AbstractRoute, _Counts] = {}
+        self._unmatched: dict[str, _Counts] = {}
 
     @property
     def middleware(self) -> Middleware:
@@ -65,34 +74,30 @@ class Guard:
         return guard
 
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        request_id = acceptable_id(request.headers.get("X-Request-ID")) or self._new_id()
+        request_id = acceptable_id(request.headers.get(X_REQUEST_ID)) or self._new_id()
         request[REQUEST_ID] = request_id
         request[ADDRESS] = self._address_of(request)
         bound = log_request_id.set(request_id)
-        route = _route_of(request)
-        gauge = self._gauge(request.method, route)
-        gauge.inc()
+        counts = self._counts_of(request)
+        counts.in_flight.inc()
         started = time.perf_counter()
-        status = 499  # what the log calls a client that left before the answer
+        status = LEFT
         try:
-            preflight = self._cors.preflight(request)
-            response = preflight or await self._answered(request, handler, request_id)
+            response = await self._answered(request, handler, request_id)
             status = response.status
-            if not response.prepared:
-                response.headers.update(self._headers_for(response))
-                response.headers["X-Request-ID"] = request_id
-                self._cors.decorate(request, response)
+            if isinstance(response, Octets):
+                response.lead = self._lead(request_id) + self._cors.fields(request)
             return response
         finally:
-            gauge.dec()
-            counter, histogram = self._cell(request.method, route, status)
-            counter.inc()
-            histogram.observe(time.perf_counter() - started)
+            counts.in_flight.dec()
+            counts.done(status, time.perf_counter() - started)
             log_request_id.reset(bound)
 
     async def _answered(
         self, request: web.Request, handler: Handler, request_id: str
     ) -> web.StreamResponse:
+        if request.method == "OPTIONS" and self._cors.is_preflight(request):
+            return Octets(204, self._cors.permissions)
         try:
             return await handler(request)
         except ApiError as error:
@@ -108,29 +113,53 @@ class Guard:
             message = "internal error; the log has more under this request id"
             return error_response(ApiError(500, "internal", message), request_id)
 
-    def _headers_for(self, response: web.StreamResponse) -> dict[str, str]:
-        if "Cache-Control" not in response.headers:
-            return self._headers
-        return {name: text for name, text in self._headers.items() if name != "Cache-Control"}
+    def _lead(self, request_id: str) -> bytes:
+        """The head's lines that all answers share; the date is written once a second."""
+        second = self._clock.now_us() // 1_000_000
+        if second != self._second:
+            date = formatdate(second, usegmt=True)
+            self._second = second
+            self._dated = self._fixed + field_lines((("Date", date),))
+        return b"%bX-Request-ID: %b\r\n" % (self._dated, request_id.encode())
 
-    def _gauge(self, method: str, route: str) -> Gauge:
-        key = (method, route)
-        gauge = self._gauges.get(key)
-        if gauge is None:
-            gauge = self._gauges[key] = self._metrics.http_in_flight.labels(*_bounded(key))
-        return gauge
+    def _counts_of(self, request: web.Request) -> "_Counts":
+        route = request.match_info.route
+        found = self._counts.get(route)
+        if found is not None:
+            return found
+        if route.resource is None:  # no such path: such routes are made for one request each
+            method = request.method if request.method in KNOWN_METHODS else OTHER_METHOD
+            found = self._unmatched.get(method)
+            if found is None:
+                found = self._unmatched[method] = _Counts(self._metrics, method, UNMATCHED)
+            return found
+        found = _Counts(self._metrics, route.method, route.resource.canonical)
+        self._counts[route] = found
+        return found
 
-    def _cell(self, method: str, route: str, status: int) -> _Cells:
-        key = (method, route, status // 100)
-        cells = self._cells.get(key)
+
+class _Counts:
+    """The metrics of one route, looked up once."""
+
+    __slots__ = ("_cells", "_labels", "_metrics", "in_flight")
+
+    def __init__(self, metrics: Metrics, method: str, path: str) -> None:
+        self._metrics = metrics
+        self._labels = (method, path)
+        self.in_flight = metrics.http_in_flight.labels(method, path)
+        self._cells: dict[int, tuple[Counter, Histogram]] = {}
+
+    def done(self, status: int, took_s: float) -> None:
+        cells = self._cells.get(status)
         if cells is None:
-            labels = (*_bounded((method, route)), f"{status // 100}xx")
-            cells = (
+            labels = (*self._labels, f"{status // 100}xx")
+            cells = self._cells[status] = (
                 self._metrics.http_requests.labels(*labels),
                 self._metrics.http_time.labels(*labels),
             )
-            self._cells[key] = cells
-        return cells
+        counter, histogram = cells
+        counter.inc()
+        histogram.observe(took_s)
 
 
 def acceptable_id(text: str | None) -> str | None:
@@ -143,20 +172,16 @@ def acceptable_id(text: str | None) -> str | None:
 
 def error_response(
     error: ApiError, request_id: str, http: web.HTTPException | None = None
-) -> web.Response:
-    headers = (
-        {} if http is None or "Allow" not in http.headers else {"Allow": http.headers["Allow"]}
-    )
+) -> Octets:
+    fields = {}
+    if http is not None and "Allow" in http.headers:
+        fields["Allow"] = http.headers["Allow"]
     if error.retry_after_s is not None:
-        headers["Retry-After"] = str(error.retry_after_s)
+        fields["Retry-After"] = str(error.retry_after_s)
     if error.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="prefixd"'
-    return web.Response(
-        body=msgspec.json.encode(error.body(request_id)),
-        status=error.status,
-        headers=headers,
-        content_type="application/json",
-    )
+        fields["WWW-Authenticate"] = 'Bearer realm="prefixd"'
+    body = msgspec.json.encode(error.body(request_id))
+    return Octets(error.status, field_lines(fields.items()) + JSON_FIELD, body)
 
 
 def _from_http(error: web.HTTPException, request: web.Request) -> ApiError:
@@ -173,14 +198,5 @@ def _from_http(error: web.HTTPException, request: web.Request) -> ApiError:
     return ApiError(error.status, "bad_request", error.reason)
 
 
-def _route_of(request: web.Request) -> str:
-    resource = request.match_info.route.resource
-    return UNMATCHED if resource is None else resource.canonical
-
-
-def _bounded(key: tuple[str, str]) -> tuple[str, str]:
-    method, route = key
-    return (method if method in KNOWN_METHODS else "OTHER", route)
-
-
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "OTHER"
