@@ -3,7 +3,10 @@
     tell ──compose──> alert ──filters──> one queue for each destination ──worker──> HTTPS
                                                    └── outbox ──> rows that survive a restart
 
-`tell` never blocks and never fails: it puts words to the news and leaves it in bounded queues. An
+What tells of a saved change takes the same way in two steps: `prepare` before it is saved, so that
+its rows are saved with it, and into the queues after (`prepared.py`).
+
+Nothing here blocks or fails the engine: words are put to the news, and left in bounded queues. An
 alert is a convenience, the engine is not.
 """
 
@@ -12,7 +15,7 @@ import logging
 import os
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from prefixd.clock import Clock
@@ -23,6 +26,7 @@ from prefixd.notify.answer import Delivered, Verdict, judge
 from prefixd.notify.compose import Composer
 from prefixd.notify.outbox import AlertStore, Outbox
 from prefixd.notify.pace import Repeats
+from prefixd.notify.prepared import Letter, Prepared, row_id_of
 from prefixd.notify.record import Letterhead
 from prefixd.notify.render import is_for, pages, render
 from prefixd.notify.settings import AlertEvent, AlertSettings, Destination
@@ -67,6 +71,10 @@ def _random_id() -> str:
 
 def _jitter() -> float:
     return int.from_bytes(os.urandom(4), "big") / 0xFFFF_FFFF
+
+
+def _what(alert: Alert) -> tuple[str, str, str]:
+    return alert.event.value, alert.dedup_key, alert.summary
 
 
 def _uncounted(_destination: str, _status: str) -> None:
@@ -116,13 +124,25 @@ class Dispatcher:
         if not self._workers:
             return
         alert = self._composer.compose(news)
-        if alert is None:
-            return
-        if alert.event in INSISTENT:
-            said = (alert.event.value, alert.dedup_key, alert.summary)
-            if self._repeats.is_repeat(said, self._clock.monotonic()):
-                return
-        self._fan_out(alert)
+        if alert is not None and not self._is_repeat(alert):
+            self._said(alert)
+            self._fan_out(alert)
+
+    def prepare(self, news: Sequence[News]) -> Prepared | None:
+        """Alerts about a change before it is saved; None when nobody would be told."""
+        if not self._workers:
+            return None
+        letters: list[Letter] = []
+        for item in news:
+            alert = self._composer.compose(item)
+            if alert is not None and not self._is_repeat(alert):
+                wanted = [id_ for id_ in self._workers if self._wants(id_, alert)]
+                kept = [id_ for id_ in wanted if self._workers[id_].has_room]
+                if wanted:
+                    letters.append(Letter(alert, tuple(wanted), tuple(kept)))
+        if not letters:
+            return None
+        return Prepared(letters, self._composer.pop, self._deliver, self._doubt)
 
     def apply(self, settings: AlertSettings) -> None:
         """Other destinations, or others' settings; what waits for those that stay, stays."""
@@ -219,8 +239,45 @@ class Dispatcher:
 
     def _fan_out(self, alert: Alert, but_not: str | None = None) -> None:
         for id_, worker in self._workers.items():
-            if id_ != but_not and is_for(worker.destination, alert, self._settings):
+            if id_ != but_not and self._wants(id_, alert):
                 worker.accept(alert)
+
+    def _wants(self, destination: str, alert: Alert) -> bool:
+        return is_for(self._workers[destination].destination, alert, self._settings)
+
+    def _is_repeat(self, alert: Alert) -> bool:
+        return alert.event in INSISTENT and self._repeats.is_repeat(
+            _what(alert), self._clock.monotonic()
+        )
+
+    def _said(self, alert: Alert) -> None:
+        if alert.event in INSISTENT:
+            self._repeats.said(_what(alert), self._clock.monotonic())
+
+    def _deliver(self, letters: Iterable[Letter]) -> None:
+        for letter in letters:
+            self._said(letter.alert)
+            for destination in letter.destinations:
+                is_stored = destination in letter.stored
+                if is_stored:
+                    self._outbox.stored(row_id_of(letter.alert, destination))
+                worker = self._workers.get(destination)
+                if worker is not None:
+                    worker.accept(letter.alert, is_stored=is_stored)
+                elif is_stored:
+                    row_id = row_id_of(letter.alert, destination)
+                    self._outbox.given_up(row_id, 0, "the destination was removed")
+
+    def _doubt(self, letters: Iterable[Letter]) -> None:
+        for letter in letters:
+            for destination in letter.stored:
+                entry = Entry(
+                    row_id=row_id_of(letter.alert, destination),
+                    alert=letter.alert,
+                    created_us=letter.alert.at_us,
+                    due=self._clock.monotonic(),
+                )
+                self._outbox.doubt(destination, entry)
 
     def _take_back(self, destination: str, entries: list[Entry]) -> None:
         worker = self._workers.get(destination)

@@ -1,9 +1,9 @@
 """The durable side of the queues: what waits is a row, so a restart forgets nobody's page.
 
-Writing follows delivery, it does not hold it up: while the database is away alerts still go out
-(that it is away is one of them), and what should have been written is kept and written later. A
-crash before the first write loses the alert of the last moments; a crash between a delivery and
-its note sends it again, with the same id and the same key, which receivers count as one.
+The rows of alerts about a saved change come with the change (`prepared.py`). All else is written
+behind: while the database is away alerts still go out (that it is away is one of them), and what
+should have been written is kept and written later. A crash between a delivery and its note sends
+the alert again, with the same id and the same key, which receivers count as one.
 
 The store is a port, known by its shape.
 """
@@ -43,7 +43,7 @@ class AlertRow(Protocol):
     def due_at_us(self) -> int: ...
 
 
-class AlertWrites(Protocol):
+class NewRows(Protocol):
     def enqueue(
         self,
         notification_id: str,
@@ -55,6 +55,9 @@ class AlertWrites(Protocol):
         created_at_us: int,
         due_at_us: int,
     ) -> None: ...
+
+
+class AlertWrites(NewRows, Protocol):
     def delivered(self, notification_id: str, attempts: int, at_us: int) -> None: ...
     def failed(self, notification_id: str, attempts: int, at_us: int, error: str) -> None: ...
     def retry(self, notification_id: str, attempts: int, due_at_us: int, error: str) -> None: ...
@@ -96,6 +99,9 @@ class Outbox:
         self._take_in = take_in
         self._notes: deque[Note] = deque(maxlen=NOTES_LIMIT)
         self._unwritten: set[str] = set()
+        self._early: set[str] = set()
+        """Rows of this life that were in the table before it was read."""
+        self._doubtful: dict[str, tuple[str, Entry]] = {}
         self._wake = asyncio.Event()
         self.loaded = asyncio.Event()
 
@@ -120,6 +126,17 @@ class Outbox:
             )
 
         self._note(write, entry.row_id)
+
+    def stored(self, row_id: str) -> None:
+        """A row was written with the change it tells of."""
+        if not self.loaded.is_set():
+            self._early.add(row_id)
+
+    def doubt(self, destination: str, entry: Entry) -> None:
+        """It may be in the table, or not: what the table says will be done."""
+        self.stored(entry.row_id)
+        self._doubtful[entry.row_id] = (destination, entry)
+        self._wake.set()
 
     def delivered(self, entry: Entry) -> None:
         attempts, now_us = entry.attempts, self._clock.now_us()
@@ -155,13 +172,14 @@ class Outbox:
         while True:
             try:
                 await self.load()
+                await self.resolve()
                 await self.flush()
             except StoreUnavailable as error:
                 log.info("alert queue cannot be written now", extra={"waiting": len(self._notes)})
                 await asyncio.sleep(error.retry_after_s)
                 continue
             self._wake.clear()
-            if not self._notes:
+            if not self._notes and not self._doubtful:
                 await self._wake.wait()
 
     async def load(self) -> None:
@@ -169,7 +187,8 @@ class Outbox:
         if self._store is None or self.loaded.is_set():
             self.loaded.set()
             return
-        rows = await self._store.notifications.due(self._pop, FOR_EVER_US, LOAD_LIMIT)
+        found = await self._store.notifications.due(self._pop, FOR_EVER_US, LOAD_LIMIT)
+        rows = [row for row in found if row.notification_id not in self._early]
         waiting: dict[str, list[Entry]] = {}
         for row in sorted(rows, key=lambda row: (row.created_at_us, row.notification_id)):
             alert = decode_alert(row.body)
@@ -186,10 +205,23 @@ class Outbox:
             )
             waiting.setdefault(row.destination, []).append(entry)
         self.loaded.set()
+        self._early.clear()
         for destination, entries in waiting.items():
             self._take_in(destination, entries)
         if rows:
             log.info("alerts of an earlier run still wait", extra={"alerts": len(rows)})
+
+    async def resolve(self) -> None:
+        """Send those in doubt that are in the table; the others tell of what never happened."""
+        if self._store is None or not self._doubtful:
+            return
+        asked = dict(self._doubtful)
+        rows = await self._store.notifications.due(self._pop, FOR_EVER_US, LOAD_LIMIT)
+        there = {row.notification_id for row in rows}
+        for row_id, (destination, entry) in asked.items():
+            del self._doubtful[row_id]
+            if row_id in there:
+                self._take_in(destination, [entry])
 
     async def flush(self) -> None:
         """Write what was noted; what could not be written stays noted."""

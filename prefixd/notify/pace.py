@@ -87,10 +87,12 @@ class Repeats:
 
     def is_repeat(self, what: tuple[str, str, str], now: float) -> bool:
         said = self._said.get(what)
-        if said is not None and now - said < self._window_s:
-            return True
+        return said is not None and now - said < self._window_s
+
+    def said(self, what: tuple[str, str, str], now: float) -> None:
+        if self.is_repeat(what, now):
+            return  # the window begins with the first time
         self._said.pop(what, None)
         self._said[what] = now
         while len(self._said) > self._limit:
             del self._said[next(iter(self._said))]
-        return False

@@ -11,7 +11,7 @@ an attempt, and comes to an end by `max_age_s`.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from prefixd.clock import Clock
@@ -20,6 +20,7 @@ from prefixd.notify.answer import Delivered, Later, Never, Verdict, judge
 from prefixd.notify.digest import digest, merged
 from prefixd.notify.outbox import Outbox
 from prefixd.notify.pace import Allowance, Breaker, pause_s
+from prefixd.notify.prepared import row_id_of
 from prefixd.notify.record import Letterhead
 from prefixd.notify.render import pages, render
 from prefixd.notify.scrub import scrub, secrets_of
@@ -30,6 +31,7 @@ from prefixd.notify.waiting import Entry, Waiting
 log = logging.getLogger(__name__)
 
 MAX_ERROR = 512
+FLAPPED = "began and ended before anybody was told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +84,15 @@ class Worker:
 
     # taking in
 
-    def accept(self, alert: Alert) -> None:
+    @property
+    def has_room(self) -> bool:
+        return len(self.waiting) < self.waiting.limit
+
+    def accept(self, alert: Alert, *, is_stored: bool = False) -> None:
         """Never blocks. What it makes pointless, or had to make room, is settled here."""
         clock = self._around.clock
         entry = Entry(
-            row_id=f"{alert.id}:{self.destination.id}",
+            row_id=row_id_of(alert, self.destination.id),
             alert=alert,
             created_us=clock.now_us(),
             due=clock.monotonic(),
@@ -94,12 +100,19 @@ class Worker:
         if self._pages:
             unseen = self.waiting.flapped(entry)
             if unseen:
-                self._drop(unseen, "began and ended before anybody was told")
+                self._drop(unseen, FLAPPED)
+                if is_stored:
+                    self._around.outbox.given_up(entry.row_id, 0, FLAPPED)
                 return
-        else:
-            self._collect(entry)
-        self._supersede(entry)
-        self._around.outbox.put(self.destination.id, entry)
+        told = list(dict.fromkeys((*self._collected(entry), *self._superseded(entry))))
+        if entry.alert is not alert and is_stored:
+            # What it says now is another row, so that a crash in between loses neither.
+            told.append(replace(entry))
+            entry.row_id = f"{entry.row_id}:{len(told)}"
+            is_stored = False
+        if not is_stored:
+            self._around.outbox.put(self.destination.id, entry)
+        self._drop(told, f"told in {entry.row_id}")
         dropped = self.waiting.add(entry)
         if dropped is not None:
             self._overflow(dropped)
@@ -116,25 +129,25 @@ class Worker:
     def retire(self, why: str) -> None:
         self._drop(list(self.waiting), why)
 
-    def _collect(self, entry: Entry) -> None:
-        """Wait for more about the same victim, and take what waits already along."""
+    def _collected(self, entry: Entry) -> list[Entry]:
+        """Wait for more about the same victim; what waits already is told with it."""
         wait_s = self.destination.group_wait_s
-        if not wait_s or entry.is_urgent:
-            return
+        if self._pages or not wait_s or entry.is_urgent:
+            return []
         earlier = self.waiting.of_group(entry.alert.group_key)
         entry.due = min((each.due for each in earlier), default=entry.due + wait_s)
         entry.alert = merged([each.alert for each in earlier], entry.alert)
-        self._drop(earlier, f"told in {entry.row_id}")
+        return earlier
 
-    def _supersede(self, entry: Entry) -> None:
+    def _superseded(self, entry: Entry) -> list[Entry]:
         """An extension says all that the waiting one before it would have said."""
-        if entry.alert.event is AlertEvent.MITIGATION_EXTENDED:
-            older = [
-                each
-                for each in self.waiting.of_incident(entry.alert.dedup_key)
-                if each.attempts == 0 and each.alert.event is AlertEvent.MITIGATION_EXTENDED
-            ]
-            self._drop(older, f"told in {entry.row_id}")
+        if entry.alert.event is not AlertEvent.MITIGATION_EXTENDED:
+            return []
+        return [
+            each
+            for each in self.waiting.of_incident(entry.alert.dedup_key)
+            if each.attempts == 0 and each.alert.event is AlertEvent.MITIGATION_EXTENDED
+        ]
 
     def _drop(self, entries: list[Entry], why: str) -> None:
         for entry in entries:
@@ -192,7 +205,7 @@ class Worker:
         now_us = self._around.clock.now_us()
         alert = digest([each.alert for each in fresh], self._around.new_id(), now_us)
         entry = Entry(
-            row_id=f"{alert.id}:{self.destination.id}", alert=alert, created_us=now_us, due=now
+            row_id=row_id_of(alert, self.destination.id), alert=alert, created_us=now_us, due=now
         )
         self._around.outbox.put(self.destination.id, entry)
         self._drop(fresh, f"told in {entry.row_id}")

@@ -86,9 +86,15 @@ def test_an_allowance_is_a_burst_and_then_a_rate() -> None:
 
 def test_repeats_are_remembered_for_a_while_and_not_without_bound() -> None:
     repeats = Repeats(300.0, limit=2)
-    assert not repeats.is_repeat(("e", "k", "t"), 0.0)
-    assert repeats.is_repeat(("e", "k", "t"), 299.0)
-    assert not repeats.is_repeat(("e", "k", "other reason"), 299.0)
-    assert not repeats.is_repeat(("e", "k", "t"), 300.0)
-    assert not repeats.is_repeat(("e", "k", "third"), 300.0)
-    assert not repeats.is_repeat(("e", "k", "other reason"), 301.0)  # forgotten to make room
+    one, other, third = ("e", "k", "t"), ("e", "k", "other reason"), ("e", "k", "third")
+    assert not repeats.is_repeat(one, 0.0)
+    repeats.said(one, 0.0)
+    repeats.said(one, 200.0)  # the window begins with the first time
+    assert repeats.is_repeat(one, 299.0)
+    assert not repeats.is_repeat(other, 299.0)
+    assert not repeats.is_repeat(one, 300.0)
+    repeats.said(other, 299.0)
+    repeats.said(third, 300.0)
+    assert repeats.is_repeat(other, 301.0)
+    repeats.said(one, 301.0)
+    assert not repeats.is_repeat(other, 301.0)  # forgotten to make room
