@@ -189,7 +189,7 @@ class Daemon:
         services = Services(
             engine=engine,
             authenticator=ModeAuthenticator(config.auth, accounts, cors),
-            speaker=SpeakerFace(speaker),
+            speaker=SpeakerFace(speaker, announcer),
             clock=clock,
             metrics=self.metrics,
             new_id=self.new_id,
@@ -224,7 +224,9 @@ class Daemon:
             wants = config.auth.mode is AuthMode.MTLS
             context = tls_context(config.api.tls, client_certificates=wants)
         server = HttpServer(app, config.api, sockets, context)
-        readings = Readings(self.metrics, engine, speaker, store, dispatcher, self.lag, self.clock)
+        readings = Readings(
+            self.metrics, engine, speaker, announcer, store, dispatcher, self.lag, self.clock
+        )
         self.metrics.registry.before_render(readings.take)
         return _Parts(store, speaker, engine, server, dispatcher, adapters, restarts, sources, tell)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from prefixd.announce.announcer import BgpAnnouncer
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.looplag import LoopLag
 from prefixd.bgp.peer_terms import profile_of
@@ -26,6 +27,7 @@ class Readings:
         metrics: Metrics,
         engine: Engine,
         speaker: Speaker,
+        announcer: BgpAnnouncer,
         store: Store,
         dispatcher: Dispatcher,
         lag: LoopLag,
@@ -34,6 +36,7 @@ class Readings:
         self._metrics = metrics
         self._engine = engine
         self._speaker = speaker
+        self._announcer = announcer
         self._store = store
         self._dispatcher = dispatcher
         self._lag = lag
@@ -126,6 +129,7 @@ class Readings:
                     m.messages.labels(name, direction, word).value = count
         for family in self._speaker.loc.families:
             m.rib_rules.labels(str(family)).set(len(self._speaker.loc.table(family)))
+        m.rules_inexpressible.labels().set(len(self._announcer.inexpressible))
 
     def _budget_used(self, table: PeerTable) -> float | None:
         """Of the tightest of its limits; None when it has none."""

@@ -1,8 +1,13 @@
-"""The speaker as the API shows it: plain data, made when somebody asks."""
+"""The speaker as the API shows it: plain data, made when somebody asks.
+
+Rules that no router can be told are the announcer's knowledge and not the RIB's; they are shown
+here beside the others, because who looks for a mitigation looks here.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prefixd.announce.announcer import BgpAnnouncer, Inexpressible
 from prefixd.announce.translate import rule_of_flow
 from prefixd.api.page import format_time
 from prefixd.bgp.fsm.state import PeerState
@@ -13,7 +18,7 @@ from prefixd.bgp.rib.verdict import Finding
 from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.speaker import Speaker
 from prefixd.bgp.speaker_status import PeerTable, RuleState
-from prefixd.domain.rule import Rule, format_action
+from prefixd.domain.rule import Rule, format_action, format_match
 
 # What the health page has always called them.
 SESSION_WORDS = {
@@ -26,8 +31,9 @@ SESSION_WORDS = {
 class SpeakerFace:
     """Fits the `Speaker` port of the API."""
 
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speaker: Speaker, announcer: BgpAnnouncer) -> None:
         self._speaker = speaker
+        self._announcer = announcer
 
     def session_words(self) -> Mapping[str, str]:
         return {
@@ -64,7 +70,22 @@ class SpeakerFace:
             for route in self._speaker.loc.routes()
         ]
 
+    def inexpressible(self) -> Sequence[Mapping[str, object]]:
+        """Live mitigations that no router can be told, and why."""
+        return [
+            {
+                "mitigation_id": each.intent.mitigation_id,
+                "rule": format_match(each.intent.rule.match),
+                "action": format_action(each.intent.rule.action),
+                "reason": each.reason,
+            }
+            for each in self._announcer.inexpressible
+        ]
+
     def explain(self, rule: str, peer: str) -> Mapping[str, object] | None:
+        for each in self._announcer.inexpressible:
+            if rule == each.intent.mitigation_id and self._speaker.roster.get(peer) is not None:
+                return _inexpressible(each, peer)
         route_id = self._route_id(rule)
         state = None if route_id is None else self._speaker.state(route_id, peer)
         if route_id is None or state is None:
@@ -171,6 +192,18 @@ def _state(state: RuleState) -> dict[str, Any]:
         "reason": None if state.reason is None else str(state.reason),
         "detail": state.detail,
         "parts": state.parts,
+    }
+
+
+def _inexpressible(each: Inexpressible, peer: str) -> dict[str, Any]:
+    return {
+        "mitigation_id": each.intent.mitigation_id,
+        "peer": peer,
+        "stage": "inexpressible",
+        "reason": "inexpressible",
+        "detail": each.reason,
+        "parts": 0,
+        "steps": [{"step": "translate", "passed": False, "detail": each.reason}],
     }
 
 

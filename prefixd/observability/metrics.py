@@ -195,6 +195,9 @@ class Metrics:
             "prefixd_bgp_budget_used_ratio", "Used share of a peer's rule budget.", "peer"
         )
         self.rib_rules = r.gauge("prefixd_rib_rules", "Rules in the Loc-RIB.", "family")
+        self.rules_inexpressible = r.gauge(
+            "prefixd_rules_inexpressible", "Live mitigations that no router can be told."
+        )
 
     def _declare_store(self) -> None:
         r = self.registry

@@ -1,0 +1,38 @@
+"""BGP as the API shows it: above all what is not on the wire, and why."""
+
+from prefixd.announce.announcer import BgpAnnouncer
+from prefixd.daemon.speaker_face import SpeakerFace
+from prefixd.domain.ids import MitigationId
+from prefixd.domain.rule import Discard, Intent, Match, Rule
+from tests.kit.speaking import a_neighbour, speaking
+
+IMPOSSIBLE = Intent(
+    mitigation_id=MitigationId("m1"),
+    rule=Rule(Match(), Discard()),
+    priority=0,
+    expires_at_us=0,
+    owner="operator",
+)
+
+
+async def test_a_mitigation_that_no_router_can_be_told_is_explained() -> None:
+    async with speaking(a_neighbour("edge1", port=1)) as at_work:
+        announcer = BgpAnnouncer(at_work.speaker, 65000)
+        face = SpeakerFace(at_work.speaker, announcer)
+        at_work.speaker.start()
+        announcer.announce([IMPOSSIBLE])
+        assert face.inexpressible() == [
+            {
+                "mitigation_id": "m1",
+                "rule": "everything",
+                "action": "discard",
+                "reason": "the rule matches everything",
+            }
+        ]
+        found = face.explain("m1", "edge1")
+        assert found is not None
+        assert (found["stage"], found["detail"]) == ("inexpressible", "the rule matches everything")
+        assert face.explain("m1", "nobody") is None
+        announcer.withdraw(["m1"])
+        assert face.inexpressible() == []
+        assert face.explain("m1", "edge1") is None
