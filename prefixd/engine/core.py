@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from prefixd.domain.group import GroupState
@@ -95,8 +96,9 @@ class Core:
         self.next_moment_us: Callable[[Key], int | None] = _nothing_due
         self.fire: Callable[[Key], None] = _ignore
         self.due = DueTimes(time, lambda key: self.next_moment_us(key), lambda key: self.fire(key))
+        self._again: set[asyncio.Task[None]] = set()
         self.workers: Workers[AnyJob] = Workers(
-            self._take_turn,
+            self._start_turn,
             line_limit=settings.victim_queue_limit,
             total_limit=settings.total_queue_limit,
             turn_limit=settings.victim_batch_limit,
@@ -133,30 +135,93 @@ class Core:
 
     # a turn
 
-    async def _take_turn(self, key: Hashable, jobs: list[AnyJob]) -> None:
-        victim = key if isinstance(key, Prefix) else None
-        for _ in range(ATTEMPTS):
-            turn = self.begin(victim)
-            try:
-                answers = await self._attempt(turn, jobs)
-            except Conflict as conflict:
+    def _start_turn(self, key: Hashable, jobs: list[AnyJob], ended: Callable[[], None]) -> None:
+        turn = self.begin(key if isinstance(key, Prefix) else None)
+        try:
+            answers = [job.verb(turn) for job in jobs]
+            if turn.is_empty:
+                self._conclude(turn, jobs, answers)
+                ended()
+                return
+            unit = self.store.transaction()
+            turn.write(unit)
+            unit.commit(partial(self._written, turn, jobs, answers, ended))
+        except StoreUnavailable as error:
+            turn.release()
+            self._fail(jobs, error)
+            ended()
+        except BaseException:
+            turn.release()
+            raise
+
+    def _written(
+        self,
+        turn: Turn,
+        jobs: list[AnyJob],
+        answers: list[object],
+        ended: Callable[[], None],
+        problem: Exception | None,
+    ) -> None:
+        """The store has spoken about a turn: it is durable, or it must be asked again, or nobody
+        knows."""
+        if isinstance(problem, Conflict):
+            turn.release()
+            again = asyncio.get_running_loop().create_task(
+                self._ask_again(turn, problem, jobs, ended)
+            )
+            self._again.add(again)
+            again.add_done_callback(self._again.discard)
+            return
+        try:
+            if problem is None:
+                if self.store_problem is not None:
+                    self.regain_store()
+                self._conclude(turn, jobs, answers)
+                return
+            turn.release()
+            if not isinstance(problem, StoreUnavailable):
+                raise problem
+            self._fail(jobs, problem)
+        except BaseException as error:
+            for job in jobs:
+                job.fail(error)
+            raise
+        finally:
+            ended()
+
+    def _conclude(self, turn: Turn, jobs: list[AnyJob], answers: list[object]) -> None:
+        turn.release()
+        self.settle(turn)
+        for job, answer in zip(jobs, answers, strict=True):
+            job.resolve(answer)
+
+    async def _ask_again(
+        self, turn: Turn, conflict: Conflict, jobs: list[AnyJob], ended: Callable[[], None]
+    ) -> None:
+        """Some row had moved on: read what is so now, and decide anew."""
+        try:
+            for _ in range(ATTEMPTS - 1):
                 log.info("a row had moved on, reading again", extra={"conflict": str(conflict)})
+                await self.refresh(turn, conflict)
+                turn = self.begin(turn.victim)
                 try:
-                    await self.refresh(turn, conflict)
-                except StoreUnavailable as error:
-                    self._fail(jobs, error)
-                    return
-            except StoreUnavailable as error:
-                self._fail(jobs, error)
+                    answers = await self._attempt(turn, jobs)
+                except Conflict as another:
+                    conflict = another
+                    continue
+                self._conclude(turn, jobs, answers)
                 return
-            else:
-                self.settle(turn)
-                for job, answer in zip(jobs, answers, strict=True):
-                    job.resolve(answer)
-                return
-        log.warning("a row kept moving, giving up for now", extra={"victim": str(victim)})
-        for job in jobs:
-            job.fail(Busy("the row is being changed elsewhere"))
+            log.warning("a row kept moving, giving up for now", extra={"victim": str(turn.victim)})
+            for job in jobs:
+                job.fail(Busy("the row is being changed elsewhere"))
+        except StoreUnavailable as error:
+            self._fail(jobs, error)
+        except BaseException as error:
+            for job in jobs:
+                job.fail(error)
+            raise
+        finally:
+            ended()
 
     async def _attempt(self, turn: Turn, jobs: list[AnyJob]) -> list[object]:
         try:
@@ -166,9 +231,10 @@ class Core:
                     turn.write(tx)
                 if self.store_problem is not None:
                     self.regain_store()
-            return answers
-        finally:
+        except BaseException:
             turn.release()
+            raise
+        return answers
 
     def settle(self, turn: Turn) -> None:
         """The unit is durable: it enters the picture, its moments the heap, and it shows."""
@@ -295,7 +361,4 @@ def _overdue(job: AnyJob) -> None:
 
 
 def _abandon(job: AnyJob, error: BaseException) -> None:
-    if isinstance(error, asyncio.CancelledError):
-        job.fail(Busy("the service is stopping", retry_after_s=5))
-    else:
-        job.fail(error)
+    job.fail(error)

@@ -176,15 +176,13 @@ class Engine:
         are answers with outcome `error`."""
         if len(signals) == 1:
             return [await self._take(signals[0], actor)]
-        answers: list[asyncio.Future[IngestAnswer] | BaseException] = []
+        answers: list[asyncio.Future[IngestAnswer] | Busy] = []
         for signal in signals:
             try:
                 answers.append(self._take(signal, actor))
             except Busy as error:
                 answers.append(error)
-        waiting = [answer for answer in answers if isinstance(answer, asyncio.Future)]
-        await asyncio.gather(*waiting, return_exceptions=True)
-        return _batch_answers(signals, answers)
+        return await _batch_answers(signals, answers)
 
     def _take(self, signal: Signal, actor: Actor) -> "asyncio.Future[IngestAnswer]":
         taken = arrival(signal, actor, self._core.new_id())
@@ -418,29 +416,27 @@ def _ignore_failure(answer: "asyncio.Future[IngestAnswer]") -> None:
     answer.exception()
 
 
-def _batch_answers(
-    signals: Sequence[Signal], answers: Sequence["asyncio.Future[IngestAnswer] | BaseException"]
+async def _batch_answers(
+    signals: Sequence[Signal], answers: Sequence["asyncio.Future[IngestAnswer] | Busy"]
 ) -> list[IngestAnswer]:
     told: list[IngestAnswer] = []
-    failures: list[BaseException] = []
+    failures: list[Busy | StoreUnavailable] = []
     for signal, answer in zip(signals, answers, strict=True):
-        error = answer.exception() if isinstance(answer, asyncio.Future) else answer
-        if isinstance(answer, asyncio.Future) and error is None:
-            told.append(answer.result())
-            continue
-        assert error is not None
-        if not isinstance(error, Busy | StoreUnavailable):
-            raise error
-        failures.append(error)
-        told.append(
-            IngestAnswer(
-                signal_id="",
-                external_id=signal.external_id,
-                outcome=Outcome.ERROR,
-                reason=str(error),
-                codes=("unavailable",),
+        try:
+            if isinstance(answer, Busy):
+                raise answer
+            told.append(await answer)
+        except (Busy, StoreUnavailable) as error:
+            failures.append(error)
+            told.append(
+                IngestAnswer(
+                    signal_id="",
+                    external_id=signal.external_id,
+                    outcome=Outcome.ERROR,
+                    reason=str(error),
+                    codes=("unavailable",),
+                )
             )
-        )
     if failures and len(failures) == len(signals):
         raise failures[0]
     return told

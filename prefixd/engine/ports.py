@@ -15,8 +15,8 @@ Announcer. Synchronous: it changes what the world shall hear, in memory; peers f
 Notifier. Takes news and never blocks; it owns its queue and its losses.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from types import TracebackType
 from typing import Protocol
 
 from prefixd.domain.audit import AuditEntry, AuditRow
@@ -105,6 +105,14 @@ class CorroborationWrites(Protocol):
 
 
 class Transaction(Protocol):
+    async def __aenter__(self) -> "Transaction": ...
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
     @property
     def signals(self) -> SignalWrites: ...
     @property
@@ -119,6 +127,10 @@ class Transaction(Protocol):
     def audit(self) -> AuditWrites: ...
     @property
     def corroborations(self) -> CorroborationWrites: ...
+
+    def commit(self, done: Callable[[Exception | None], None]) -> None:
+        """Hand the unit over without waiting; `done` is called once, with what went wrong."""
+        ...
 
 
 class SignalReads(Protocol):
@@ -208,7 +220,7 @@ class Store(Protocol):
     @property
     def stats(self) -> StatsReads: ...
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+    def transaction(self) -> Transaction: ...
 
     def changes(self) -> AsyncIterator[Change | Lost]:
         """What anyone commits here, as it happens; `Lost` whenever something may be missing."""

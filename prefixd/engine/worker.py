@@ -5,45 +5,59 @@ everything that has gathered for the victim (up to a limit), decides it in order
 transaction. When a turn ends and more has gathered, the next one follows; an idle victim costs
 nothing. A victim is any hashable key: the engine also uses it for work that has no victim.
 
+A turn is two plain calls, one when it starts and one when it has ended, and not a task: thousands
+of victims a second each deciding once would spend more on their tasks than on deciding. Turns start
+a little later than their first job, so that jobs which arrive in one breath share one, and a few at
+a time, so that a burst does not keep the event loop from its sockets.
+
 Three bounds hold: jobs per victim, jobs altogether, jobs per turn. A full line refuses the job
 with `Busy`, and nothing of it is kept. A job that still waits after `patience_s` is reported once,
 so that whoever asked can be told `queued`; it keeps its place.
 """
 
 import asyncio
-import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from prefixd.engine.answers import Busy
 
-log = logging.getLogger(__name__)
-
 J = TypeVar("J")
 
+StartTurn = Callable[[Hashable, list[J], Callable[[], None]], None]
+"""Begins a turn for the jobs of a key; the third argument is called once, when it has ended."""
 
-@dataclass(slots=True, eq=False)
-class Place(Generic[J]):
+TURNS_AT_ONCE = 32
+"""Turns started before the event loop gets to look at its sockets again."""
+
+
+class _Place(Generic[J]):
     """A job in line. `started` turns true when its turn begins."""
 
-    key: Hashable
-    job: J
-    started: bool = False
+    __slots__ = ("job", "started")
+
+    def __init__(self, job: J) -> None:
+        self.job = job
+        self.started = False
 
 
-@dataclass(slots=True)
 class _Line(Generic[J]):
-    waiting: deque[Place[J]] = field(default_factory=deque)
+    __slots__ = ("key", "taken", "waiting")
+
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
+        self.waiting: deque[_Place[J]] = deque()
+        self.taken: list[J] = []
+        """The jobs of the turn that runs."""
 
 
 class Workers(Generic[J]):
-    """`take_turn(key, jobs)` must answer every job itself, failures included."""
+    """`start_turn` must answer every job itself, failures included. What it raises is a mistake:
+    the jobs of that line are abandoned and the mistake rises to the event loop, which logs it."""
 
     def __init__(
         self,
-        take_turn: Callable[[Hashable, list[J]], Awaitable[None]],
+        start_turn: StartTurn[J],
         *,
         line_limit: int,
         total_limit: int,
@@ -52,7 +66,7 @@ class Workers(Generic[J]):
         overdue: Callable[[J], None],
         abandon: Callable[[J, BaseException], None],
     ) -> None:
-        self._take_turn = take_turn
+        self._start_turn = start_turn
         self._line_limit = line_limit
         self._total_limit = total_limit
         self._turn_limit = turn_limit
@@ -60,10 +74,11 @@ class Workers(Generic[J]):
         self._overdue = overdue
         self._abandon = abandon
         self._lines: dict[Hashable, _Line[J]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready: deque[_Line[J]] = deque()
         self._waiting = 0
-        self._patience: deque[tuple[float, Place[J]]] = deque()
+        self._patience: deque[tuple[float, _Place[J]]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Future[None] | None = None
         self._closed = False
 
     @property
@@ -80,29 +95,36 @@ class Workers(Generic[J]):
         line = self._lines.get(key)
         if patient:
             self._refuse_when_full(line)
-        place = Place(key, job)
+        place = _Place(job)
+        self._waiting += 1
         if line is None:
-            line = self._lines[key] = _Line()
+            line = self._lines[key] = _Line(key)
             line.waiting.append(place)
-            self._waiting += 1
-            task = asyncio.get_running_loop().create_task(self._work(key, line))
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            self._start_soon(line)
             return
         line.waiting.append(place)
-        self._waiting += 1
         if patient:
             self._expect(place)
 
     async def drain(self, timeout_s: float) -> bool:
         """Take no more patient jobs and finish what waits; whether all of it was finished."""
         self._closed = True
-        if self._tasks:
-            _, pending = await asyncio.wait(set(self._tasks), timeout=timeout_s)
-            for task in pending:
-                task.cancel()
-            return not pending
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.quiet()
+        except TimeoutError:
+            stopping = Busy("the service is stopping", retry_after_s=5)
+            for line in self._lines.values():
+                self._give_up(line, stopping)
+            return False
         return True
+
+    async def quiet(self) -> None:
+        """Returns when every line has run dry."""
+        while self._lines:
+            if self._empty is None:
+                self._empty = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._empty)
 
     def _refuse_when_full(self, line: _Line[J] | None) -> None:
         if self._closed:
@@ -112,31 +134,63 @@ class Workers(Generic[J]):
         if line is not None and len(line.waiting) >= self._line_limit:
             raise Busy("too many signals are waiting for this victim")
 
-    async def _work(self, key: Hashable, line: _Line[J]) -> None:
-        places: list[Place[J]] = []
+    # turns
+
+    def _start_soon(self, line: _Line[J]) -> None:
+        if not self._ready:
+            asyncio.get_running_loop().call_soon(self._start_turns)
+        self._ready.append(line)
+
+    def _start_turns(self) -> None:
         try:
-            while line.waiting:
-                count = min(len(line.waiting), self._turn_limit)
-                places = [line.waiting.popleft() for _ in range(count)]
-                self._waiting -= count
-                for place in places:
-                    place.started = True
-                await self._take_turn(key, [place.job for place in places])
-        except BaseException as error:
-            # Cancelled while stopping, or wrong: whoever waits in this line must not wait for ever.
-            self._waiting -= len(line.waiting)
-            for place in (*places, *line.waiting):
-                self._abandon(place.job, error)
-            raise
+            for _ in range(min(len(self._ready), TURNS_AT_ONCE)):
+                self._start(self._ready.popleft())
         finally:
-            del self._lines[key]
+            if self._ready:
+                asyncio.get_running_loop().call_soon(self._start_turns)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a turn failed; its jobs were answered so", exc_info=error)
+    def _start(self, line: _Line[J]) -> None:
+        waiting = line.waiting
+        count = min(len(waiting), self._turn_limit)
+        if not count:  # given up meanwhile
+            self._end(line)
+            return
+        self._waiting -= count
+        for _ in range(count):
+            place = waiting.popleft()
+            place.started = True
+            line.taken.append(place.job)
+        try:
+            self._start_turn(line.key, line.taken, lambda: self._ended(line))
+        except BaseException as error:
+            # Whoever waits in this line must not wait for ever.
+            self._give_up(line, error)
+            self._end(line)
+            raise
 
-    def _expect(self, place: Place[J]) -> None:
+    def _ended(self, line: _Line[J]) -> None:
+        line.taken = []
+        if line.waiting:
+            self._start_soon(line)
+        else:
+            self._end(line)
+
+    def _end(self, line: _Line[J]) -> None:
+        del self._lines[line.key]
+        if not self._lines and self._empty is not None:
+            self._empty.set_result(None)
+            self._empty = None
+
+    def _give_up(self, line: _Line[J], error: BaseException) -> None:
+        jobs = [*line.taken, *(place.job for place in line.waiting)]
+        self._waiting -= len(line.waiting)
+        line.waiting.clear()
+        for job in jobs:
+            self._abandon(job, error)
+
+    # patience
+
+    def _expect(self, place: _Place[J]) -> None:
         loop = asyncio.get_running_loop()
         self._patience.append((loop.time() + self._patience_s, place))
         if self._alarm is None:

@@ -16,8 +16,9 @@ a unit meets its own rows as a `Conflict` and never doubles them.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from prefixd.errors import StoreUnavailable
@@ -28,7 +29,18 @@ from prefixd.store.unit import Unit
 
 CHAIN_ATTEMPTS = 5
 
-Waiting: TypeAlias = tuple[Unit, asyncio.Future[None]]
+Done: TypeAlias = Callable[[Exception | None], None]
+
+
+class Waiting:
+    """A unit in the queue, and who is to hear what became of it."""
+
+    __slots__ = ("done", "unit", "unwanted")
+
+    def __init__(self, unit: Unit, done: Done) -> None:
+        self.unit = unit
+        self.done = done
+        self.unwanted = False
 
 
 @dataclass(slots=True)
@@ -56,20 +68,31 @@ class GroupCommit:
     def depth(self) -> int:
         return len(self._queue)
 
-    async def submit(self, unit: Unit) -> None:
-        """Returns when the unit is durable. Raises Conflict or StoreUnavailable: it is not."""
+    def put(self, unit: Unit, done: Done) -> Waiting:
+        """`done` is called once, from the event loop: with None when the unit is durable, else with
+        the Conflict or StoreUnavailable that says why it is not. A full queue raises at once."""
         if self._closed:
             raise StoreUnavailable("the database is closed", 5)
         if len(self._queue) >= self._settings.queue_limit:
             self.counts.refused_full += 1
             raise StoreUnavailable("too many writes are waiting for the database", 1)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
-        self._queue.append((unit, future))
+        waiting = Waiting(unit, done)
+        self._queue.append(waiting)
         if self._task is None or self._task.done():
-            self._task = loop.create_task(self._drain(), name="store group commit")
-        # A caller that is cancelled here cancels the future: a unit not yet taken is skipped.
-        await future
+            self._task = asyncio.get_running_loop().create_task(
+                self._drain(), name="store group commit"
+            )
+        return waiting
+
+    async def submit(self, unit: Unit) -> None:
+        """Returns when the unit is durable. Raises Conflict or StoreUnavailable: it is not."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self.put(unit, partial(_resolve, stored))
+        try:
+            await stored
+        except asyncio.CancelledError:
+            waiting.unwanted = True  # not stored, unless a commit has it already
+            raise
 
     async def close(self) -> None:
         """Stores what has been accepted, then accepts nothing more."""
@@ -83,24 +106,23 @@ class GroupCommit:
         try:
             while taken := self._take():
                 try:
-                    outcomes = await self._store([unit for unit, _ in taken])
+                    outcomes = await self._store([waiting.unit for waiting in taken])
                 except StoreUnavailable as error:
                     self.counts.failures += 1
                     # Those who wait would wait for the same database: tell them now.
-                    _fail([*taken, *self._queue], error)
-                    self._queue.clear()
+                    self._fail(taken, error)
                     continue
                 self._answer(taken, outcomes)
         finally:
             # Only reached with open answers when the writer itself is broken.
-            _fail([*taken, *self._queue], StoreUnavailable("the database writer failed", 1))
+            self._fail(taken, StoreUnavailable("the database writer failed", 1))
 
     def _take(self) -> list[Waiting]:
         taken: list[Waiting] = []
         while self._queue and len(taken) < self._settings.batch_limit:
-            unit, future = self._queue.popleft()
-            if not future.done():
-                taken.append((unit, future))
+            waiting = self._queue.popleft()
+            if not waiting.unwanted:
+                taken.append(waiting)
         return taken
 
     async def _store(self, units: Sequence[Unit]) -> list[Outcome]:
@@ -120,20 +142,29 @@ class GroupCommit:
 
     def _answer(self, taken: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
         self.counts.commits += 1
-        for (_, future), outcome in zip(taken, outcomes, strict=True):
-            if outcome is None:
-                self.counts.units += 1
-            else:
-                self.counts.conflicts += 1
-            if future.done():  # the caller was cancelled meanwhile; the row is stored all the same
-                continue
-            if outcome is None:
-                future.set_result(None)
-            else:
-                future.set_exception(outcome)
+        stored = sum(outcome is None for outcome in outcomes)
+        self.counts.units += stored
+        self.counts.conflicts += len(outcomes) - stored
+        _tell(taken, outcomes)
+
+    def _fail(self, taken: Sequence[Waiting], error: StoreUnavailable) -> None:
+        left = [*taken, *self._queue]
+        self._queue.clear()
+        _tell(left, [StoreUnavailable(str(error), error.retry_after_s) for _ in left])
 
 
-def _fail(waiting: Sequence[Waiting], error: StoreUnavailable) -> None:
-    for _, future in waiting:
-        if not future.done():
-            future.set_exception(StoreUnavailable(str(error), error.retry_after_s))
+def _tell(waiting: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    # By way of the loop: a mistake in somebody's `done` is his own, not the writer's.
+    call_soon = asyncio.get_running_loop().call_soon
+    for one, outcome in zip(waiting, outcomes, strict=True):
+        if not one.unwanted:
+            call_soon(one.done, outcome)
+
+
+def _resolve(stored: "asyncio.Future[None]", problem: Exception | None) -> None:
+    if stored.done():  # the caller was cancelled meanwhile; the row is stored all the same
+        return
+    if problem is None:
+        stored.set_result(None)
+    else:
+        stored.set_exception(problem)

@@ -7,11 +7,12 @@
     # here both are durable, or Conflict / StoreUnavailable was raised and neither exists
 
 Methods of `tx` only write down what shall be stored; leaving the block hands it to the group
-commit and waits. Reads (`store.mitigations.get(...)`) see what is committed. Nothing outside this
-package knows SQL, and nothing inside it decides anything about attacks.
+commit and waits; `tx.commit` hands it over and calls back, for those who have no time to wait.
+Reads (`store.mitigations.get(...)`) see what is committed. Nothing outside this package knows SQL,
+and nothing inside it decides anything about attacks.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 
 from prefixd.clock import Clock
@@ -117,6 +118,12 @@ class Transaction:
     ) -> None:
         if kind is None and not self._unit.is_empty:
             await self._commit.submit(self._unit)
+
+    def commit(self, done: Callable[[Exception | None], None]) -> None:
+        """Hand the unit over without waiting. `done` is called later and once: with None when
+        everything is durable, else with the Conflict or StoreUnavailable that kept it away. Raises
+        StoreUnavailable when it cannot even be taken."""
+        self._commit.put(self._unit, done)
 
 
 class Store:

@@ -116,8 +116,7 @@ class House:
         core = self.engine._core
         while core.due.fire_due() or core.workers.active:
             await asyncio.sleep(0)
-            if core.workers._tasks:
-                await asyncio.wait(set(core.workers._tasks))
+            await core.workers.quiet()
 
     async def pass_time(self, seconds: float, step_s: float = 1.0) -> None:
         """Time goes by in steps, and what is due happens in each."""

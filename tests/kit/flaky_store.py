@@ -5,6 +5,7 @@ answer, are ours to choose.
 """
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -78,6 +79,21 @@ class _Transaction:
     def __init__(self, switch: FlakyStore) -> None:
         self._switch = switch
         self._inner = switch._store.transaction()
+        self._task: asyncio.Task[None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def commit(self, done: Callable[[Exception | None], None]) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._committed(done))
+
+    async def _committed(self, done: Callable[[Exception | None], None]) -> None:
+        problem: Exception | None = None
+        try:
+            await self.__aexit__(None, None, None)
+        except (Conflict, StoreUnavailable) as error:
+            problem = error
+        done(problem)
 
     async def __aenter__(self) -> Any:
         return await self._inner.__aenter__()
