@@ -81,9 +81,8 @@ class Assessment:
     @property
     def inputs(self) -> tuple[Input, ...]:
         """What each source brought, for people and records; made only when somebody asks."""
-        return tuple(
-            item.shown(counted=any(item is one for one in self.chosen)) for item in self.weighed
-        )
+        counted = {id(one) for one in self.chosen}
+        return tuple(item.shown(counted=id(item) in counted) for item in self.weighed)
 
 
 def shown(value: float) -> float:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from prefixd.correlation.combine import SECOND_US
 from prefixd.correlation.settings import CorrelationSettings
-from prefixd.domain.derive import changed
+from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import Episode, EvidenceState
 from prefixd.domain.signal import Signal, SignalKind
 
@@ -29,6 +29,7 @@ class Repeat(StrEnum):
     NO_EFFECT = "no_effect"  # an all-clear for what is not firing
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class EpisodeStep:
     repeat: Repeat

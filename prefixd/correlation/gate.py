@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prefixd.correlation.settings import CorrelationSettings, SourceMode, UnknownSources
+from prefixd.domain.derive import quick
 from prefixd.domain.group import EvidenceRole
 from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Direction, Signal
@@ -23,11 +24,13 @@ class Aside(StrEnum):
     TRIAL = "on trial"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Admitted:
     role: EvidenceRole
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SetAside:
     reason: Aside

@@ -9,13 +9,13 @@ Joining is a merge keyed by alert and ordered by the time of arrival, not by the
 processing: whatever order the same set of signals comes in, the evidence is the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from prefixd.correlation.combine import SECOND_US
 from prefixd.correlation.settings import CorrelationSettings
-from prefixd.domain.derive import changed
+from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import (
     CloseReason,
     Evidence,
@@ -37,6 +37,7 @@ COLLECTING: Final = frozenset(
 ACTING: Final = frozenset({GroupState.MITIGATING, GroupState.CLEARING})
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a signal goes: into `group`, or into a new one when that is None. `over` are groups
@@ -47,6 +48,7 @@ class Place:
     over: tuple[Group, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
     """What the inventory says of the victim; empty for a victim nobody owns."""
@@ -74,10 +76,12 @@ def is_over(group: Group, now_us: int) -> bool:
 
 
 def place(
-    signal: Signal, live: Iterable[Group], settings: CorrelationSettings, now_us: int
+    signal: Signal, live: Sequence[Group], settings: CorrelationSettings, now_us: int
 ) -> Place:
     """`live` are the victim's groups that are not closed, in any order."""
     key = key_of(signal.vector, settings)
+    if not live:
+        return Place(key=key, group=None)
     mine = [group for group in live if group.is_live and group.victim == signal.victim]
     over = tuple(
         close(group, CloseReason.TIMEOUT, now_us) for group in mine if is_over(group, now_us)
@@ -116,7 +120,7 @@ def open_group(
 ) -> Group:
     """A new group with this signal in it. Only a primary source's signal may open one."""
     at_us = signal.received_at_us
-    empty = Group(
+    return Group(
         group_id=group_id,
         pop=pop,
         victim=signal.victim,
@@ -125,9 +129,14 @@ def open_group(
         state=GroupState.OPEN if where.owned else GroupState.UNOWNED,
         created_at_us=at_us,
         last_primary_at_us=at_us,
-        expires_at_us=at_us,
+        expires_at_us=window_end(at_us, at_us, settings),
+        evidence=(evidence_of(signal, signal_id, settings, EvidenceRole.PRIMARY, episode),),
+        customer_id=where.customer_id,
+        service_id=where.service_id,
+        pops=(pop,),
+        interfaces=_with((), where.interface),
+        routers=_with((), where.router),
     )
-    return join(empty, signal, signal_id, where=where, settings=settings, episode=episode)
 
 
 def join(

@@ -33,6 +33,7 @@ class TriggerKind(StrEnum):
     RELOAD = "reload"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Trigger:
     kind: TriggerKind
@@ -42,6 +43,7 @@ class Trigger:
 TIMER = Trigger(TriggerKind.TIMER)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Create:
     """A new mitigation; `beside` names live ones of the same victim it does not touch."""
@@ -50,6 +52,7 @@ class Create:
     beside: tuple[MitigationId, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Extend:
     """Keep a live rule as it is for longer: it does what is wanted, or more of it."""

@@ -89,7 +89,7 @@ def _agreement(decision: Decision) -> str:
     assessment = decision.assessment
     if assessment is None:
         return "without evidence"
-    names = ", ".join(sorted({item.source for item in assessment.inputs if item.counted}))
+    names = ", ".join(sorted({item.evidence.source for item in assessment.chosen}))
     if assessment.forced:
         return f"an operator's word suffices ({names})"
     if assessment.bypass:

@@ -13,6 +13,7 @@ from typing import Final
 
 from prefixd.decision.case import Case
 from prefixd.decision.decision import Shadowed
+from prefixd.domain.derive import quick
 from prefixd.domain.mitigation import Mitigation, Origin
 from prefixd.domain.rule import Match, Rule, format_match
 from prefixd.policy.playbook import Playbook
@@ -23,6 +24,7 @@ from prefixd.policy.scope import NotWanted, Wanted, wanted
 _ORDER: Final = (Relation.EXACT, Relation.SUBSET, Relation.SUPERSET, Relation.OVERLAP)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Held:
     """A live mitigation that the wanted rule has to do with; `target` is what both become."""

@@ -19,7 +19,7 @@ from typing import TypeVar, cast
 T = TypeVar("T")
 
 _twins: dict[type, type] = {}
-_copiers: dict[type, Callable[[object], object]] = {}
+_copiers: dict[tuple[object, ...], Callable[..., object]] = {}
 
 
 def quick(kind: type[T]) -> type[T]:
@@ -40,18 +40,11 @@ def quick(kind: type[T]) -> type[T]:
 
 def changed(value: T, **changes: object) -> T:
     """`value` with some fields set anew; an unknown field is a TypeError, as with `replace`."""
-    kind = type(value)
-    copier = _copiers.get(kind)
+    key = (type(value), *changes)
+    copier = _copiers.get(key)
     if copier is None:
-        copier = _copiers[kind] = _copier_for(kind)
-    new = copier(value)
-    for name, given in changes.items():
-        try:
-            setattr(new, name, given)
-        except AttributeError as error:
-            raise TypeError(f"{kind.__name__} has no field {name!r}") from error
-    new.__class__ = kind
-    return cast("T", new)
+        copier = _copiers[key] = _copier_for(type(value), tuple(changes))
+    return cast("T", copier(value, **changes))
 
 
 _THAW = "    thaw(self, '__class__', Twin)"
@@ -68,11 +61,18 @@ def _parameters(parts: tuple["Field[object]", ...]) -> list[str]:
     )
 
 
-def _copier_for(kind: type) -> Callable[[object], object]:
+def _copier_for(kind: type, anew: tuple[str, ...]) -> Callable[..., object]:
+    """One function per class and set of fields: a place in the code always changes the same ones,
+    so there are as many as there are such places."""
     assert is_dataclass(kind)
-    lines = ["def copy(value):", "    new = make(Twin)"]
-    lines += [f"    new.{part.name} = value.{part.name}" for part in fields(kind)]
-    return _run("\n".join([*lines, "    return new"]), "copy", kind, {})
+    names = [part.name for part in fields(kind)]
+    for name in anew:
+        if name not in names:
+            raise TypeError(f"{kind.__name__} has no field {name!r}")
+    lines = [f"def copy({', '.join(['value', *(['*', *anew] if anew else [])])}):"]
+    lines += ["    new = make(Twin)"]
+    lines += [f"    new.{name} = {name if name in anew else f'value.{name}'}" for name in names]
+    return _run("\n".join([*lines, "    new.__class__ = Kind", "    return new"]), "copy", kind, {})
 
 
 def _run(source: str, name: str, kind: type, names: Mapping[str, object]) -> Callable[..., object]:

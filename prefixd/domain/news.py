@@ -48,6 +48,7 @@ class CorroboratorReceived:
     attached: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupOpened:
     at_us: int
@@ -60,6 +61,7 @@ class GroupChanged:
     group: Group
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementReached:
     at_us: int

@@ -102,6 +102,7 @@ class ChangeKind(StrEnum):
     CONFIG = "config"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Change:
     """Somebody committed something: `pop` is whose row it is, `origin` the instance that wrote."""

@@ -11,12 +11,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prefixd.domain.derive import quick
 from prefixd.domain.news import News
 
 TAIL = 512
 """News kept for listeners that resume."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Numbered:
     number: int

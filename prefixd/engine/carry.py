@@ -23,16 +23,15 @@ from prefixd.decision.decision import (
 )
 from prefixd.decision.explain import record_text, sentence
 from prefixd.domain.actor import SYSTEM, Actor
-from prefixd.domain.derive import changed
+from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import Group, GroupState
 from prefixd.domain.ids import DecisionId, MitigationId, SignalId
 from prefixd.domain.mitigation import (
     IllegalMove,
     Mitigation,
-    activate,
     escalate,
     extend,
-    open_mitigation,
+    open_active,
     revise,
     withdraw,
 )
@@ -57,6 +56,7 @@ from prefixd.engine.turn import Turn
 SOONEST_LOOK_US = 1_000_000
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Carried:
     outcome: Outcome
@@ -132,10 +132,9 @@ def _create(
 ) -> MitigationId:
     draft = plan.draft
     event_id = signal_id or decision.trigger.signal_id or _representative(decision)
-    pending = open_mitigation(
+    mitigation = open_active(
         draft, MitigationId(turn.new_id()), event_id, turn.now_us, decision.group.group_id
     )
-    mitigation = legal(activate(pending, turn.now_us))
     customer = (
         None
         if draft.customer_id is None

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from prefixd.domain.derive import changed
+from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import Episode, EvidenceState
 from prefixd.domain.record import Outcome, SignalRecord
 from prefixd.domain.signal import Signal, SignalKind
@@ -18,6 +18,7 @@ EpisodeKey = tuple[str, str]
 """(source, external_id)"""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Known:
     """The latest episode of an alert, and its row: the firing one where there is one."""

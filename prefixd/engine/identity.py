@@ -11,9 +11,8 @@ from prefixd.clock import Clock
 
 _COUNTER_START = 0x7FF  # leaves half the counter's room above any start
 _COUNTER_MAX = 0xFFF
-_TAIL = 19  # hex digits of chance: 3 to start a counter, 1 for the variant, 15 for the id
-_POOL = 256 * _TAIL  # the kernel is asked once for many ids
-_VARIANT = "89ab"
+_POOL = 256  # ids whose chance is asked of the kernel at once
+_TAIL_BYTES = 8
 
 
 class Identity:
@@ -24,26 +23,33 @@ class Identity:
         self._last_ms = 0
         self._counter = 0
         self._time = ""
-        self._random = ""
-        self._used = 0
+        self._tails: list[str] = []
 
     def __call__(self) -> str:
         now_ms = self._clock.now_us() // 1000
-        if self._used >= len(self._random):
-            self._random, self._used = os.urandom(_POOL // 2).hex(), 0
-        tail = self._random[self._used : self._used + _TAIL]
-        self._used += _TAIL
+        if not self._tails:
+            self._tails = _tails()
         if now_ms > self._last_ms:
-            self._begin(now_ms, tail)
+            self._begin(now_ms)
         elif self._counter < _COUNTER_MAX:
             self._counter += 1
         else:  # more than the counter holds in one millisecond, or a clock set back
-            self._begin(self._last_ms + 1, tail)
-        variant = _VARIANT[int(tail[3], 16) & 3]
-        return f"{self._time}-7{self._counter:03x}-{variant}{tail[4:7]}-{tail[7:]}"
+            self._begin(self._last_ms + 1)
+        return f"{self._time}{self._counter:03x}-{self._tails.pop()}"
 
-    def _begin(self, ms: int, tail: str) -> None:
+    def _begin(self, ms: int) -> None:
         self._last_ms = ms
-        self._counter = int(tail[:3], 16) & _COUNTER_START
+        self._counter = int.from_bytes(os.urandom(2)) & _COUNTER_START
         high, low = divmod(ms, 1 << 16)
-        self._time = f"{high:08x}-{low:04x}"
+        self._time = f"{high:08x}-{low:04x}-7"
+
+
+def _tails() -> list[str]:
+    """The last two parts of many ids: the variant (binary 10) and 62 bits of chance."""
+    chance = os.urandom(_POOL * _TAIL_BYTES)
+    tails: list[str] = []
+    for at in range(0, len(chance), _TAIL_BYTES):
+        first = 0x80 | chance[at] & 0x3F
+        text = chance[at + 1 : at + _TAIL_BYTES].hex()
+        tails.append(f"{first:02x}{text[:2]}-{text[2:]}")
+    return tails

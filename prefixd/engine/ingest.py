@@ -20,7 +20,7 @@ from prefixd.correlation.window import Where, join, open_group, place
 from prefixd.decision.decide import decide
 from prefixd.decision.decision import Trigger, TriggerKind
 from prefixd.domain.actor import Actor
-from prefixd.domain.derive import changed
+from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import EvidenceRole, EvidenceState, Group, GroupState
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.inventory import Owner
@@ -107,19 +107,22 @@ def _fire(
     step: EpisodeStep,
     admission: Admitted | SetAside,
 ) -> IngestAnswer:
-    record = _firing_record(turn, arrived, known, step)
+    held = _held_record(arrived, known, step)
     if isinstance(admission, SetAside):
         reason = f"the signal is {admission.reason}: stored and shown, never acted on"
         fate = _Fate(Outcome.IGNORED, reason, (admission.reason.value,))
-        return _finish(turn, arrived, step, record, fate)
+        return _finish(turn, arrived, step, held, fate)
+    signal_id = arrived.signal_id if held is None else held.signal_id
     owner = turn.snapshot.rules.inventory.find(arrived.signal.victim)
-    before, group = _join(turn, arrived.signal, record, admission.role, _where(owner))
+    before, group = _join(
+        turn, arrived.signal, signal_id, step.episode.number, admission.role, _where(owner)
+    )
     if group is None:
         fate = _Fate(
             Outcome.IGNORED, "a corroborating source alone opens no group", ("corroborating",)
         )
-        return _finish(turn, arrived, step, record, fate)
-    carried = act(turn, before, group, arrived.actor, TriggerKind.SIGNAL, record.signal_id)
+        return _finish(turn, arrived, step, held, fate)
+    carried = act(turn, before, group, arrived.actor, TriggerKind.SIGNAL, signal_id)
     outcome = carried.outcome
     if step.repeat is Repeat.REFRESH and outcome is Outcome.EXTENDED:
         outcome = Outcome.REFRESHED
@@ -130,25 +133,16 @@ def _fire(
         group=carried.group,
         mitigation_id=carried.mitigation_id,
     )
-    return _finish(turn, arrived, step, record, fate)
+    return _finish(turn, arrived, step, held, fate)
 
 
-def _firing_record(
-    turn: Turn, arrived: Arrival, known: Known | None, step: EpisodeStep
-) -> SignalRecord:
+def _held_record(arrived: Arrival, known: Known | None, step: EpisodeStep) -> SignalRecord | None:
+    """The row this report goes on with; None when it gets one of its own."""
     if step.repeat is Repeat.REFRESH and known is not None:
         return refreshed(known.record, arrived.signal, step.episode)
     if step.repeat is Repeat.RERUN and known is not None:
         return known.record
-    return SignalRecord(
-        signal_id=arrived.signal_id,
-        signal=arrived.signal,
-        episode=step.episode.number,
-        pop=turn.snapshot.pop,
-        outcome=Outcome.WAITING,
-        last_seen_us=step.episode.last_seen_us,
-        last_hash=arrived.body_hash,
-    )
+    return None
 
 
 def _where(owner: Owner | None) -> Where:
@@ -162,7 +156,12 @@ def _where(owner: Owner | None) -> Where:
 
 
 def _join(
-    turn: Turn, signal: Signal, record: SignalRecord, role: EvidenceRole, where: Where
+    turn: Turn,
+    signal: Signal,
+    signal_id: SignalId,
+    episode: int,
+    role: EvidenceRole,
+    where: Where,
 ) -> tuple[Group | None, Group | None]:
     """The group as it was (None for a new one) and as it is with this signal in it (None when
     there is none to join and this source may not open one)."""
@@ -175,23 +174,23 @@ def _join(
         group = join(
             before,
             signal,
-            record.signal_id,
+            signal_id,
             where=where,
             settings=settings,
             role=role,
-            episode=record.episode,
+            episode=episode,
         )
         return before, group
     if role is not EvidenceRole.PRIMARY:
         return None, None
     opened = open_group(
         signal,
-        record.signal_id,
+        signal_id,
         group_id=GroupId(turn.new_id()),
         pop=turn.snapshot.pop,
         where=where,
         settings=settings,
-        episode=record.episode,
+        episode=episode,
     )
     kept = turn.picture.corroborations
     if kept:
@@ -247,16 +246,7 @@ def _clear(turn: Turn, arrived: Arrival, known: Known | None, step: EpisodeStep)
         # Said before, and stored before: one row is enough for any number of repeats.
         assert known is not None
         return _answer(arrived, known.record.signal_id, step, fate, duplicate=True)
-    record = SignalRecord(
-        signal_id=arrived.signal_id,
-        signal=signal,
-        episode=step.episode.number,
-        pop=turn.snapshot.pop,
-        outcome=fate.outcome,
-        last_seen_us=signal.received_at_us,
-        last_hash=arrived.body_hash,
-    )
-    return _finish(turn, arrived, step, record, fate, firing=known)
+    return _finish(turn, arrived, step, None, fate, firing=known)
 
 
 def _clear_fate(carried: list[Carried]) -> "_Fate":
@@ -276,6 +266,7 @@ def _clear_fate(carried: list[Carried]) -> "_Fate":
 # what is stored and answered
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Fate:
     outcome: Outcome
@@ -289,22 +280,15 @@ def _finish(
     turn: Turn,
     arrived: Arrival,
     step: EpisodeStep,
-    record: SignalRecord,
+    held: SignalRecord | None,
     fate: "_Fate",
     firing: Known | None = None,
 ) -> IngestAnswer:
-    group = fate.group
-    finished = changed(
-        record,
-        outcome=fate.outcome,
-        reason=fate.reason,
-        codes=fate.codes,
-        group_id=record.group_id if group is None else group.group_id,
-        mitigation_id=fate.mitigation_id or record.mitigation_id,
-        customer_id=record.customer_id if group is None else group.customer_id,
-    )
-    is_new = record.signal_id == arrived.signal_id and arrived.stored is None
-    turn.save_signal(finished, new=is_new or turn.is_new_signal(record.signal_id))
+    """`held` is the row that this report goes on with, None when it gets one of its own."""
+    finished = _own_record(turn, arrived, step, fate) if held is None else _with_fate(held, fate)
+    signal_id = finished.signal_id
+    is_new = signal_id == arrived.signal_id and arrived.stored is None
+    turn.save_signal(finished, new=is_new or turn.is_new_signal(signal_id))
     stands = finished if firing is None else firing.record
     episode = changed(
         step.episode,
@@ -323,6 +307,38 @@ def _finish(
         )
     )
     return _answer(arrived, finished.signal_id, step, fate, duplicate=step.repeat is Repeat.REFRESH)
+
+
+def _own_record(turn: Turn, arrived: Arrival, step: EpisodeStep, fate: _Fate) -> SignalRecord:
+    signal, group = arrived.signal, fate.group
+    cleared = signal.kind is SignalKind.CLEARED
+    return SignalRecord(
+        signal_id=arrived.signal_id,
+        signal=signal,
+        episode=step.episode.number,
+        pop=turn.snapshot.pop,
+        outcome=fate.outcome,
+        last_seen_us=signal.received_at_us if cleared else step.episode.last_seen_us,
+        reason=fate.reason,
+        codes=fate.codes,
+        group_id=None if group is None else group.group_id,
+        mitigation_id=fate.mitigation_id,
+        customer_id=None if group is None else group.customer_id,
+        last_hash=arrived.body_hash,
+    )
+
+
+def _with_fate(record: SignalRecord, fate: _Fate) -> SignalRecord:
+    group = fate.group
+    return changed(
+        record,
+        outcome=fate.outcome,
+        reason=fate.reason,
+        codes=fate.codes,
+        group_id=record.group_id if group is None else group.group_id,
+        mitigation_id=fate.mitigation_id or record.mitigation_id,
+        customer_id=record.customer_id if group is None else group.customer_id,
+    )
 
 
 def _answer(

@@ -17,9 +17,8 @@ from prefixd.domain.mitigation import (
     IllegalMove,
     Mitigation,
     acknowledge,
-    activate,
     extend,
-    open_mitigation,
+    open_active,
     revise,
 )
 from prefixd.domain.news import (
@@ -112,13 +111,12 @@ class Make:
             case Refuse(refusals=refusals):
                 return refused(refusals)
             case Create(draft=draft):
-                pending = open_mitigation(
+                mitigation = open_active(
                     draft,
                     MitigationId(turn.new_id()),
                     SignalId(turn.new_id()),
                     turn.now_us,
                 )
-                mitigation = legal(activate(pending, turn.now_us))
                 customer = None if owner is None else owner.customer
                 turn.open_mitigation(mitigation, quota_limits(turn, customer))
                 audit_mitigation(turn, self.actor, "create", mitigation, reason=self.wish.reason)
