@@ -14,7 +14,7 @@ from typing import assert_never
 from prefixd.correlation.assessment import Assessment, Missing, Need, Origin, Rule
 from prefixd.correlation.combine import dampened, noisy_or, reaches, weighted_mean
 from prefixd.correlation.settings import Combine, CorrelationSettings
-from prefixd.correlation.weigh import Weighed, per_base, per_source, weigh
+from prefixd.correlation.weigh import Weighed, heard, weigh
 from prefixd.domain.agreement import Agreement, Bypass
 from prefixd.domain.group import Evidence, EvidenceRole, Group
 from prefixd.domain.signal import Polarity
@@ -75,7 +75,7 @@ def assess(
 ) -> Assessment:
     rule = rule_for(settings, agreements)
     weighed = [weigh(item, settings, rule.half_life_s, now_us) for item in group.evidence]
-    chosen = per_base(per_source(weighed))
+    chosen = heard(weighed)
 
     voters = [item for item in weighed if item.votes]
     primaries = [item for item in voters if item.evidence.role is EvidenceRole.PRIMARY]

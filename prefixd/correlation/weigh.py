@@ -5,7 +5,7 @@ several alerts speaks through its latest one. Sources with one evidence base spe
 strongest of them. Everything left out keeps a note saying why, for the record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from prefixd.correlation.combine import SECOND_US, Witness, decay
@@ -134,6 +134,13 @@ def _refusal(evidence: Evidence, state: EvidenceState, *, allow_against: bool) -
     if not evidence.counts:
         return "too unspecific to count"
     return ""
+
+
+def heard(weighed: Sequence[Weighed]) -> Sequence[Weighed]:
+    """Those that enter the sum: one voice per source, one per evidence base."""
+    if len(weighed) == 1:
+        return weighed if weighed[0].takes_part else ()
+    return per_base(per_source(weighed))
 
 
 def per_source(weighed: Iterable[Weighed]) -> list[Weighed]:

@@ -32,7 +32,7 @@ from prefixd.policy.relation import Relation
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
-_encoder: Final = msgspec.json.Encoder(order="sorted")
+_encoder: Final = msgspec.json.Encoder()
 
 _RELATED: Final = {
     Relation.EXACT: "the rule in force matches exactly this",
@@ -142,114 +142,116 @@ def record_text(
 
 
 def _as_json(decision: Decision, mitigation_id: MitigationId | None, text: str) -> dict[str, Json]:
-    group, plan = decision.group, decision.plan
-    owner, playbook = decision.owner, decision.playbook
+    # Keys stand in the order of the alphabet, here and below: that makes the text canonical.
+    group, plan, counts = decision.group, decision.plan, decision.counts
+    owner, playbook, assessment = decision.owner, decision.playbook, decision.assessment
     if isinstance(plan, Extend | Escalate | Revise):
         mitigation_id = plan.mitigation_id
     return {
         "at_us": decision.at_us,
+        "codes": list(decision.codes),
+        "config_version": decision.config_version,
+        "counts": {
+            "customer": counts.customer,
+            "everywhere": counts.everywhere,
+            "fullest_peer": counts.fullest_peer,
+            "new_last_minute": counts.new_last_minute,
+            "pop": counts.pop,
+        },
+        "customer_id": group.customer_id,
+        "group_id": group.group_id,
+        "group_state": group.state,
+        "hold_reason": group.hold_reason,
+        "inputs": [] if assessment is None else [_input(item) for item in assessment.inputs],
+        "missing": [] if assessment is None else [_need_json(item) for item in assessment.missing],
+        "mitigation_id": mitigation_id,
+        "next_look_us": decision.next_look_us,
+        "not_done": [_refusal(refusal) for refusal in decision.not_done],
+        "outcome": decision.outcome,
+        "plan": _plan(plan),
+        "playbook": group.playbook,
+        "playbook_version": None if playbook is None else playbook.version,
+        "policy": _policy(decision),
         "pop": decision.pop,
+        "profile": None if owner is None else owner.customer.profile,
+        "result": None if assessment is None else _result(assessment),
+        "rule": None if assessment is None else _agreed_rule(assessment),
+        "service_id": group.service_id,
+        "shadowed": [each.mitigation_id for each in decision.shadowed],
+        "text": text,
         "trigger": {
             "kind": decision.trigger.kind,
             "signal_id": decision.trigger.signal_id,
         },
-        "config_version": decision.config_version,
-        "group_id": group.group_id,
-        "victim": group.victim.victim_text(),
         "vector": group.vector,
-        "customer_id": group.customer_id,
-        "service_id": group.service_id,
-        "profile": None if owner is None else owner.customer.profile,
-        "playbook": group.playbook,
-        "playbook_version": None if playbook is None else playbook.version,
-        **_evidence(decision.assessment),
-        "counts": {
-            "customer": decision.counts.customer,
-            "pop": decision.counts.pop,
-            "everywhere": decision.counts.everywhere,
-            "new_last_minute": decision.counts.new_last_minute,
-            "fullest_peer": decision.counts.fullest_peer,
-        },
-        "policy": _policy(decision),
-        "plan": _plan(plan),
-        "mitigation_id": mitigation_id,
-        "not_done": [_refusal(refusal) for refusal in decision.not_done],
-        "shadowed": [each.mitigation_id for each in decision.shadowed],
-        "group_state": group.state,
-        "hold_reason": group.hold_reason,
-        "next_look_us": decision.next_look_us,
-        "outcome": decision.outcome,
-        "codes": list(decision.codes),
-        "text": text,
+        "victim": group.victim.victim_text(),
     }
 
 
-def _evidence(assessment: Assessment | None) -> dict[str, Json]:
-    if assessment is None:
-        return {"rule": None, "inputs": [], "result": None, "missing": []}
+def _agreed_rule(assessment: Assessment) -> Json:
     rule = assessment.rule
-    origins: dict[str, Json] = dict(rule.origins)
+    origins: dict[str, Json] = dict(rule.origins)  # sorted where it was made
     return {
-        "rule": {
-            "combine": rule.combine,
-            "min_sources": rule.min_sources,
-            "min_primary_sources": rule.min_primary_sources,
-            "confidence_threshold": rule.confidence_threshold,
-            "half_life_seconds": rule.half_life_s,
-            "origin": origins,
-        },
-        "inputs": [_input(item) for item in assessment.inputs],
-        "result": {
-            "sources": assessment.sources,
-            "primary_sources": assessment.primary_sources,
-            "confidence": shown(assessment.confidence),
-            "met": assessment.met,
-            "agrees": assessment.agrees,
-            "bypass": assessment.bypass or None,
-            "forced": assessment.forced,
-        },
-        "missing": [
-            {"need": item.need, "have": shown(item.have), "want": shown(item.want)}
-            for item in assessment.missing
-        ],
+        "combine": rule.combine,
+        "confidence_threshold": rule.confidence_threshold,
+        "half_life_seconds": rule.half_life_s,
+        "min_primary_sources": rule.min_primary_sources,
+        "min_sources": rule.min_sources,
+        "origin": origins,
     }
+
+
+def _result(assessment: Assessment) -> Json:
+    return {
+        "agrees": assessment.agrees,
+        "bypass": assessment.bypass or None,
+        "confidence": shown(assessment.confidence),
+        "forced": assessment.forced,
+        "met": assessment.met,
+        "primary_sources": assessment.primary_sources,
+        "sources": assessment.sources,
+    }
+
+
+def _need_json(item: Missing) -> Json:
+    return {"have": shown(item.have), "need": item.need, "want": shown(item.want)}
 
 
 def _input(item: Input) -> Json:
     return {
-        "source": item.source,
-        "evidence_base": item.evidence_base,
-        "role": item.role,
-        "state": item.state,
-        "polarity": item.polarity,
+        "age_seconds": shown(item.age_s),
         "confidence": shown(item.confidence),
         "confidence_origin": item.confidence_origin,
-        "weight": item.weight,
-        "decay": shown(item.decay),
         "contribution": shown(item.contribution),
-        "age_seconds": shown(item.age_s),
         "counted": item.counted,
+        "decay": shown(item.decay),
+        "evidence_base": item.evidence_base,
         "note": item.note,
+        "polarity": item.polarity,
+        "role": item.role,
+        "source": item.source,
+        "state": item.state,
+        "weight": item.weight,
     }
 
 
 def _policy(decision: Decision) -> Json:
     blocked, wanted = decision.escalation, decision.wanted
     return {
-        "step": None if wanted is None else wanted.step,
-        "ttl_seconds": None if wanted is None else wanted.ttl_s,
-        "softened": None if wanted is None else wanted.softened or None,
-        "rule": None if decision.rule is None else _rule_json(decision.rule),
         "next_step": None
         if blocked is None
         else {"blocked_by": blocked.why, "in_seconds": blocked.in_s},
+        "rule": None if decision.rule is None else _rule_json(decision.rule),
+        "softened": None if wanted is None else wanted.softened or None,
+        "step": None if wanted is None else wanted.step,
+        "ttl_seconds": None if wanted is None else wanted.ttl_s,
     }
 
 
 def _rule_json(rule: Rule) -> Json:
     return {
-        "match": format_match(rule.match),
         "action": action_kind(rule.action),
+        "match": format_match(rule.match),
         "text": format_action(rule.action),
     }
 
@@ -258,29 +260,29 @@ def _plan(plan: Plan) -> Json:
     match plan:
         case Create(draft=draft, beside=beside):
             ids: list[Json] = list(beside)
-            return {"kind": "create", "rule": _rule_json(draft.rule), "beside": ids}
+            return {"beside": ids, "kind": "create", "rule": _rule_json(draft.rule)}
         case Extend(mitigation_id=key, expires_at_us=until, relation=relation):
             return {
+                "expires_at_us": until,
                 "kind": "extend",
                 "mitigation_id": key,
-                "expires_at_us": until,
                 "relation": relation,
             }
         case Escalate(mitigation_id=key, rule=rule, step=step, expires_at_us=until):
             return {
+                "expires_at_us": until,
                 "kind": "escalate",
                 "mitigation_id": key,
                 "rule": _rule_json(rule),
                 "step": step,
-                "expires_at_us": until,
             }
         case Revise(mitigation_id=key, rule=rule, expires_at_us=until, relation=relation):
             return {
+                "expires_at_us": until,
                 "kind": "revise",
                 "mitigation_id": key,
-                "rule": _rule_json(rule),
-                "expires_at_us": until,
                 "relation": relation,
+                "rule": _rule_json(rule),
             }
         case Wait():
             return {"kind": "wait"}
@@ -296,7 +298,7 @@ def _plan(plan: Plan) -> Json:
             gone: list[Json] = list(cleared)
             return {"kind": "clear", "mitigation_ids": gone}
         case Nothing(code=code, sentence=why):
-            return {"kind": "nothing", "code": code, "sentence": why}
+            return {"code": code, "kind": "nothing", "sentence": why}
         case _:
             assert_never(plan)
 
@@ -305,6 +307,6 @@ def _refusal(refusal: Refusal) -> Json:
     return {
         "code": refusal.code,
         "limit": refusal.limit,
-        "value": refusal.value,
         "sentence": refusal.sentence,
+        "value": refusal.value,
     }
