@@ -14,7 +14,6 @@ What a customer's profile changes is here too, because it changes steps and noth
 from dataclasses import dataclass
 from enum import StrEnum
 
-from prefixd.domain.derive import quick
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.domain.rule import Police, drops_everything
 from prefixd.policy.playbook import Escalation, Playbook, PolicySettings, Step
@@ -22,7 +21,6 @@ from prefixd.policy.playbook import Escalation, Playbook, PolicySettings, Step
 SOURCES_TO_DROP_WHEN_STRICT = 2
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How strong the case is at this moment."""
@@ -32,7 +30,6 @@ class Standing:
     firing: bool  # somebody still reports it
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """The live mitigation a later step would change."""
@@ -54,7 +51,6 @@ class Block(StrEnum):
     LASTS_TOO_LONG = "remaining_ttl"
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """`in_s` says when persistence alone will do; None when time does not help."""
