@@ -8,7 +8,7 @@ from tests.kit.speaking import a_neighbour, speaking
 
 IMPOSSIBLE = Intent(
     mitigation_id=MitigationId("m1"),
-    rule=Rule(Match(), Discard()),
+    rule=Rule(Match(dst=None), Discard()),
     priority=0,
     expires_at_us=0,
     owner="operator",
