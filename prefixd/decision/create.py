@@ -60,7 +60,7 @@ def create(case: Case, playbook: Playbook, first: Wanted) -> Answer:
         shadowed = shadow(first.rule, case.live, None)
         gone = {each.mitigation_id for each in shadowed}
         beside = tuple(sorted({live.mitigation_id for live in case.live} - gone))
-    taken = Taken(step=first.step, age_s=0, remaining_s=first.ttl_s)
+    taken = Taken(step=first.step, age_s=0, remaining_s=first.ttl_s, reported_again=False)
     return Answer(
         plan=Create(_draft(case, playbook, first), beside),
         state=GroupState.MITIGATING,

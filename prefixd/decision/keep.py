@@ -13,7 +13,7 @@ from prefixd.domain.group import GroupState
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.rule import Rule
 from prefixd.guardrails.checks import Refusal, inspect
-from prefixd.policy.escalate import Block, Blocked, Taken, next_step
+from prefixd.policy.escalate import Blocked, Taken, next_step
 from prefixd.policy.playbook import Playbook
 from prefixd.policy.scope import NotWanted, wanted
 
@@ -69,7 +69,12 @@ def _escalate(
     refusals = _change_refusals(case, mitigation, asked.rule, asked.ttl_s)
     if refusals:
         return refusals
-    taken = Taken(step=asked.step, age_s=_age_s(case, mitigation), remaining_s=asked.ttl_s)
+    taken = Taken(
+        step=asked.step,
+        age_s=_age_s(case, mitigation),
+        remaining_s=asked.ttl_s,
+        reported_again=False,
+    )
     return Answer(
         plan=Escalate(
             mitigation.mitigation_id,
@@ -144,8 +149,12 @@ def _age_s(case: Case, mitigation: Mitigation) -> int:
 
 def _taken(case: Case, mitigation: Mitigation) -> Taken:
     remaining_us = max(0, mitigation.expires_at_us - case.now_us)
+    since_us = mitigation.escalated_at_us or mitigation.created_at_us
     return Taken(
-        step=mitigation.step, age_s=_age_s(case, mitigation), remaining_s=remaining_us // SECOND_US
+        step=mitigation.step,
+        age_s=_age_s(case, mitigation),
+        remaining_s=remaining_us // SECOND_US,
+        reported_again=any(item.last_seen_us > since_us for item in case.firing),
     )
 
 
@@ -157,5 +166,6 @@ def blocked_after(case: Case, playbook: Playbook, taken: Taken) -> Blocked | Non
         case.standing,
         case.rules.policy.escalation,
     )
-    # A step without a minimum age is due at once; the next look takes it, one step at a time.
-    return due if isinstance(due, Blocked) else Blocked(Block.PERSISTENCE, 0)
+    # It cannot have been reported again in the moment it is taken: at least a report is missing.
+    assert isinstance(due, Blocked)
+    return due

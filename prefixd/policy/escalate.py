@@ -1,8 +1,10 @@
 """Which step of a playbook is due.
 
 The first step is taken at once. Each later one needs persistence (the age of the mitigation),
-confidence, and an attack that is still being reported; a step that does not name its own minimum
-takes the general one. One step at a time, so that the record shows each with its reason.
+confidence, and an attack that is still being reported: somebody fires, and has said so again since
+the step in force was taken. One report followed by silence is enough for a first answer, and not
+for a harder one. A step that does not name its own minimum takes the general one. One step at a
+time, so that the record shows each with its reason.
 
 What a customer's profile changes is here too, because it changes steps and nothing else:
 
@@ -37,6 +39,7 @@ class Taken:
     step: int
     age_s: int
     remaining_s: int
+    reported_again: bool  # since its step was taken
 
 
 class Block(StrEnum):
@@ -49,6 +52,7 @@ class Block(StrEnum):
     PERSISTENCE = "persistence"
     CONFIDENCE = "confidence"
     LASTS_TOO_LONG = "remaining_ttl"
+    NOT_REPEATED = "not_reported_again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ def next_step(
         )
     if taken.age_s < persistence_s:
         return Blocked(Block.PERSISTENCE, persistence_s - taken.age_s)
+    if not taken.reported_again:
+        return Blocked(Block.NOT_REPEATED)
     return index
 
 

@@ -149,9 +149,22 @@ async def test_a_batch_answers_each_signal_in_order():
 async def test_an_attack_that_goes_on_is_escalated_in_place_by_time_alone():
     async with an_engine() as house:
         answer = await house.report()
-        await house.pass_time(95)
+        await house.pass_time(30)
+        await house.report(bps=2)
+        await house.pass_time(65)
         (row,) = await house.live_rows()
         assert row.mitigation_id == answer.mitigation_id
         assert row.status == "escalated"
         assert house.announcer.rules == {row.mitigation_id: row.rule}
         assert await house.audit_actions() == ["create", "escalate"]
+
+
+async def test_one_report_and_then_silence_ends_with_the_first_step():
+    async with an_engine() as house:
+        await house.report()
+        await house.pass_time(119)
+        (row,) = await house.live_rows()
+        assert row.status == "active"
+        await house.pass_time(2)
+        assert await house.live_rows() == []
+        assert await house.audit_actions() == ["create", "expire"]

@@ -334,6 +334,30 @@ def test_w03_s37_a_later_step_is_taken_when_time_has_come() -> None:
     assert decision.outcome is Outcome.ESCALATED
 
 
+def test_one_report_and_silence_is_no_reason_for_a_harder_answer() -> None:
+    first = report(a_group())
+    group, mitigation = after(a_group(), first, "mitigation-1"), created(first)
+    decision = look(group, mitigation, at_s=100)
+    assert isinstance(decision.plan, Nothing)
+    assert decision.escalation is not None
+    assert decision.escalation.why is Block.NOT_REPEATED
+
+
+def test_a_second_step_needs_a_report_since_the_first_was_taken() -> None:
+    steps = [a_police_step(), a_discard_step(persistence_s=90), a_discard_step(persistence_s=120)]
+    rules = some_rules(a_playbook(steps=steps))
+    group, mitigation = an_escalating_case(60)
+    stepped = legal(
+        escalate(mitigation, mitigation.rule, 1, NOW_US + 500 * SECOND, NOW_US + 90 * SECOND)
+    )
+    silent = look(group, stepped, rules=rules, at_s=130)
+    assert silent.escalation is not None
+    assert silent.escalation.why is Block.NOT_REPEATED
+    again = look(fired_again(group, 100), stepped, rules=rules, at_s=130)
+    assert isinstance(again.plan, Escalate)
+    assert again.plan.step == 2
+
+
 def test_w03_a_report_escalates_too() -> None:
     group, mitigation = an_escalating_case(100)
     assert isinstance(report(group, mitigation, at_s=100).plan, Escalate)

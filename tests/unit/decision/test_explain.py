@@ -47,6 +47,7 @@ CLEARING = a_group(
     clearing_since_us=NOW_US,
     mitigation_ids=(MitigationId("mitigation-1"),),
 )
+AGAIN = a_group(an_evidence(last_seen_us=NOW_US + 80 * SECOND))
 BOTH = a_group(
     an_evidence("alertmanager", confidence=0.5, weight=0.8), an_evidence("fastnetmon", weight=0.9)
 )
@@ -66,7 +67,7 @@ SENTENCES = {
         " confidence 0.90 ≥ 0.50.",
     ),
     "escalated": (
-        decided(None, a_mitigation(), at_s=90),
+        decided(AGAIN, a_mitigation(), at_s=90),
         "Escalated to step 2: discard dst 192.0.2.53/32 proto udp dport 0-52,54-65535;"
         " 1 of 1 sources agree (flowmon-a), confidence 0.90 ≥ 0.50.",
     ),
@@ -158,7 +159,7 @@ def test_a_record_holds_the_numbers_it_was_decided_by() -> None:
 def test_what_was_wanted_and_not_possible_is_told() -> None:
     rules = some_rules()
     tight = replace(rules, limits=replace(rules.limits, max_ports=1))
-    decision = decided(None, a_mitigation(), rules=tight, at_s=90)
+    decision = decided(AGAIN, a_mitigation(), rules=tight, at_s=90)
     assert sentence(decision).endswith("More was not possible: 2 ports and ranges are more than 1.")
     assert json.loads(record_text(decision))["not_done"][0]["code"] == "too_many_ports"
 

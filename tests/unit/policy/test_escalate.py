@@ -21,7 +21,7 @@ from tests.kit.builders import a_discard_step, a_playbook, a_police_step
 
 PLAYBOOK = a_playbook()
 STRONG = Standing(confidence=0.9, sources=2, firing=True)
-OLD = Taken(step=0, age_s=90, remaining_s=100)
+OLD = Taken(step=0, age_s=90, remaining_s=100, reported_again=True)
 GENERAL = Escalation()
 NORMAL, STRICT, RELAXED = PolicyProfile.NORMAL, PolicyProfile.STRICT, PolicyProfile.RELAXED
 
@@ -41,6 +41,7 @@ def test_w03_the_next_step_is_due_when_it_persists_and_confidence_suffices() -> 
         ({"taken": replace(OLD, age_s=0)}, Blocked(Block.PERSISTENCE, 90)),
         ({"standing": replace(STRONG, confidence=0.79)}, Blocked(Block.CONFIDENCE)),
         ({"standing": replace(STRONG, firing=False)}, Blocked(Block.NOT_REPORTED)),
+        ({"taken": replace(OLD, reported_again=False)}, Blocked(Block.NOT_REPEATED)),
         ({"escalation": Escalation(enabled=False)}, Blocked(Block.DISABLED)),
         ({"profile": STRICT}, Blocked(Block.STRICT)),
         ({"taken": replace(OLD, step=1)}, Blocked(Block.NO_LATER_STEP)),
