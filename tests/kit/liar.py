@@ -9,6 +9,7 @@ compared like that of any router.
 import contextlib
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -98,6 +99,7 @@ class Liar:
         self._socket.bind((HOME, 0))
         self._socket.settimeout(PATIENCE_S)
         self._socket.connect((US, self.port))
+        self._socket.settimeout(None)
         greeting = self.greeting
         self.send(greeting if isinstance(greeting, bytes) else _encoded(greeting))
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -125,16 +127,17 @@ class Liar:
     def vanish(self) -> None:
         """RST: as if the power had failed and come back."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self._socket.shutdown(socket.SHUT_RD)  # wakes the reader, says nothing to the other side
+        self._reader.join(PATIENCE_S)
         self._socket.close()
 
     def await_rules(self, count: int, limit_s: float = PATIENCE_S) -> None:
         wait_for(lambda: len(self.rules) == count, limit_s, f"{count} rules at the liar")
 
-    def await_up(self) -> None:
-        """The daemon has said all it had to say: End-of-RIB, or the first UPDATE."""
+    def await_answer(self) -> None:
+        """The first UPDATE, which is a rule or the End-of-RIB, or the end."""
         heard = lambda: self.heard[MessageType.UPDATE] or self.closed.is_set()  # noqa: E731
-        wait_for(heard, PATIENCE_S, "a first UPDATE")
-        assert not self.closed.is_set(), self.notification
+        wait_for(heard, PATIENCE_S, "an UPDATE or the end")
 
     def await_end(self, limit_s: float = PATIENCE_S) -> "tuple[int, int] | None":
         """Code and subcode with which the daemon ended the session, if it said any."""
@@ -183,7 +186,13 @@ def _octets(rule: object) -> bytes:
 
 @contextlib.contextmanager
 def a_session(port: int, **more: Any) -> Iterator[Liar]:
-    """Established, and told the table."""
-    with Liar(port, **more) as liar:
-        liar.await_up()
-        yield liar
+    """Established, and told the table. Who calls before the daemon has noticed that his former
+    connection is gone is refused (RFC 4271 6.8), and calls again."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        with Liar(port, **more) as liar:
+            liar.await_answer()
+            if not liar.closed.is_set():
+                yield liar
+                return
+        assert time.monotonic() < end, liar.notification
