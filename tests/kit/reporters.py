@@ -24,6 +24,8 @@ class Ledger:
 
     host: str
     port: int
+    patience_s: float = 20
+    """How long one attempt waits for its answer."""
     answered: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Number of the event -> the answer."""
     asked: set[str] = field(default_factory=set)
@@ -144,7 +146,9 @@ class _Client:
         try:
             if self._connection is None:
                 address = (self._ledger.host, self._ledger.port)
-                self._connection = http.client.HTTPConnection(*address, timeout=20)
+                self._connection = http.client.HTTPConnection(
+                    *address, timeout=self._ledger.patience_s
+                )
             headers = {"Content-Type": "application/json"}
             self._connection.request("POST", path, json.dumps(body), headers)
             reply = self._connection.getresponse()
