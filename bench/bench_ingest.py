@@ -42,6 +42,9 @@ class QuietNotifier(RecordingNotifier):
     def tell(self, news: object) -> None:
         """News costs its making and its handing over, not its keeping."""
 
+    def prepare(self, news: object) -> None:
+        """As with a configuration without destinations."""
+
 
 def signals(clock: SystemClock, start: int, count: int, tag: str) -> list[Signal]:
     now_us = clock.now_us()

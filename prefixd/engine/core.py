@@ -139,6 +139,7 @@ class Core:
         turn = self.begin(key if isinstance(key, Prefix) else None)
         try:
             answers = [job.verb(turn) for job in jobs]
+            turn.alerts = self.effects.prepare(turn.news)
             if turn.is_empty:
                 self._conclude(turn, jobs, answers)
                 ended()
@@ -181,6 +182,7 @@ class Core:
             turn.release()
             if not isinstance(problem, StoreUnavailable):
                 raise problem
+            _doubt(turn)
             self._fail(jobs, problem)
         except BaseException as error:
             for job in jobs:
@@ -226,11 +228,16 @@ class Core:
     async def _attempt(self, turn: Turn, jobs: list[AnyJob]) -> list[object]:
         try:
             answers = [job.verb(turn) for job in jobs]
+            turn.alerts = self.effects.prepare(turn.news)
             if not turn.is_empty:
                 async with self.store.transaction() as tx:
                     turn.write(tx)
                 if self.store_problem is not None:
                     self.regain_store()
+        except StoreUnavailable:
+            turn.release()
+            _doubt(turn)
+            raise
         except BaseException:
             turn.release()
             raise
@@ -243,7 +250,7 @@ class Core:
             self.schedule((Due.MITIGATION, mitigation_id))
         for group_id in {**turn.groups, **turn.looks}:
             self.schedule((Due.GROUP, group_id))
-        self.effects.apply(turn.mitigations.values(), turn.news)
+        self.effects.apply(turn.mitigations.values(), turn.news, turn.alerts)
         if turn.mitigations:
             limits = self.snapshot.rules.limits
             self.effects.tell(tuple(self._room.look(self.picture, limits, turn.now_us)))
@@ -345,6 +352,11 @@ class Core:
             self.store_problem = None
             log.warning("the store is back")
             self.effects.tell([StoreRestored(at_us=self.time.now_us())])
+
+
+def _doubt(turn: Turn) -> None:
+    if turn.alerts is not None:
+        turn.alerts.doubt()
 
 
 def _nothing_due(key: Key) -> None:

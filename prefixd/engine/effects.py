@@ -1,8 +1,9 @@
 """After the commit: announce, publish, notify. One place, this order, nothing before the commit.
 
-The row is true already, so nothing here may refuse. What is announced is the whole of what the turn
-changed, in one call each way, withdrawals first, so that a rule which takes another's place never
-meets it on the router.
+The row is true already, so nothing here may refuse. Alerts are the exception: they are put into
+words before the commit, because their rows belong to it. What is announced is the whole of what the
+turn changed, in one call each way, withdrawals first, so that a rule which takes another's place
+never meets it on the router.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from prefixd.domain.mitigation import Mitigation, intent_of
 from prefixd.domain.news import News
 from prefixd.domain.rule import Intent
 from prefixd.engine.bus import Bus
-from prefixd.engine.ports import Announcer, Notifier
+from prefixd.engine.ports import Announcer, Notifier, PreparedAlerts
 
 
 class Effects:
@@ -21,8 +22,18 @@ class Effects:
         self._bus = bus
         self._pop = pop
 
-    def apply(self, mitigations: Iterable[Mitigation], news: Sequence[News]) -> None:
-        """`mitigations` are the rows a committed unit changed, as they are now."""
+    def prepare(self, news: Sequence[News]) -> PreparedAlerts | None:
+        """The alerts about a change that is going to be saved."""
+        return self._notifier.prepare(news) if news else None
+
+    def apply(
+        self,
+        mitigations: Iterable[Mitigation],
+        news: Sequence[News],
+        alerts: PreparedAlerts | None = None,
+    ) -> None:
+        """`mitigations` are the rows a committed unit changed, as they are now; `alerts` what
+        was prepared of its news."""
         gone: list[str] = []
         wanted: list[Intent] = []
         for mitigation in mitigations:
@@ -36,9 +47,13 @@ class Effects:
             self._announcer.withdraw(gone)
         if wanted:
             self._announcer.announce(wanted)
-        self.tell(news)
+        if news:
+            self._bus.publish(news)
+        if alerts is not None:
+            alerts.deliver()
 
     def tell(self, news: Sequence[News]) -> None:
+        """News of what no unit saves."""
         if news:
             self._bus.publish(news)
             for one in news:

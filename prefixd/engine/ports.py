@@ -104,6 +104,20 @@ class CorroborationWrites(Protocol):
         ...
 
 
+class NotificationWrites(Protocol):
+    def enqueue(
+        self,
+        notification_id: str,
+        *,
+        pop: str,
+        destination: str,
+        event: str,
+        body: str,
+        created_at_us: int,
+        due_at_us: int,
+    ) -> None: ...
+
+
 class Transaction(Protocol):
     async def __aenter__(self) -> "Transaction": ...
     async def __aexit__(
@@ -127,6 +141,8 @@ class Transaction(Protocol):
     def audit(self) -> AuditWrites: ...
     @property
     def corroborations(self) -> CorroborationWrites: ...
+    @property
+    def notifications(self) -> NotificationWrites: ...
 
     def commit(self, done: Callable[[Exception | None], None]) -> None:
         """Hand the unit over without waiting; `done` is called once, with what went wrong."""
@@ -265,5 +281,27 @@ class Announcer(Protocol):
         ...
 
 
+class PreparedAlerts(Protocol):
+    """Alerts about a change that is being saved. Dropped when the change is undone."""
+
+    def write(self, rows: NotificationWrites) -> None:
+        """Into the unit of the change, so that both are durable or neither."""
+        ...
+
+    def deliver(self) -> None:
+        """The change is durable."""
+        ...
+
+    def doubt(self) -> None:
+        """Nobody knows whether the change is durable."""
+        ...
+
+
 class Notifier(Protocol):
-    def tell(self, news: News) -> None: ...
+    def tell(self, news: News) -> None:
+        """What happened and is saved nowhere."""
+        ...
+
+    def prepare(self, news: Sequence[News]) -> PreparedAlerts | None:
+        """Before a change is saved; None when nobody would be told."""
+        ...

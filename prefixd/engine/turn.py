@@ -29,7 +29,7 @@ from prefixd.domain.record import (
 from prefixd.domain.safelist import SafelistEntry
 from prefixd.engine.episodes import EpisodeKey, Known
 from prefixd.engine.picture import Picture
-from prefixd.engine.ports import Transaction
+from prefixd.engine.ports import PreparedAlerts, Transaction
 from prefixd.engine.snapshot import Snapshot
 
 __all__ = ["Turn", "details"]
@@ -70,6 +70,7 @@ class Turn:
     safelist_put: list[SafelistEntry] = field(default_factory=list)
     safelist_removed: list[SafelistEntry] = field(default_factory=list)
     news: list[News] = field(default_factory=list)
+    alerts: PreparedAlerts | None = None
     episodes: dict[EpisodeKey, Known] = field(default_factory=dict)
     looks: dict[GroupId, int | None] = field(default_factory=dict)
     _new_signals: set[SignalId] = field(default_factory=set)
@@ -209,6 +210,8 @@ class Turn:
             tx.decisions.insert(decision)
         for act in self.audits:
             tx.audit.append(act)
+        if self.alerts is not None:
+            self.alerts.write(tx.notifications)
 
     def _write_groups(self, tx: Transaction) -> None:
         # Endings before beginnings: what closes may free the very place that what opens takes.

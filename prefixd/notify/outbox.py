@@ -135,6 +135,8 @@ class Outbox:
     def doubt(self, destination: str, entry: Entry) -> None:
         """It may be in the table, or not: what the table says will be done."""
         self.stored(entry.row_id)
+        if len(self._doubtful) == NOTES_LIMIT:
+            del self._doubtful[next(iter(self._doubtful))]  # after a restart its row speaks
         self._doubtful[entry.row_id] = (destination, entry)
         self._wake.set()
 

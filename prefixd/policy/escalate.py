@@ -16,6 +16,7 @@ What a customer's profile changes is here too, because it changes steps and noth
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prefixd.domain.derive import quick
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.domain.rule import Police, drops_everything
 from prefixd.policy.playbook import Escalation, Playbook, PolicySettings, Step
@@ -23,6 +24,7 @@ from prefixd.policy.playbook import Escalation, Playbook, PolicySettings, Step
 SOURCES_TO_DROP_WHEN_STRICT = 2
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How strong the case is at this moment."""
@@ -32,6 +34,7 @@ class Standing:
     firing: bool  # somebody still reports it
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """The live mitigation a later step would change."""
@@ -55,6 +58,7 @@ class Block(StrEnum):
     NOT_REPEATED = "not_reported_again"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """`in_s` says when persistence alone will do; None when time does not help."""

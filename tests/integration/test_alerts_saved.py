@@ -7,6 +7,7 @@ import pytest
 from prefixd.domain.actor import SYSTEM
 from prefixd.domain.news import GuardrailRefused, News, SignalReceived
 from prefixd.domain.vector import Vector
+from prefixd.errors import Conflict, StoreUnavailable
 from prefixd.notify.answer import Unreachable
 from prefixd.notify.dispatch import Dispatcher
 from prefixd.notify.prepared import Prepared
@@ -15,6 +16,8 @@ from prefixd.store.store import Store
 from tests.kit.alerts import FakeSender, a_destination, activated, some_settings, withdrawn
 from tests.kit.builders import POP, a_mitigation, a_prefix, a_signal
 from tests.kit.clock import FakeClock
+from tests.kit.engine import an_engine
+from tests.kit.flaky_store import FlakyStore
 from tests.kit.rows import a_store
 
 PAGER = a_destination("pager", PagerDuty(routing_key="R0key"))
@@ -209,3 +212,67 @@ def test_without_destinations_nothing_is_even_put_into_words() -> None:
     dispatcher = Dispatcher(AlertSettings(), POP, FakeClock(), sender=FakeSender())
     broken: Any = object()
     assert dispatcher.prepare([broken]) is None
+
+
+# through the engine
+
+
+async def test_a_mitigation_and_its_alert_are_one_unit() -> None:
+    async with await a_store() as store:
+        life = Life(store)
+        async with an_engine(store=store, clock=life.clock, listener=life.dispatcher) as house:
+            await house.report()
+            # nothing was sent and nothing written behind: this is what a crash would leave
+            assert await life.states() == [("mitigation.created", "queued")]
+        second = Life(store, clock=life.clock)
+        await second.work()
+        assert [body["event_action"] for body in second.sender.bodies] == ["trigger"]
+
+
+async def test_what_the_engine_saved_is_told_once() -> None:
+    async with await a_store() as store:
+        life = Life(store)
+        async with an_engine(store=store, clock=life.clock, listener=life.dispatcher) as house:
+            await house.report()
+            await life.work()
+            await house.pass_time(121)
+            await life.work()
+        assert [body["event_action"] for body in life.sender.bodies] == ["trigger", "resolve"]
+        assert {state for _, state in await life.states()} == {"delivered"}
+
+
+async def test_a_commit_whose_answer_was_lost_is_told_once() -> None:
+    async with await a_store() as store:
+        flaky = FlakyStore(store)
+        life = Life(store)
+        async with an_engine(store=flaky, clock=life.clock, listener=life.dispatcher) as house:  # type: ignore[arg-type]  # because it fits by shape
+            flaky.lose_answers = True
+            with pytest.raises(StoreUnavailable):
+                await house.report()
+            flaky.lose_answers = False
+            await life.work()
+            told = [body["payload"]["summary"] for body in life.sender.bodies]
+            assert sum("UDP flood" in line for line in told) == 1
+            await life.work()
+            assert len(life.sender.bodies) == len(told)
+
+
+async def test_a_turn_asked_again_after_a_conflict_is_told_once() -> None:
+    async with await a_store() as store:
+        flaky = FlakyStore(store)
+        life = Life(store)
+        async with an_engine(store=flaky, clock=life.clock, listener=life.dispatcher) as house:  # type: ignore[arg-type]  # because it fits by shape
+            flaky.conflicts = [Conflict("version", "somebody else")]
+            await house.report()
+            await life.work()
+        assert [body["event_action"] for body in life.sender.bodies] == ["trigger"]
+        assert await life.states() == [("mitigation.created", "delivered")]
+
+
+async def test_without_destinations_events_cost_no_rows() -> None:
+    async with await a_store() as store:
+        dispatcher = Dispatcher(AlertSettings(), POP, FakeClock(), sender=FakeSender(), store=store)
+        async with an_engine(store=store, listener=dispatcher) as house:
+            await house.report()
+        found = await store._database.fetch_all("SELECT 1 FROM notification_queue")
+        assert list(found) == []

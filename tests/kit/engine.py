@@ -10,7 +10,7 @@ test turns time itself, so nothing happens unless it says so.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +26,7 @@ from prefixd.domain.signal import Signal
 from prefixd.engine.answers import IngestAnswer
 from prefixd.engine.engine import Engine
 from prefixd.engine.identity import Identity
+from prefixd.engine.ports import NotificationWrites, Notifier, PreparedAlerts
 from prefixd.engine.settings import EngineSettings, Mode
 from prefixd.engine.snapshot import Snapshot
 from prefixd.guardrails.limits import Limits
@@ -54,6 +55,27 @@ class RecordingNotifier:
 
     def tell(self, news: News) -> None:
         self.news.append(news)
+
+    def prepare(self, news: Sequence[News]) -> PreparedAlerts | None:
+        return Told(self, news)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Tells a recording notifier once the change is durable."""
+
+    notifier: RecordingNotifier
+    news: Sequence[News]
+
+    def write(self, rows: NotificationWrites) -> None:
+        """Keeps no rows."""
+
+    def deliver(self) -> None:
+        for item in self.news:
+            self.notifier.tell(item)
+
+    def doubt(self) -> None:
+        """What may not have happened is not told."""
 
 
 def agreeing(min_sources: int, **changes: Any) -> CorrelationSettings:
@@ -156,10 +178,12 @@ async def an_engine(
     connection: str = "sqlite::memory:",
     clock: FakeClock | None = None,
     announcer: RecordingAnnouncer | None = None,
+    listener: Notifier | None = None,
     instance: str = "one",
     start: bool = True,
 ) -> AsyncIterator[House]:
-    """`store` is used and left open when given; otherwise one is opened and closed here."""
+    """`store` is used and left open when given; otherwise one is opened and closed here.
+    `listener` hears the news in place of the recording notifier."""
     snapshot = snapshot or a_snapshot(some_rules(limits=WIDE_OPEN, inventory=wide_inventory()))
     clock = clock or FakeClock()
     own = store is None
@@ -172,7 +196,7 @@ async def an_engine(
     engine = Engine(
         store=store,
         announcer=announcer,
-        notifier=notifier,
+        notifier=listener or notifier,
         clock=clock,
         snapshot=snapshot,
         new_id=new_id,
