@@ -4,13 +4,13 @@ The engine owns the live picture of its POP in memory, saves every change before
 it, and hands effects (announce, publish, notify) to one place after the commit. This class only
 delegates; each verb's idea lives in its own file:
 
-    signals     ingest.py, corroborate.py     through the victim's line (worker.py, core.py)
-    by hand     mitigate.py                   the same line
-    time        watch.py, due.py              the same line
-    truth       reconcile.py, load.py         the wire made equal to the store
-    settings    reload.py, snapshot.py        one assignment
-    elsewhere   listen.py                     what other instances change
-    questions   queries.py                    pages, history, numbers
+    signals     intake, ingest, corroborate   through the victim's line (worker, core)
+    by hand     hands, mitigate               the same line
+    time        watch, due                    the same line
+    truth       reconcile, load               the wire made equal to the store
+    settings    reload, snapshot              one assignment
+    elsewhere   listen                        what other instances change
+    questions   queries                       pages, history, numbers
 
 Actors arrive authenticated and allowed: permission is the face's work, attribution is ours.
 """
@@ -20,49 +20,30 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from prefixd.clock import Clock
-from prefixd.domain.actor import SYSTEM, Actor
-from prefixd.domain.ids import GroupId, MitigationId
-from prefixd.domain.mitigation import Mitigation
-from prefixd.domain.news import SafelistAdded, SafelistRemoved, SystemStopping, WithdrawReason
-from prefixd.domain.page import PAGE_MAX, MitigationFilter, PageRequest
+from prefixd.domain.actor import Actor
+from prefixd.domain.news import SafelistAdded, SafelistRemoved, SystemStopping
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.record import Outcome, SignalRecord
 from prefixd.domain.safelist import EntrySource, SafelistEntry
 from prefixd.domain.signal import Corroboration, Signal
 from prefixd.engine.answers import (
-    Busy,
     CreateAnswer,
-    Created,
     ExtendAnswer,
     Health,
     IngestAnswer,
     ItemAnswer,
     ManualRequest,
-    NotFound,
-    NotLive,
     PreviewAnswer,
     ReconcileAnswer,
     ReloadAnswer,
     WithdrawAnswer,
-    Withdrawn,
 )
 from prefixd.engine.bus import Bus, Subscription
 from prefixd.engine.core import Core
 from prefixd.engine.corroborate import corroborate
-from prefixd.engine.ingest import Arrival, arrival, queued_record
+from prefixd.engine.hands import Hands
+from prefixd.engine.intake import Intake
 from prefixd.engine.listen import Listener
 from prefixd.engine.load import load, load_safelist
-from prefixd.engine.mitigate import (
-    Acknowledge,
-    Approve,
-    Dismiss,
-    Make,
-    Prolong,
-    Withdraw,
-    judge,
-    refused,
-    wish_of,
-)
 from prefixd.engine.ports import Announcer, Notifier, Store
 from prefixd.engine.queries import Queries
 from prefixd.engine.reconcile import DriftCounts, Reconciler
@@ -71,7 +52,7 @@ from prefixd.engine.snapshot import Snapshot
 from prefixd.engine.steady import SteadyTime
 from prefixd.engine.turn import Turn
 from prefixd.engine.watch import Watch
-from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.errors import StoreUnavailable
 
 Loop = tuple[str, Callable[[], Awaitable[None]]]
 
@@ -101,10 +82,11 @@ class Engine:
         self._watch = Watch(self._core)
         self._reconciler = Reconciler(self._core)
         self._listener = Listener(self._core, self._reconciler)
+        self._intake = Intake(self._core)
+        self._hands = Hands(self._core)
         self._started_at_us = time.now_us()
         self._ready = False
         self._stopping = False
-        self._late: set[asyncio.Task[None]] = set()
         self.queries = Queries(self._core)
 
     # life
@@ -120,13 +102,8 @@ class Engine:
         if not core.snapshot.dry_run:
             await end_dry_run_rows(core)
         for record in await core.store.signals.unfinished(core.snapshot.pop):
-            self._finish_later(record)
+            self._intake.finish_later(record)
         self._ready = True
-
-    def _finish_later(self, record: SignalRecord) -> None:
-        taken_up = Arrival(record.signal, SYSTEM, record.signal_id, record.last_hash, record)
-        answer = self._core.ask(record.signal.victim, taken_up, patient=False)
-        answer.add_done_callback(_ignore_failure)
 
     def loops(self) -> Sequence[Loop]:
         """Named endless tasks for the supervisor."""
@@ -163,8 +140,7 @@ class Engine:
         self._core.effects.tell([SystemStopping(at_us=self._core.time.now_us())])
         timeout_s = self._core.snapshot.settings.drain_timeout_s
         finished = await self._core.workers.drain(timeout_s)
-        if self._late:
-            await asyncio.wait(set(self._late), timeout=timeout_s)
+        await self._intake.drain(timeout_s)
         self._core.bus.close()
         return finished
 
@@ -174,172 +150,49 @@ class Engine:
         """Store and decide; one answer per signal in order. Durable when it returns. Raises
         StoreUnavailable or Busy when nothing could be taken; in a batch, single failures
         are answers with outcome `error`."""
-        if len(signals) == 1:
-            return [await self._take(signals[0], actor)]
-        answers: list[asyncio.Future[IngestAnswer] | Busy] = []
-        for signal in signals:
-            try:
-                answers.append(self._take(signal, actor))
-            except Busy as error:
-                answers.append(error)
-        return await _batch_answers(signals, answers)
-
-    def _take(self, signal: Signal, actor: Actor) -> "asyncio.Future[IngestAnswer]":
-        taken = arrival(signal, actor, self._core.new_id())
-        answer: asyncio.Future[IngestAnswer]
-        answer = self._core.ask(
-            signal.victim, taken, overdue=lambda: self._keep_waiting(taken, answer)
-        )
-        return answer
-
-    def _keep_waiting(self, taken: Arrival, answer: "asyncio.Future[IngestAnswer]") -> None:
-        """It waited long enough: store it and tell the sender so; it keeps its place."""
-        task = asyncio.get_running_loop().create_task(self._store_waiting(taken, answer))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-
-    async def _store_waiting(self, taken: Arrival, answer: "asyncio.Future[IngestAnswer]") -> None:
-        core = self._core
-        signal = taken.signal
-        known = core.picture.episodes.get((signal.source, signal.external_id))
-        record, new = queued_record(taken, core.snapshot.pop, known)
-        try:
-            async with core.store.transaction() as tx:
-                if new:
-                    tx.signals.insert(record)
-                else:
-                    tx.signals.update(record)
-        except (Conflict, StoreUnavailable):
-            return  # its turn came meanwhile, or cannot: the answer is the turn's
-        taken.stored = record
-        if not answer.done():
-            answer.set_result(
-                IngestAnswer(
-                    signal_id=record.signal_id,
-                    external_id=signal.external_id,
-                    outcome=Outcome.QUEUED,
-                    reason="stored; it is decided when those before it are",
-                    episode=record.episode,
-                )
-            )
+        return await self._intake.ingest(signals, actor)
 
     async def corroborate(self, corroboration: Corroboration, actor: Actor) -> IngestAnswer:
         """Evidence without a victim: attached to matching groups at once, else kept waiting."""
         return await corroborate(self._core, corroboration, actor)
 
-    # mitigations by hand
+    # by hand
 
     async def create_mitigation(self, request: ManualRequest, actor: Actor) -> CreateAnswer:
         """One row per POP named. The answer is that of our own POP, or of the first named; what
         became of the others stands in its notes."""
-        here = self._core.snapshot.pop
-        pops = dict.fromkeys(request.pops or (here,))
-        answers = {pop: await self._create_in(pop, request, actor) for pop in pops}
-        told = here if here in answers else next(iter(answers))
-        answer = answers.pop(told)
-        if isinstance(answer, Created) and answers:
-            notes = tuple(_note_about(pop, other) for pop, other in answers.items())
-            return Created(answer.mitigation, (*answer.notes, *notes))
-        return answer
-
-    async def _create_in(self, pop: str, request: ManualRequest, actor: Actor) -> CreateAnswer:
-        core = self._core
-        theirs: tuple[Mitigation, ...] | None = None
-        if pop != core.snapshot.pop:
-            wanted = MitigationFilter(
-                victim=request.victim, pop=pop, statuses=frozenset({"active", "escalated"})
-            )
-            page = await core.store.mitigations.page(wanted, PageRequest(limit=PAGE_MAX))
-            theirs = page.items
-        make = Make(wish_of(request, actor.name), actor, pop, theirs)
-        return await core.ask(request.victim, make)
+        return await self._hands.create_mitigation(request, actor)
 
     def preview(self, request: ManualRequest, actor: Actor) -> PreviewAnswer:
         """What `create_mitigation` would answer and what peers would be told; changes nothing."""
-        core = self._core
-        decided = judge(core.begin(request.victim), wish_of(request, actor.name))
-        reasons = refused(getattr(decided.plan, "refusals", ()))
-        return PreviewAnswer(
-            plan=type(decided.plan).__name__.lower(),
-            rule=decided.rule,
-            ttl_s=decided.ttl_s,
-            notes=decided.notes,
-            reasons=reasons.reasons,
-            peers=tuple(core.announcer.preview(decided.rule)),
-        )
+        return self._hands.preview(request, actor)
 
     async def withdraw(self, mitigation_id: str, reason: str, actor: Actor) -> WithdrawAnswer:
-        found = await self._row(mitigation_id)
-        if found is None:
-            return NotFound(mitigation_id)
-        verb = Withdraw(found.mitigation_id, reason, actor, WithdrawReason.OPERATOR, found)
-        return await self._core.ask(found.victim, verb)
+        return await self._hands.withdraw(mitigation_id, reason, actor)
 
     async def bulk_withdraw(
         self, mitigation_ids: Sequence[str], reason: str, actor: Actor
     ) -> list[ItemAnswer]:
-        answers = await asyncio.gather(
-            *(self.withdraw(mitigation_id, reason, actor) for mitigation_id in mitigation_ids),
-            return_exceptions=True,
-        )
-        return [
-            ItemAnswer(mitigation_id, _problem(answer))
-            for mitigation_id, answer in zip(mitigation_ids, answers, strict=True)
-        ]
+        return await self._hands.bulk_withdraw(mitigation_ids, reason, actor)
 
     async def extend(self, mitigation_id: str, ttl_s: int, actor: Actor) -> ExtendAnswer:
         """Lives at least `ttl_s` from now, within the limits; guardrails look again."""
-        found = await self._row(mitigation_id)
-        if found is None:
-            return NotFound(mitigation_id)
-        verb = Prolong(found.mitigation_id, ttl_s, actor, found)
-        return await self._core.ask(found.victim, verb)
+        return await self._hands.extend(mitigation_id, ttl_s, actor)
 
     async def acknowledge(self, mitigation_ids: Sequence[str], actor: Actor) -> list[ItemAnswer]:
-        answers: list[ItemAnswer] = []
-        for mitigation_id in mitigation_ids:
-            found = await self._row(mitigation_id)
-            if found is None:
-                answers.append(ItemAnswer(mitigation_id, "not found"))
-                continue
-            verb = Acknowledge(found.mitigation_id, actor, found)
-            answers.append(await self._core.ask(found.victim, verb))
-        return answers
+        return await self._hands.acknowledge(mitigation_ids, actor)
 
     async def panic(self, reason: str, actor: Actor) -> list[ItemAnswer]:
         """Withdraw every live mitigation of this POP. Detectors may make new ones when the quiet
         period is over; switch to dry-run for longer."""
-        core = self._core
-        await core.ask(None, partial(_audit_panic, reason, actor), patient=False)
-        rows = list(core.picture.mitigations.values())
-        verbs = [
-            core.ask(row.victim, Withdraw(row.mitigation_id, reason, actor), patient=False)
-            for row in rows
-        ]
-        answers = await asyncio.gather(*verbs, return_exceptions=True)
-        return [
-            ItemAnswer(row.mitigation_id, _problem(answer))
-            for row, answer in zip(rows, answers, strict=True)
-        ]
-
-    async def _row(self, mitigation_id: str) -> Mitigation | None:
-        live = self._core.picture.mitigations.get(MitigationId(mitigation_id))
-        return live or await self._core.store.mitigations.get(mitigation_id)
-
-    # groups by hand
+        return await self._hands.panic(reason, actor)
 
     async def approve_group(self, group_id: str, actor: Actor) -> bool:
         """Act on a group that waits for approval; False when it is not live here."""
-        group = self._core.picture.groups.get(GroupId(group_id))
-        if group is None:
-            return False
-        return await self._core.ask(group.victim, Approve(group.group_id, actor))
+        return await self._hands.approve_group(group_id, actor)
 
     async def dismiss_group(self, group_id: str, reason: str, actor: Actor) -> bool:
-        group = self._core.picture.groups.get(GroupId(group_id))
-        if group is None:
-            return False
-        return await self._core.ask(group.victim, Dismiss(group.group_id, reason, actor))
+        return await self._hands.dismiss_group(group_id, reason, actor)
 
     # safelist
 
@@ -409,63 +262,6 @@ class Engine:
     @property
     def bus(self) -> Bus:
         return self._core.bus
-
-
-def _ignore_failure(answer: "asyncio.Future[IngestAnswer]") -> None:
-    """Its row still says `queued`, so the next start takes it up again."""
-    answer.exception()
-
-
-async def _batch_answers(
-    signals: Sequence[Signal], answers: Sequence["asyncio.Future[IngestAnswer] | Busy"]
-) -> list[IngestAnswer]:
-    told: list[IngestAnswer] = []
-    failures: list[Busy | StoreUnavailable] = []
-    for signal, answer in zip(signals, answers, strict=True):
-        try:
-            if isinstance(answer, Busy):
-                raise answer
-            told.append(await answer)
-        except (Busy, StoreUnavailable) as error:
-            failures.append(error)
-            told.append(
-                IngestAnswer(
-                    signal_id="",
-                    external_id=signal.external_id,
-                    outcome=Outcome.ERROR,
-                    reason=str(error),
-                    codes=("unavailable",),
-                )
-            )
-    if failures and len(failures) == len(signals):
-        raise failures[0]
-    return told
-
-
-def _problem(answer: WithdrawAnswer | BaseException) -> str | None:
-    match answer:
-        case Withdrawn():
-            return None
-        case NotFound():
-            return "not found"
-        case NotLive():
-            return "not active"
-        case Busy() | StoreUnavailable():
-            return str(answer)
-        case _:
-            raise answer
-
-
-def _note_about(pop: str, answer: CreateAnswer) -> str:
-    match answer:
-        case Created(mitigation=made):
-            return f"{pop}: created {made.mitigation_id}"
-        case _:
-            return f"{pop}: {type(answer).__name__.lower()}"
-
-
-def _audit_panic(reason: str, actor: Actor, turn: Turn) -> None:
-    turn.audit(actor, "panic", "pop", turn.snapshot.pop, reason=reason)
 
 
 def _audit_reconcile(actor: Actor, turn: Turn) -> None:

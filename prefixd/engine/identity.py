@@ -29,17 +29,18 @@ class Identity:
         now_ms = self._clock.now_us() // 1000
         if not self._tails:
             self._tails = _tails()
+        tail = self._tails.pop()
         if now_ms > self._last_ms:
-            self._begin(now_ms)
+            self._begin(now_ms, tail)
         elif self._counter < _COUNTER_MAX:
             self._counter += 1
         else:  # more than the counter holds in one millisecond, or a clock set back
-            self._begin(self._last_ms + 1)
-        return f"{self._time}{self._counter:03x}-{self._tails.pop()}"
+            self._begin(self._last_ms + 1, tail)
+        return f"{self._time}{self._counter:03x}-{tail}"
 
-    def _begin(self, ms: int) -> None:
+    def _begin(self, ms: int, chance: str) -> None:
         self._last_ms = ms
-        self._counter = int.from_bytes(os.urandom(2)) & _COUNTER_START
+        self._counter = int(chance[-3:], 16) & _COUNTER_START
         high, low = divmod(ms, 1 << 16)
         self._time = f"{high:08x}-{low:04x}-7"
 
