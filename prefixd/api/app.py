@@ -46,6 +46,8 @@ ROUTES: tuple[Route, ...] = (
 """Routes that need nothing but `Services`. Those with a service of their own (accounts, adapters,
 configuration, the feed) are objects that the composer makes and hands in beside these."""
 
+GUARD = web.AppKey("guard", Guard)
+
 
 def build_app(
     services: Services,
@@ -64,6 +66,7 @@ def build_app(
         secure=settings.tls is not None,
     )
     app = web.Application(middlewares=[guard.middleware], client_max_size=settings.max_body_bytes)
+    app[GUARD] = guard
     deadlines = Deadlines(settings.request_timeout_s)
     limiter = RateLimiter(settings.rate_limit.events_per_second, settings.rate_limit.burst)
     if not settings.metrics_public:
@@ -71,8 +74,16 @@ def build_app(
     extra = reference_route(routes)
     for route in (*routes, extra, document_route((*routes, extra))):
         endpoint = Endpoint(route, services, limiter, deadlines, strict=strict)
-        app.router.add_route(route.method, route.path, endpoint.answer)
+        for method in methods_of(route):
+            app.router.add_route(method, route.path, endpoint.routed)
+            if "{" not in route.path:
+                guard.door(method, route.path, endpoint.answer)
     return app
+
+
+def methods_of(route: Route) -> tuple[str, ...]:
+    """What can be asked for can be asked about (RFC 9110 9.3.2); a stream has no end to tell of."""
+    return ("GET", "HEAD") if route.method == "GET" and not route.endless else (route.method,)
 
 
 def _signed_in(route: Route) -> Route:

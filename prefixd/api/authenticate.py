@@ -13,7 +13,7 @@ certificate, or nothing in mode none) counts only on requests that come from our
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from prefixd.api.cors import SAFE_METHODS, Cors
 from prefixd.api.problem import ApiError
@@ -38,12 +38,13 @@ class ModeAuthenticator:
         return self._settings.mode
 
     async def actor_of(self, request: web.Request, address: str) -> Actor | None:
-        cookie = request.cookies.get(COOKIE)
+        headers = request.headers
+        cookie = request.cookies.get(COOKIE) if hdrs.COOKIE in headers else None
         if cookie is not None:
             actor = await self._accounts.session_actor(cookie)
             if actor is not None:
                 return self._on_own_pages(request, actor)
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, text = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() == "bearer" and text:
             return await self._by_token(text.strip(), address)
         match self._settings.mode:
@@ -74,7 +75,7 @@ class ModeAuthenticator:
     def _on_own_pages(self, request: web.Request, actor: Actor | None) -> Actor | None:
         """A browser adds cookies, certificates and its place in the network by itself, whoever
         wrote the page: such requests must come from our pages when they change or stream things."""
-        upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+        upgrade = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
         harmless = request.method in SAFE_METHODS and not upgrade
         if not harmless and not self._cors.same_site(request.headers, request.host):
             raise ApiError(403, "bad_origin", "this request came from another site")

@@ -6,17 +6,16 @@ Refusals happen before the body is read: a stranger's megabyte is never parsed. 
 route does not document are a fault of ours; `strict` (tests) makes them fail loudly.
 """
 
-import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from prefixd.api.body import check_media_type, decode_json, read_body
 from prefixd.api.cors import SAFE_METHODS
-from prefixd.api.deadline import Deadlines
-from prefixd.api.octets import JSON, JSON_FIELD, Octets, field_lines
+from prefixd.api.deadline import Deadlines, Watch
+from prefixd.api.octets import JSON, JSON_FIELD, Octets, field_line, field_lines
 from prefixd.api.problem import (
     CODES,
     ApiError,
@@ -34,11 +33,19 @@ from prefixd.domain.actor import Actor, ActorKind
 from prefixd.engine.answers import Busy
 from prefixd.errors import Conflict, StoreUnavailable
 
-log = logging.getLogger(__name__)
-
 NOBODY = Actor(kind=ActorKind.OPERATOR, name="nobody", permissions=frozenset())
-REQUEST_ID = web.RequestKey("request_id", str)
-ADDRESS = web.RequestKey("address", str)
+
+
+class Asked(NamedTuple):
+    """What is known of a request before its route looks at it."""
+
+    path: Mapping[str, str]
+    """The path's parameters."""
+    request_id: str
+    address: str
+
+
+ASKED = web.RequestKey("asked", Asked)
 
 NO_QUERY = NoQuery()
 QUERIES = 64
@@ -76,48 +83,59 @@ class Endpoint:
             else msgspec.json.Decoder(Any if route.loose else route.body)
         )
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def routed(self, request: web.Request) -> web.StreamResponse:
+        """What the router calls."""
+        return await self.answer(request, request[ASKED])
+
+    async def answer(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        route = self.route
+        watch: Watch | None = None
         try:
-            reply = await self._run(request)
-        except ApiError as error:
-            self._check(error.status)
-            raise
+            actor = await self._actor(request, asked.address)
+            call: Call[Any, Any] = Call(
+                self._services,
+                actor,
+                None if route.body is None else await self._body(request),
+                NO_QUERY if route.query is NoQuery else self._query(request),
+                asked.path,
+                request,
+                asked.request_id,
+                asked.address,
+            )
+            reply: Reply | web.StreamResponse | None = (
+                None if route.at_hand is None else route.at_hand(call)
+            )
+            if reply is None and route.endless:
+                reply = await route.handle(call)
+            elif reply is None:
+                with self._deadlines.watch() as watch:
+                    reply = await self._handled(call)
+        except (ApiError, StoreUnavailable, Busy, Conflict, TimeoutError) as error:
+            refusal = self._refusal(error, watch)
+            if refusal is None:
+                raise
+            self._check(refusal.status)
+            raise refusal from error
         if isinstance(reply, web.StreamResponse):
             return reply
         self._check(reply.status)
         return _encoded(reply, request)
 
-    async def _run(self, request: web.Request) -> Reply | web.StreamResponse:
-        route = self.route
-        actor = NOBODY if self._public else await self._actor(request)
-        if self._public:
-            self._take("address", request[ADDRESS])
-        call: Call[object, msgspec.Struct] = Call(
-            services=self._services,
-            actor=actor,
-            body=await self._body(request) if route.body is not None else None,
-            query=NO_QUERY if route.query is NoQuery else self._query(request),
-            path=request.match_info,
-            request=request,
-            request_id=request[REQUEST_ID],
-            address=request[ADDRESS],
-        )
-        watch = self._deadlines.watch()
-        try:
-            if route.endless:
-                return await self._handled(call)
-            with watch:
-                return await self._handled(call)
-        except TimeoutError as error:
-            if not watch.expired:
-                raise
-            limit_s = self._deadlines.limit_s
-            message = f"no answer within {limit_s:.0f} s; what was asked may still happen"
-            raise ApiError(503, "too_slow", message, retry_after_s=1) from error
-        except (StoreUnavailable, Busy) as error:
-            raise unavailable(error) from error
-        except Conflict as error:
-            raise conflict(error) from error
+    def _refusal(self, error: Exception, watch: Watch | None) -> ApiError | None:
+        """What the caller is told, if the error is not a fault of ours."""
+        match error:
+            case ApiError():
+                return error
+            case TimeoutError() if watch is not None and watch.expired:
+                limit_s = self._deadlines.limit_s
+                message = f"no answer within {limit_s:.0f} s; what was asked may still happen"
+                return ApiError(503, "too_slow", message, retry_after_s=1)
+            case StoreUnavailable() | Busy():
+                return unavailable(error)
+            case Conflict():
+                return conflict(error)
+            case _:
+                return None
 
     async def _handled(self, call: Call[Any, Any]) -> Reply | web.StreamResponse:
         key = None if self._repeats is None else call.request.headers.get(HEADER)
@@ -131,29 +149,28 @@ class Endpoint:
 
         return await self._repeats.answer(key, call.request, call.actor, run)
 
-    async def _actor(self, request: web.Request) -> Actor:
+    async def _actor(self, request: web.Request, address: str) -> Actor:
         """Strangers share their address's budget, callers have their own."""
-        address = request[ADDRESS]
-        try:
-            actor = await self._services.authenticator.actor_of(request, address)
-        except StoreUnavailable as error:
-            raise unavailable(error) from error
+        if self._public:
+            self._take("address", address)
+            return NOBODY
+        actor = await self._services.authenticator.actor_of(request, address)
         if actor is None:
             self._take("address", address)
             raise ApiError(401, "unauthorized", "unauthorized: sign in or send a valid token")
-        self._take("actor", f"{actor.kind}:{actor.name}")
+        self._take("actor", actor.name, actor.kind)
         permission = self.route.permission
-        if permission is not None and not actor.may(permission):
+        if permission is not None and permission not in actor.permissions:
             message = f"forbidden: {actor.name} lacks the permission {permission!s}"
             raise ApiError(403, "forbidden", message)
         return actor
 
-    def _take(self, kind: str, name: str) -> None:
+    def _take(self, whose: str, name: str, kind: str = "") -> None:
         if self._limiter is None:
             return
-        wait_s = self._limiter.take(f"{kind}:{name}", self._services.clock.monotonic())
+        wait_s = self._limiter.take(f"{whose}:{kind}:{name}", self._services.clock.monotonic())
         if wait_s > 0:
-            self._services.metrics.rate_limited.labels(kind).inc()
+            self._services.metrics.rate_limited.labels(whose).inc()
             raise rate_limited(wait_s)
 
     async def _body(self, request: web.Request) -> object:
@@ -224,13 +241,13 @@ def _parsed_query(request: web.Request, type_: type[msgspec.Struct]) -> msgspec.
 def _encoded(reply: Reply, request: web.Request) -> Octets:
     fields = field_lines(reply.headers.items()) if reply.headers else b""
     if reply.etag is not None:
-        fields += field_lines((("ETag", reply.etag),))
+        fields += field_line("ETag", reply.etag)
         if _names(request.headers.get("If-None-Match"), reply.etag):
             return Octets(304, fields)
     if reply.value is None:
         return Octets(reply.status, fields)
     kind = reply.content_type
-    fields += JSON_FIELD if kind == JSON else field_lines((("Content-Type", kind),))
+    fields += JSON_FIELD if kind == JSON else field_line("Content-Type", kind)
     body = reply.value if isinstance(reply.value, bytes) else _encoder.encode(reply.value)
     return Octets(reply.status, fields, body)
 

@@ -6,9 +6,11 @@ paths and methods that no route has, so a 404 looks like every other refusal.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
+from types import MappingProxyType
+from typing import cast
 
 import msgspec
 from aiohttp import web
@@ -16,7 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 from multidict import istr
 
 from prefixd.api.cors import Cors
-from prefixd.api.endpoint import ADDRESS, REQUEST_ID
+from prefixd.api.endpoint import ASKED, Asked
 from prefixd.api.octets import JSON_FIELD, Octets, field_lines
 from prefixd.api.problem import ApiError
 from prefixd.clock import Clock
@@ -35,11 +37,19 @@ SECURITY_HEADERS = {
 MAX_REQUEST_ID = 128
 UNMATCHED = "unmatched"
 X_REQUEST_ID = istr("X-Request-ID")
+EXPECT = istr("Expect")
+OUR_FAULT = ApiError(500, "internal", "internal error; the log has more under this request id")
+NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 LEFT = 499  # what the log calls a client that left before the answer
+
+Answer = Callable[[web.Request, Asked], Awaitable[web.StreamResponse]]
+ServerHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Guard:
-    """The middleware object; `Guard.middleware` is what aiohttp calls."""
+    """One for the whole server. Most requests come through a door: a method and a path without
+    parameters, found in one look. The rest come through the library's router and `middleware`.
+    Either way the same is done around them."""
 
     def __init__(
         self,
@@ -62,28 +72,70 @@ class Guard:
         self._fixed = field_lines(headers.items())
         self._second = -1
         self._dated = b""
+        self._doors: dict[tuple[str, str], tuple[Answer, _Counts]] = {}
         self._counts: dict[web.AbstractRoute, _Counts] = {}
         self._unmatched: dict[str, _Counts] = {}
 
     @property
     def middleware(self) -> Middleware:
+        """For requests that came through the router, and those it has no route for."""
+
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._guarded(request, handler)
+            async def answer(request: web.Request, asked: Asked) -> web.StreamResponse:
+                request[ASKED] = asked
+                return await handler(request)
+
+            path = request.match_info
+            return await self._guarded(request, self._counts_of(request), answer, path)
 
         return guard
 
-    async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    def door(self, method: str, path: str, answer: Answer) -> None:
+        """A path without parameters: its requests need no router."""
+        self._doors[method, path] = (answer, _Counts(self._metrics, method, path))
+
+    def before(self, router: ServerHandler) -> ServerHandler:
+        """The server's handler: through a door where there is one, else by the router."""
+        doors = self._doors
+
+        def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+            found = doors.get((request.method, request.raw_path.partition("?")[0]))
+            if found is None or EXPECT in request.headers:
+                return router(request)
+            answer, counts = found
+            # The server is the application's, which makes no other kind.
+            return self._guarded(cast(web.Request, request), counts, answer, NO_PARAMETERS)
+
+        return handle
+
+    async def _guarded(
+        self,
+        request: web.Request,
+        counts: "_Counts",
+        answer: Answer,
+        path: Mapping[str, str],
+    ) -> web.StreamResponse:
         request_id = acceptable_id(request.headers.get(X_REQUEST_ID)) or self._new_id()
-        request[REQUEST_ID] = request_id
-        request[ADDRESS] = self._address_of(request)
-        bound = log_request_id.set(request_id)
-        counts = self._counts_of(request)
+        log_request_id.set(request_id)  # every request runs in a task, and so a context, of its own
         counts.in_flight.inc()
         started = time.perf_counter()
         status = LEFT
         try:
-            response = await self._answered(request, handler, request_id)
+            try:
+                if request.method == "OPTIONS" and self._cors.is_preflight(request):
+                    response: web.StreamResponse = Octets(204, self._cors.permissions)
+                else:
+                    asked = Asked(path, request_id, self._address_of(request))
+                    response = await answer(request, asked)
+            except ApiError as error:
+                response = error_response(error, request_id)
+            except web.HTTPException as error:
+                response = error_response(_from_http(error, request), request_id, error)
+            except Exception as error:
+                fields = {"method": request.method, "path": request.path}
+                log.error("request failed", exc_info=error, extra=fields)
+                response = error_response(OUR_FAULT, request_id)
             status = response.status
             if isinstance(response, Octets):
                 response.lead = self._lead(request_id) + self._cors.fields(request)
@@ -91,27 +143,6 @@ class Guard:
         finally:
             counts.in_flight.dec()
             counts.done(status, time.perf_counter() - started)
-            log_request_id.reset(bound)
-
-    async def _answered(
-        self, request: web.Request, handler: Handler, request_id: str
-    ) -> web.StreamResponse:
-        if request.method == "OPTIONS" and self._cors.is_preflight(request):
-            return Octets(204, self._cors.permissions)
-        try:
-            return await handler(request)
-        except ApiError as error:
-            return error_response(error, request_id)
-        except web.HTTPException as error:
-            return error_response(_from_http(error, request), request_id, error)
-        except Exception as error:
-            log.error(
-                "request failed",
-                exc_info=error,
-                extra={"method": request.method, "path": request.path},
-            )
-            message = "internal error; the log has more under this request id"
-            return error_response(ApiError(500, "internal", message), request_id)
 
     def _lead(self, request_id: str) -> bytes:
         """The head's lines that all answers share; the date is written once a second."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from prefixd.api.reply import Reply
+
 MAX_AGE_S = 1.0
 PAGES = 64
 
@@ -20,8 +22,7 @@ PAGES = 64
 class EncodedPage:
     revision: int
     made_at: float
-    body: bytes
-    etag: str
+    reply: Reply
 
 
 class ListCache:
@@ -29,11 +30,18 @@ class ListCache:
         self._pages: OrderedDict[str, EncodedPage] = OrderedDict()
         self._making: dict[tuple[str, int], asyncio.Task[EncodedPage]] = {}
 
+    def fresh(self, key: str, revision: int, now: float) -> EncodedPage | None:
+        """The page, if it was made and is still true."""
+        found = self._pages.get(key)
+        if found is None or found.revision != revision or now - found.made_at > MAX_AGE_S:
+            return None
+        return found
+
     async def page(
         self, key: str, revision: int, now: float, make: Callable[[], Coroutine[Any, Any, bytes]]
     ) -> EncodedPage:
-        found = self._pages.get(key)
-        if found is not None and found.revision == revision and now - found.made_at <= MAX_AGE_S:
+        found = self.fresh(key, revision, now)
+        if found is not None:
             return found
         making = self._making.get((key, revision))
         if making is None:
@@ -47,7 +55,8 @@ class ListCache:
         self, key: str, revision: int, now: float, make: Callable[[], Coroutine[Any, Any, bytes]]
     ) -> EncodedPage:
         body = await make()
-        page = EncodedPage(revision, now, body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
+        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        page = EncodedPage(revision, now, Reply(body, etag=etag))
         self._pages[key] = page
         self._pages.move_to_end(key)
         while len(self._pages) > PAGES:

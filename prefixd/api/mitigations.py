@@ -39,15 +39,25 @@ class MitigationQuery(PageQuery, kw_only=True):
     acknowledged: str | None = None
 
 
+def list_at_hand(call: Call[None, MitigationQuery]) -> Reply | None:
+    services = call.services
+    page = services.lists.fresh(
+        call.request.rel_url.raw_query_string,
+        services.engine.queries.revision,
+        services.clock.monotonic(),
+    )
+    return None if page is None else page.reply
+
+
 async def list_mitigations(call: Call[None, MitigationQuery]) -> Reply:
     services = call.services
     page = await services.lists.page(
-        call.request.query_string,
+        call.request.rel_url.raw_query_string,
         services.engine.queries.revision,
         services.clock.monotonic(),
         lambda: _listed(call),
     )
-    return Reply(page.body, etag=page.etag)
+    return page.reply
 
 
 async def _listed(call: Call[None, MitigationQuery]) -> bytes:
@@ -208,7 +218,7 @@ _MITIGATE = Permission.MITIGATE
 ONE = r"/v1/mitigations/{id:(?!withdraw$|acknowledge$)[^/]+}"  # those two are verbs, not ids
 ROUTES: Sequence[Route] = (
     Route(
-        method="GET", path="/v1/mitigations", handle=list_mitigations,
+        method="GET", path="/v1/mitigations", handle=list_mitigations, at_hand=list_at_hand,
         summary="Mitigations, newest first", tag="mitigations", query=MitigationQuery,
         replies={200: shapes.MitigationPage, 304: None}, errors=("bad_cursor",),
     ),

@@ -70,11 +70,12 @@ class Octets(web.StreamResponse):
         assert not data, "an answer of octets is complete when it is made"
 
 
+def field_line(name: str, text: str) -> bytes:
+    """A header line. A line break in the value would begin a header of somebody else's choice."""
+    if "\r" in text or "\n" in text:
+        raise ValueError(f"{name} holds a line break")
+    return f"{name}: {text}\r\n".encode()
+
+
 def field_lines(fields: Iterable[tuple[str, str]]) -> bytes:
-    """Header lines. A line break inside a value would begin a header of somebody else's choice."""
-    lines = []
-    for name, text in fields:
-        if "\r" in text or "\n" in text:
-            raise ValueError(f"{name} holds a line break")
-        lines.append(f"{name}: {text}\r\n")
-    return "".join(lines).encode()
+    return b"".join([field_line(name, text) for name, text in fields])

@@ -44,6 +44,7 @@ class Call(Generic[Body, Query]):
 
 # A handler's body and query types are checked where it is written; the table holds all of them.
 Handler = Callable[[Call[Any, Any]], Awaitable[Reply | web.StreamResponse]]
+AtHand = Callable[[Call[Any, Any]], Reply | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,8 @@ class Route:
     description: str = ""
     endless: bool = False
     """A stream: no limit on how long it takes."""
+    at_hand: AtHand | None = None
+    """Asked before `handle`: the answer, if it is in memory and nothing has to be waited for."""
 
 
 def takes_key(route: Route) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from prefixd.api.app import GUARD
 from prefixd.api.settings import ApiSettings, TlsSettings
 from prefixd.errors import StartupError
 
@@ -81,6 +82,7 @@ class HttpServer:
         sockets: Sequence[socket.socket],
         context: ssl.SSLContext | None,
     ) -> None:
+        self._guard = app[GUARD]
         self._settings = settings
         self._sockets = list(sockets)
         self._context = context
@@ -95,6 +97,9 @@ class HttpServer:
 
     async def start(self) -> None:
         await self._runner.setup()
+        server = self._runner.server
+        assert server is not None, "setup makes it"
+        server.request_handler = self._guard.before(server.request_handler)
         for listening in self._sockets:
             await web.SockSite(
                 self._runner, listening, ssl_context=self._context, backlog=BACKLOG

@@ -25,7 +25,7 @@ async def test_many_who_ask_at_once_cost_one_read() -> None:
     asking[0].cancel()
     maker.go.set()
     answers = await asyncio.gather(*asking[1:])
-    assert {page.body for page in answers} == {b"page 1"}
+    assert {page.reply.value for page in answers} == {b"page 1"}
     assert maker.made == 1, "and nobody's leaving spoils it for the others"
 
 
@@ -34,9 +34,9 @@ async def test_a_page_is_made_anew_when_something_changed_or_it_is_old() -> None
     maker.go.set()
     first = await cache.page("q", 1, 0.0, maker)
     assert await cache.page("q", 1, MAX_AGE_S, maker) is first
-    assert (await cache.page("q", 2, 0.0, maker)).etag != first.etag
-    assert (await cache.page("q", 2, MAX_AGE_S + 0.1, maker)).body == b"page 3"
-    assert (await cache.page("other", 2, 0.0, maker)).body == b"page 4"
+    assert (await cache.page("q", 2, 0.0, maker)).reply.etag != first.reply.etag
+    assert (await cache.page("q", 2, MAX_AGE_S + 0.1, maker)).reply.value == b"page 3"
+    assert (await cache.page("other", 2, 0.0, maker)).reply.value == b"page 4"
 
 
 async def test_a_failure_is_told_to_all_and_not_kept() -> None:
@@ -49,7 +49,7 @@ async def test_a_failure_is_told_to_all_and_not_kept() -> None:
         with pytest.raises(LookupError):
             await cache.page("q", 1, 0.0, fail)
     maker.go.set()
-    assert (await cache.page("q", 1, 0.0, maker)).body == b"page 1"
+    assert (await cache.page("q", 1, 0.0, maker)).reply.value == b"page 1"
 
 
 async def test_memory_is_bounded() -> None:
