@@ -144,8 +144,12 @@ class Speaker:
         """Withdraw all that this peer was told, for as long as its socket takes it."""
         self._change_terms(link.name, withdraw_all=True)
         now = self._clock.monotonic()
-        while link.writable and (chunk := self._fanout.next_chunk(link.name, now)) is not None:
-            link.write(chunk.octets, chunk.messages)
+        while link.writable:
+            chunk = self._fanout.next_chunk(link.name, now)
+            if chunk is not None:
+                link.write(chunk.octets, chunk.messages)
+            elif not self._fanout.judging(link.name):
+                return
 
     def apply(
         self, settings: SpeakerSettings, untouchable: tuple[IPNetwork, ...] | None = None

@@ -189,7 +189,7 @@ class History:
     def start(self) -> None:
         self.loc = LocRib()
         self.fanout = Fanout(self.loc)
-        self.fanout.at_once = self.chance.choice((0, 250))
+        self.fanout.at_once = self.chance.choice((0, 3, 250))
         self.loc.replace(self.store.values())
         self.fanout.ready()
         self.routers.clear()

@@ -93,12 +93,13 @@ class AdjRibOut:
     ) -> "_Plan":
         plan = _Plan()
         later: list[tuple[Key, Treatment]] = []
-        size = 0
+        size = idle = 0
         for place, (key, force) in enumerate(taken):
             family, nlri = key
             wanted = wish.desired(key)
             held = self.table.get(family, _EMPTY).get(nlri)
             if wanted is held and not (force and wanted is not None):
+                idle += 1
                 continue
             if wanted is None:
                 plan.withdraw(key)
@@ -110,6 +111,7 @@ class AdjRibOut:
             if size + len(plan.groups) * _MESSAGE_OVERHEAD > _MOST_OCTETS:
                 self._put_back(taken[place + 1 :], revision, now)
                 break
+        self.outbox.refund(idle)
         room: dict[int, int] = {}
         for family, keys in plan.withdrawals.items():
             room[family.afi] = self._room(room, wish, family.afi) + len(keys)

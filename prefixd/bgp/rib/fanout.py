@@ -46,7 +46,7 @@ class Fanout:
         self._seq = count(1)
         self._ready = False
         self.at_once = _JUDGED_AT_ONCE
-        """A change of more routes than this is judged in slices."""
+        """A change of more routes than this is judged in slices, of this size."""
 
     # What the outside says
 
@@ -84,27 +84,23 @@ class Fanout:
             self._trim(member.group)
 
     def terms_changed(self, name: str, terms: Terms, now: float) -> None:
-        """Policy, budget or profile changed under a living session: send the difference only."""
+        """Policy, budget or profile changed under a living session: send the difference only.
+
+        The table is judged anew in slices; until that is done the peer keeps what it was told.
+        """
         member = self._members.get(name)
         if member is None or member.group.terms == terms:
             return
         self._detach(member, now)
-        before = member.group.terms
+        rewritten = member.group.terms.wire_form() != terms.wire_form()
         member.group = self._group(terms)
-        self._judge_all(member.group, now)
         own = _own(member)
         paced = AdjRibOut(terms.pacing)
         paced.table, paced.recent = own.table, own.recent
         member.own = paced
-        differing = [
-            Key(family, nlri)
-            for family, routes in paced.table.items()
-            for nlri, treatment in routes.items()
-            if member.group.desired(Key(family, nlri)) is not treatment
-        ]
-        paced.outbox.mark(differing, self.loc.revision, now)
-        rewritten = before.wire_form() != terms.wire_form()
-        member.dumps.append(Dump(keys=member.group.snapshot(), force=rewritten))
+        again = bool(member.review) or any(dump.force for dump in member.dumps)
+        member.dumps.clear()
+        member.review = rewritten or again
 
     def refresh_requested(self, name: str, family: Family, now: float, *, enhanced: bool) -> None:
         """Tell the whole family again (RFC 2918), framed by BoRR and EoRR where understood."""
@@ -131,6 +127,8 @@ class Fanout:
             return None
         self._start_queued_refresh(member, now)
         self._judge_some(member.group, now)
+        if member.group.unjudged and member.group.is_tight:
+            return None  # who has to stay out is known when all have been looked at
         self._squeeze(member.group, now)
         chunk = self._in_step(member, now) if member.in_step else self._on_its_own(member, now)
         if chunk is None:
@@ -141,9 +139,12 @@ class Fanout:
         return member.handed(chunk, now)
 
     def judging(self, name: str) -> bool:
-        """The table is still being looked at for this peer's group; ask again at once."""
+        """The table is still being looked at for this peer or its group; ask again at once."""
         member = self._members.get(name)
-        return member is not None and bool(member.group.unjudged)
+        if member is None:
+            return False
+        unfed = bool(member.dumps) and not _own(member).outbox.bulk
+        return bool(member.group.unjudged) or member.review is not None or unfed
 
     def wake_at(self, name: str, now: float) -> float | None:
         """When `next_chunk` may have something for this peer."""
@@ -158,6 +159,7 @@ class Fanout:
         elif (
             member.group.unjudged
             or member.before_dump
+            or member.review is not None
             or (member.dumps and not member.own.outbox.bulk)
             or (self._ready and member.after_dump and not _dumping(member))
         ):
@@ -204,7 +206,7 @@ class Fanout:
         for group in self._groups.values():
             self._squeeze(group, now)
         for member in self._members.values():
-            if member.group.unjudged:
+            if member.group.unjudged or member.review is not None:
                 continue
             source = member.table_source
             pending = source.outbox.urgent.keys() | source.outbox.bulk.keys()
@@ -245,6 +247,8 @@ class Fanout:
         for member in self._of(group):
             if member.own is None:
                 in_step = True
+            elif first_look and member.review is not None:
+                continue  # its whole table is compared when the first look is over
             elif first_look and member.after_dump:
                 member.own.outbox.mark_bulk(keys)
             else:
@@ -256,7 +260,7 @@ class Fanout:
         """Go on with a new group's first look at the table, or with a large change."""
         if not group.unjudged:
             return
-        self._mark(group, group.judge_some(_JUDGED_AT_ONCE), now, first_look=True)
+        self._mark(group, group.judge_some(max(1, self.at_once)), now, first_look=True)
 
     def _judge_all(self, group: UpdateGroup, now: float) -> None:
         while group.unjudged:
@@ -279,6 +283,8 @@ class Fanout:
             return self._control(member.before_dump)
         own = _own(member)
         group = member.group
+        if member.review is not None and not group.unjudged:
+            _begin_review(member, self.loc)
         _feed(member)
         chunk = own.next_chunk(
             group,
@@ -376,7 +382,21 @@ def _own(member: Member) -> AdjRibOut:
 
 
 def _dumping(member: Member) -> bool:
-    return bool(member.dumps) or (member.own is not None and bool(member.own.outbox.bulk))
+    if member.dumps or member.review is not None:
+        return True
+    return member.own is not None and bool(member.own.outbox.bulk)
+
+
+def _begin_review(member: Member, loc: LocRib) -> None:
+    """Every key the peer was told or may have to be told under its new terms."""
+    stray = [
+        Key(family, nlri)
+        for family, routes in _own(member).table.items()
+        for nlri in routes.keys() - loc.table(family).keys()
+    ]
+    wanted = member.group.snapshot()
+    member.dumps.append(Dump(keys=stray + wanted if stray else wanted, force=bool(member.review)))
+    member.review = None
 
 
 def _feed(member: Member) -> None:

@@ -231,6 +231,11 @@ class UpdateGroup:
             self._resolve(key)
         return affected
 
+    @property
+    def is_tight(self) -> bool:
+        """Somebody may have to stay out."""
+        return bool(self._squeezed) or not self._surely_fits()
+
     def _surely_fits(self) -> bool:
         total = len(self._claims)
         for afi in (1, 2):

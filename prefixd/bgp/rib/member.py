@@ -39,6 +39,9 @@ class Member:
     """None: in step."""
     dumps: deque[Dump] = field(default_factory=deque[Dump])
     """Tables to be told, key by key; the outbox gets them a slice at a time."""
+    review: bool | None = None
+    """Its terms have changed and its table is not compared with them yet; True: what was told has
+    to be told again, because it is written differently now."""
     before_dump: list[bytes] = field(default_factory=list[bytes])
     """Messages that must precede the dump: BoRR."""
     after_dump: list[bytes] = field(default_factory=list[bytes])
@@ -65,7 +68,7 @@ class Member:
         """Something is waiting to be told."""
         behind = self.own is None and self.cursor < self.group.log_end
         waiting = self.before_dump or self.after_dump or self.table_source.outbox or self.dumps
-        return bool(behind or waiting or self.group.unjudged)
+        return bool(behind or waiting or self.group.unjudged or self.review is not None)
 
     @property
     def in_step(self) -> bool:

@@ -86,6 +86,10 @@ class Outbox:
             self._tokens = min(float(rate), self._tokens + (now - self._tokens_at) * rate)
         self._tokens_at = now
 
+    def refund(self, keys: int) -> None:
+        """So many keys were taken and cost the router nothing."""
+        self._tokens += keys
+
     def take(self, now: float, most: int) -> list[tuple[Key, bool]]:
         """Up to `most` keys that may go now, urgent ones first; they are forgotten here."""
         rate = self._pacing.rules_per_second

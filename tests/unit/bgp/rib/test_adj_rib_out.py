@@ -248,3 +248,55 @@ def test_attributes_of_a_blackhole() -> None:
     )  # fmt: skip
     v6 = encoder.encode(IPV6_UNICAST, BlackholeTreatment((0xFFFF029A,), bytes(16)))
     assert (v6.next_hop, "400304" in v6.octets.hex()) == (bytes(16), False)
+
+
+def desk_of(rules: int, at_once: int, terms: Terms = TERMS) -> Desk:
+    desk = Desk()
+    desk.put(*hosts(rules))
+    desk.up("a", terms=terms)
+    desk.fanout.at_once = at_once
+    return desk
+
+
+def test_new_terms_are_judged_in_slices_and_nothing_leaves_before() -> None:
+    """Ten rules, three at a time: the tenth is still told while the first are looked at."""
+    desk = desk_of(10, 3)
+    picky = replace(TERMS, policy=ExportPolicy(owners=frozenset({"nobody"})))
+    desk.fanout.terms_changed("a", picky, 2000.0)
+    for _ in range(3):
+        assert desk.fanout.next_chunk("a", 2000.0) is None
+        assert desk.fanout.judging("a")
+    assert len(desk.fanout.told("a")[IPV4_FLOWSPEC]) == 10
+    assert sum(chunk.withdrawn for chunk in desk.chunks("a")) == 10
+    assert desk.fanout.wake_at("a", 3000.0) is None
+
+
+def test_a_rule_that_comes_while_new_terms_are_judged_does_not_wait() -> None:
+    desk = desk_of(10, 3)
+    desk.fanout.terms_changed("a", replace(TERMS, names=frozenset({"a"})), 2000.0)
+    desk.put(*hosts(1, start=50))
+    chunk = desk.fanout.next_chunk("a", 2000.0)
+    assert chunk is not None
+    assert chunk.announced == 1
+    assert desk.fanout.judging("a")
+
+
+def test_rules_that_stay_cost_the_routers_pace_nothing() -> None:
+    """Ninety rules are looked at under new terms and not told: five a second is about telling."""
+    slow = replace(TERMS, pacing=Pacing(rules_per_second=100))
+    desk = desk_of(90, 250, slow)
+    narrower = replace(slow, pacing=Pacing(rules_per_second=5))
+    desk.fanout.terms_changed("a", narrower, 2000.0)
+    assert desk.chunks("a") == []
+    assert desk.fanout.wake_at("a", 2001.0) is None
+    desk.put(*hosts(5, start=100))
+    assert sum(chunk.announced for chunk in desk.chunks("a")) == 5
+
+
+def test_terms_that_change_twice_keep_what_the_first_change_asked_for() -> None:
+    """Another community rewrites every route, also when a second change follows at once."""
+    desk = desk_of(4, 1)
+    rewritten = replace(TERMS, policy=ExportPolicy(communities=(1,)))
+    desk.fanout.terms_changed("a", rewritten, 2000.0)
+    desk.fanout.terms_changed("a", replace(rewritten, names=frozenset({"a"})), 2000.0)
+    assert sum(chunk.announced for chunk in desk.chunks("a")) == 4
