@@ -26,6 +26,8 @@ class Ledger:
     port: int
     patience_s: float = 20
     """How long one attempt waits for its answer."""
+    ahead_s: float = 0
+    """How much the detectors' clocks differ from ours."""
     answered: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Number of the event -> the answer."""
     asked: set[str] = field(default_factory=set)
@@ -75,7 +77,7 @@ def reporting(
     def work() -> None:
         with _Client(ledger) as client:
             while not ledger.over.is_set() and (number := next_number()) is not None:
-                answer = client.until_answered("/v1/events", event(number))
+                answer = client.until_answered("/v1/events", event(number, ledger.ahead_s))
                 if answer is None:
                     return
                 ledger.answered[number] = answer
@@ -97,9 +99,9 @@ def reporting(
         ledger.over.set()
 
 
-def event(number: int, **more: object) -> dict[str, object]:
+def event(number: int, ahead_s: float = 0, **more: object) -> dict[str, object]:
     return {
-        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + ahead_s)),
         "source": "crowd",
         "event_id": f"attack-{number}",
         "victim_ip": victim_number(number),

@@ -152,6 +152,7 @@ def a_site(
     files: Mapping[str, Any] | None = None,
     database: tuple[Cluster, str] | None = None,
     neighbours: Sequence[Mapping[str, Any]] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Site]:
     """`database` is a server and a schema on it; without one the store is a file. `neighbours`
     are those whose table nobody compares."""
@@ -167,7 +168,9 @@ def a_site(
             chosen = _merged(chosen, {"storage": {"connection_string": url}})
             stored = partial(postgres_rules, cluster, schema, chosen["pop"])
         given = {"inventory.yaml": inventory(), "playbooks.yaml": playbooks(), **(files or {})}
-        daemon = DaemonProcess(folder, main=chosen, files=given)
+        daemon = DaemonProcess(
+            folder, main=chosen, files=given, environment=dict(environment or {})
+        )
         stack.enter_context(daemon)
         site = Site(daemon, routers, stored, bgp_port=port)
         site.await_sessions()
