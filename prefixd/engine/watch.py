@@ -109,11 +109,14 @@ class Watch:
                 self._chores()
 
     def _expired(self, key: Key, answer: "asyncio.Future[None]") -> None:
+        """A row that lives on had been extended, could not be saved, or was asked too early, in
+        the moment when its translation was saved and the clock's jump not yet forgotten."""
+        row = self._core.picture.mitigations.get(MitigationId(key[1]))
+        if row is None:
+            return
         if answer.exception() is not None:
-            row = self._core.picture.mitigations.get(MitigationId(key[1]))
-            if row is not None:
-                self._leave_the_wire(row)
-                self._again(key)
+            self._leave_the_wire(row)
+        self._again(key)
 
     def _looked(self, key: Key, answer: "asyncio.Future[None]") -> None:
         if answer.exception() is not None and GroupId(key[1]) in self._core.picture.groups:

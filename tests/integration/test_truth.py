@@ -5,6 +5,7 @@ from dataclasses import replace
 from prefixd.domain.news import ClockJumped, DriftRepaired
 from prefixd.domain.record import Outcome
 from prefixd.domain.safelist import EntrySource, SafelistEntry
+from prefixd.engine.due import Due
 from prefixd.engine.settings import Mode
 from tests.kit.builders import (
     NOW_US,
@@ -223,6 +224,24 @@ async def test_a_clock_set_back_keeps_nothing_longer():
         assert len(house.announcer.rules) == 1
         await house.pass_time(3)
         assert house.announcer.rules == {}
+
+
+async def test_an_expiry_that_comes_too_early_comes_again_in_time():
+    """When the clock was set back, a row is saved translated a moment before that is known."""
+    async with an_engine(one_step()) as house:
+        await house.report()
+        core = house.engine._watch._core
+        (row,) = core.picture.mitigations.values()
+        core.picture.untranslated[row.victim] = -3_600_000_000
+        core.due.schedule((Due.MITIGATION, row.mitigation_id), core.picture.expiry_us(row))
+        assert core.due.fire_due() == 1
+        del core.picture.untranslated[row.victim]
+        await house.settle()
+        assert len(house.announcer.rules) == 1
+        await house.pass_time(121)
+        assert house.announcer.rules == {}
+        (row,) = await house.rows()
+        assert row.status == "expired"
 
 
 async def test_a_jump_nobody_noticed_yet_fires_nothing():
