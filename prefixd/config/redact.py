@@ -9,6 +9,7 @@ secrets and the file would be lost without them.
 from collections.abc import Mapping
 from typing import Any
 
+from prefixd.bgp.settings import ListenAddress
 from prefixd.config.alerting_file import DESTINATION
 from prefixd.config.bundle import ALERTING_NAME, CORRELATION_NAME, MAIN_NAME, PLAYBOOKS_NAME, Config
 from prefixd.config.secrets import STARS
@@ -37,6 +38,7 @@ def settings_view(config: Config) -> dict[str, Tree]:
         "bgp": {
             "mode": "speaker" if config.bgp.live else "mock",
             "local_asn": config.bgp.local_asn,
+            "listen": [_endpoint(entry) for entry in config.bgp.listen],
             "neighbors": [
                 {
                     "name": peer.name,
@@ -94,6 +96,11 @@ def settings_view(config: Config) -> dict[str, Tree]:
         },
         "safelist": {"count": len(config.safelist.prefixes)},
     }
+
+
+def _endpoint(entry: ListenAddress) -> str:
+    host = f"[{entry.address}]" if entry.address.version == 6 else str(entry.address)
+    return f"{host}:{entry.port}"
 
 
 def playbooks_view(config: Config) -> Tree:

@@ -99,6 +99,7 @@ def test_the_settings_view_is_an_allow_list() -> None:
         "cors_origin": None,
     }
     assert view["safelist"] == {"count": 1}
+    assert view["bgp"]["listen"] == ["[::]:179", "0.0.0.0:179"]
     assert set(view) == {
         "pop", "mode", "version", "http", "bgp", "guardrails", "quotas", "timers", "escalation",
         "shutdown", "storage", "observability", "safelist",
