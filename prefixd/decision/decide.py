@@ -60,11 +60,28 @@ def decide(
         return _plain(_ended(group, moved, facts), moved, facts, rules, now_us, trigger)
     owner = rules.inventory.find(moved.victim)
     if owner is None:
-        unowned = replace(moved, state=GroupState.UNOWNED)
-        sentence = f"{moved.victim.victim_text()} belongs to no customer in the inventory"
-        return _plain(Nothing("unowned", sentence), unowned, facts, rules, now_us, trigger)
+        return _unowned(moved, facts, rules, now_us, trigger)
     case = open_case(moved, owner, facts, rules, now_us, trigger)
     return _decision(case, _answer(case))
+
+
+def _unowned(group: Group, facts: Facts, rules: Rules, now_us: int, trigger: Trigger) -> Decision:
+    """A customer can leave the inventory while a rule stands. The rule stays until its time, no
+    report prolongs it, and an all-clear still ends it: so the group goes on until then."""
+    sentence = f"{group.victim.victim_text()} belongs to no customer in the inventory"
+    plan = Nothing("unowned", sentence)
+    standing = [
+        mitigation.expires_at_us
+        for mitigation in facts.mitigations or ()
+        if mitigation.is_live and mitigation.mitigation_id in group.mitigation_ids
+    ]
+    acted = group.state in {GroupState.MITIGATING, GroupState.CLEARING}
+    if acted and (standing or facts.mitigations is None):
+        decision = _plain(plan, group, facts, rules, now_us, trigger)
+        looks = [look for look in (*standing, decision.next_look_us) if look is not None]
+        return replace(decision, next_look_us=min(looks, default=None))
+    unowned = replace(group, state=GroupState.UNOWNED)
+    return _plain(plan, unowned, facts, rules, now_us, trigger)
 
 
 def _ended(before: Group, group: Group, facts: Facts) -> Plan:
