@@ -17,19 +17,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
-from prefixd.domain.group import GroupState
-from prefixd.domain.mitigation import LIVE, Mitigation
+from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import StoreLost, StoreRestored
-from prefixd.domain.page import PAGE_MAX, GroupFilter, MitigationFilter, PageRequest
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.signal import SignalKind
 from prefixd.engine.answers import Busy
 from prefixd.engine.bus import Bus
 from prefixd.engine.due import Due, DueTimes, Key
 from prefixd.engine.effects import Effects
-from prefixd.engine.episodes import known_from
 from prefixd.engine.picture import Picture
 from prefixd.engine.ports import Announcer, Notifier, Store
+from prefixd.engine.reread import count_elsewhere, reread
 from prefixd.engine.room import Room
 from prefixd.engine.snapshot import Snapshot
 from prefixd.engine.steady import SteadyTime
@@ -271,54 +268,11 @@ class Core:
         """Read again what a conflict showed to be other than pictured."""
         if conflict.what == "quota":
             await self.refresh_elsewhere()
-            return
-        await self._refresh_episodes(turn)
-        await self._refresh_rows(turn)
+        else:
+            await reread(self.store, self.picture, self.snapshot.pop, turn, self.adopt)
 
     async def refresh_elsewhere(self) -> None:
-        """Count the live rows of other POPs, which limits over all POPs include."""
-        live = await self.store.mitigations.live(None)
-        total = 0
-        by_customer: dict[str, int] = {}
-        for row in live.rows:
-            if row.pop != self.snapshot.pop:
-                total += 1
-                if row.customer_id is not None:
-                    by_customer[row.customer_id] = by_customer.get(row.customer_id, 0) + 1
-        self.picture.elsewhere.total = total
-        self.picture.elsewhere.by_customer = by_customer
-
-    async def _refresh_episodes(self, turn: Turn) -> None:
-        for source, external_id in turn.episodes:
-            rows = [
-                row
-                for kind in SignalKind
-                if (row := await self.store.signals.latest(source, external_id, kind)) is not None
-            ]
-            for known in known_from(rows, self.snapshot.pop).values():
-                self.picture.put_episode(known)
-
-    async def _refresh_rows(self, turn: Turn) -> None:
-        """Every live row of the victim, and those of the turn that the picture takes for live."""
-        pop = self.snapshot.pop
-        if turn.victim is not None:
-            everything = PageRequest(limit=PAGE_MAX)
-            statuses = frozenset(status.value for status in LIVE)
-            rows = MitigationFilter(victim=turn.victim, pop=pop, statuses=statuses)
-            for row in (await self.store.mitigations.page(rows, everything)).items:
-                self.adopt(row)
-            states = frozenset(
-                state.value for state in GroupState if state is not GroupState.CLOSED
-            )
-            groups = GroupFilter(victim=turn.victim, pop=pop, states=states)
-            for group in (await self.store.groups.page(groups, everything)).items:
-                self.picture.put_group(group)
-        for mitigation_id in turn.mitigations:
-            if (stored := await self.store.mitigations.get(mitigation_id)) is not None:
-                self.adopt(stored)
-        for group_id in turn.groups:
-            if (held := await self.store.groups.get(group_id)) is not None:
-                self.picture.put_group(held)
+        await count_elsewhere(self.store, self.picture, self.snapshot.pop)
 
     def adopt(self, mitigation: Mitigation) -> bool:
         """A row as the store has it; whether it differed from the picture. What it means for the
