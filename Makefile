@@ -88,8 +88,8 @@ docs: $(SETUP) ## write the generated pages anew
 binary: .venv-binary/.installed ## dist/prefixd: one file that needs nothing, not even Python
 	.venv-binary/bin/python packaging/binary/build.py
 
-deb: ## dist/prefixd_VERSION_ARCH.deb (needs dist/prefixd: make binary)
-	$(PYTHON) packaging/debian/build.py
+deb: $(SETUP) ## dist/prefixd_VERSION_ARCH.deb (after make binary)
+	$(BIN)/python packaging/debian/build.py
 
 sbom: ## dist/prefixd.cdx.json: what is inside, CycloneDX
 	$(PYTHON) packaging/sbom.py

@@ -8,7 +8,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 from prefixd import __version__
@@ -22,6 +23,7 @@ from prefixd.daemon.adduser import add_user
 from prefixd.daemon.demo import demo
 from prefixd.daemon.install_service import (
     install_service,
+    is_one_file,
     running_program,
     uninstall_service,
 )
@@ -38,7 +40,9 @@ def run(words: argparse.Namespace) -> int:
     try:
         config = load_config(words.config, os.environ, listen=words.listen)
     except ConfigError as error:
-        return _complain(f"prefixd: {render_problems(error.problems)}")
+        # Whoever typed only `prefixd` may have looked for this.
+        hint = "" if sys.argv[1:] else "\n`prefixd --help` lists the commands"
+        return _complain(f"prefixd: {render_problems(error.problems)}{hint}")
     try:
         return _run_loop(serve(config, os.environ))
     except StoreUnavailable as error:
@@ -64,10 +68,21 @@ def init(words: argparse.Namespace) -> int:
         written = write_sample(words.directory)
     except SampleRefused as error:
         return _complain(f"prefixd: {error}")
+    _let_the_service_read(words.directory, written)
     for path in written:
         _say(f"wrote {path}")
     _say(f"next: prefixd check -c {words.directory}; prefixd run -c {words.directory}")
     return GOOD
+
+
+def _let_the_service_read(directory: Path, written: Sequence[Path]) -> None:
+    """A directory that root gave to a group, as install-service does: the files are for it too."""
+    group = directory.stat().st_gid
+    if os.geteuid() != 0 or group == 0:
+        return
+    for path in written:
+        os.chown(path, -1, group)
+        path.chmod(0o640)
 
 
 def replay(words: argparse.Namespace) -> int:
@@ -116,7 +131,7 @@ def show_demo(_words: argparse.Namespace) -> int:
 
 def install(words: argparse.Namespace) -> int:
     try:
-        lines = install_service(running_program(sys.argv[0]), words.config)
+        lines = install_service(running_program(sys.argv[0]), words.config, one_file=is_one_file())
     except PrefixdError as error:
         return _complain(f"prefixd: {error}")
     _say("\n".join(lines))

@@ -2,7 +2,8 @@
 
 PyInstaller puts the interpreter, our package and its libraries into one file; staticx adds the C
 library and its loader, so that it starts in an otherwise empty root directory (it needs /proc, and
-unpacks into /tmp). The result is dist/prefixd; a link named prefixdctl is the client.
+unpacks into /tmp). The result is dist/prefixd; a link named prefixdctl is the client. The same
+without the packing, for a package manager to unpack once, is build/binary/folder (`make deb`).
 """
 
 import os

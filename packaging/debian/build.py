@@ -1,9 +1,9 @@
-"""`make deb`: a Debian package around the one-file executable, made with dpkg-deb alone.
+"""`make deb`: a Debian package around the program that `make binary` leaves as a folder.
 
-Everything in it comes from this tree: the executable of `make binary`, service files, the sample
-configuration (so marked that an upgrade asks before it replaces yours), the pages of docs/,
-dashboards and alert rules. The same commit and executable give the same
-bytes.
+Made with dpkg-deb alone. Everything in it comes from this tree: the program with its interpreter,
+manual pages, service files, the sample configuration (so marked that an upgrade asks before it
+replaces yours), the pages of docs/, dashboards and alert rules. The same commit and program give
+the same bytes.
 """
 
 import gzip
@@ -16,6 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(ROOT), str(HERE)]  # a package named `packaging` is in everybody's library
+
+import manual_pages  # noqa: E402  found only now
+
 SERVICE = ROOT / "prefixd" / "daemon" / "service_files"
 CONTROL = """\
 Package: prefixd
@@ -23,7 +27,7 @@ Version: {version}
 Architecture: {architecture}
 Maintainer: prefixd developers <prefixd@localhost>
 Installed-Size: {size_kb}
-Depends: systemd
+Depends: systemd, libc6 (>= {libc})
 Suggests: postgresql, prometheus, logrotate
 Section: net
 Priority: optional
@@ -64,26 +68,40 @@ def put(source: Path, target: Path, mode: int = 0o644) -> None:
     target.chmod(mode)
 
 
-def fill(stage: Path, executable: Path) -> None:
-    put(executable, stage / "usr/bin/prefixd", 0o755)
-    (stage / "usr/bin/prefixdctl").symlink_to("prefixd")
+def put_tree(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        if path.is_symlink():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(path.readlink())
+        elif path.is_file():
+            library = path.suffix == ".so" or ".so." in path.name
+            runs = path.stat().st_mode & 0o111 and not library
+            put(path, place, 0o755 if runs else 0o644)
+
+
+def fill(stage: Path, program: Path) -> None:
+    put_tree(program, stage / "usr/lib/prefixd")
+    (stage / "usr/bin").mkdir()
+    for name in ("prefixd", "prefixdctl"):
+        (stage / "usr/bin" / name).symlink_to("../lib/prefixd/prefixd")
     for source, place in FILES.items():
         put(source, stage / place)
     for source, place in TREES.items():
-        for path in sorted(source.rglob("*")):
-            if path.is_file():
-                executable_bit = path.stat().st_mode & 0o111
-                put(
-                    path,
-                    stage / place / path.relative_to(source),
-                    0o755 if executable_bit else 0o644,
-                )
-    with gzip.GzipFile(stage / "usr/share/doc/prefixd/changelog.gz", "wb", mtime=0) as packed:
-        packed.write((ROOT / "CHANGELOG.md").read_bytes())
+        put_tree(source, stage / place)
+    pack(stage / "usr/share/doc/prefixd/changelog.gz", (ROOT / "CHANGELOG.md").read_bytes())
+    for name, page in manual_pages.pages().items():
+        pack(stage / f"usr/share/man/man{name[-1]}/{name}.gz", page.encode())
     for path in sorted((ROOT / "prefixd" / "config" / "sample").glob("*.yaml")):
         target = stage / "etc/prefixd" / path.name
         put(path, target, 0o640)
         target.write_text(target.read_text().replace(SAMPLE_DATABASE, DATABASE))
+
+
+def pack(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
+        packed.write(content)
 
 
 def describe(stage: Path) -> None:
@@ -96,8 +114,15 @@ def describe(stage: Path) -> None:
     size = sum(path.lstat().st_size for path in stage.rglob("*")) // 1024
     architecture = output("dpkg", "--print-architecture")
     (control / "control").write_text(
-        CONTROL.format(version=version(), architecture=architecture, size_kb=size)
+        CONTROL.format(
+            version=version(), architecture=architecture, size_kb=size, libc=built_against()
+        )
     )
+
+
+def built_against() -> str:
+    """The C library here: what the program needs at least."""
+    return (os.confstr("CS_GNU_LIBC_VERSION") or "glibc 2.36").split()[1]
 
 
 def output(*words: str) -> str:
@@ -106,12 +131,12 @@ def output(*words: str) -> str:
     ).stdout.strip()
 
 
-def build(executable: Path, into: Path, stage: Path) -> Path:
-    if not executable.exists():
-        raise SystemExit(f"{executable} is absent: make binary comes first")
+def build(program: Path, into: Path, stage: Path) -> Path:
+    if not (program / "prefixd").exists():
+        raise SystemExit(f"{program} is absent: make binary comes first")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
-    fill(stage, executable)
+    fill(stage, program)
     describe(stage)
     for folder in [stage, *(path for path in stage.rglob("*") if path.is_dir())]:
         folder.chmod(0o755)
@@ -119,7 +144,7 @@ def build(executable: Path, into: Path, stage: Path) -> Path:
     package = into / f"prefixd_{version()}_{output('dpkg', '--print-architecture')}.deb"
     moment = os.environ.get("SOURCE_DATE_EPOCH") or output("git", "log", "-1", "--format=%ct")
     subprocess.run(
-        # The executable is compressed already.
+        # A higher level saves a twentieth and takes three times as long.
         ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(stage), str(package)],
         check=True, stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": moment},
     )  # fmt: skip
@@ -128,7 +153,7 @@ def build(executable: Path, into: Path, stage: Path) -> Path:
 
 def main() -> None:
     into = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist"
-    package = build(ROOT / "dist" / "prefixd", into, ROOT / "build" / "deb")
+    package = build(ROOT / "build" / "binary" / "folder", into, ROOT / "build" / "deb")
     print(f"{package}: {package.stat().st_size / 1_000_000:.0f} MB")
 
 

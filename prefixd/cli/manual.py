@@ -154,24 +154,24 @@ def man(commands: Sequence[Command] = COMMANDS) -> str:
     for command in commands:
         if len(command.path) > 1 and command.path[0] != noun:
             noun = command.path[0]
-            lines += [".PP", _roff(NOUNS[noun]) + ":"]
-        lines += [f".SS {_roff(' '.join(command.path))}", _roff(_sentence(command.summary))]
-        lines += [".PP", f".B {_roff(synopsis(command))}"]
+            lines += [".PP", roff(NOUNS[noun]) + ":"]
+        lines += [f".SS {roff(' '.join(command.path))}", roff(_sentence(command.summary))]
+        lines += [".PP", f".B {roff(synopsis(command))}"]
         for argument in _arguments(command):
             lines += _man_option(argument)
         if command.about:
-            lines += [".PP", *map(_roff, command.about.splitlines())]
-        lines += [".PP", ".nf", ".RS", *map(_roff, command.example.splitlines()), ".RE", ".fi"]
-    lines += [".SH EXIT STATUS AND ENVIRONMENT", ".nf", *map(_roff, EXIT_CODES.splitlines()), ".fi"]
+            lines += [".PP", *map(roff, command.about.splitlines())]
+        lines += [".PP", ".nf", ".RS", *map(roff, command.example.splitlines()), ".RE", ".fi"]
+    lines += [".SH EXIT STATUS AND ENVIRONMENT", ".nf", *map(roff, EXIT_CODES.splitlines()), ".fi"]
     lines += [".SH SEE ALSO", ".BR prefixd (8)"]
     return "\n".join(lines) + "\n"
 
 
 def _man_option(argument: Argument) -> list[str]:
-    return [".TP", f".B {_roff(_names(argument))}", _roff(str(argument.options.get("help", "")))]
+    return [".TP", f".B {roff(_names(argument))}", roff(str(argument.options.get("help", "")))]
 
 
-def _roff(text: str) -> str:
+def roff(text: str) -> str:
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{escaped}" if escaped[:1] in {".", "'"} else escaped
 

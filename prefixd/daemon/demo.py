@@ -19,6 +19,8 @@ from typing import Any
 
 from prefixd.config.sample import write_sample
 
+# The one-file executable is its own interpreter, and takes its words as they are.
+OURSELVES = [sys.executable] if hasattr(sys, "frozen") else [sys.executable, "-m", "prefixd"]
 VICTIM = "198.51.100.20"
 WAIT_S = 20.0
 TTL_S = 5
@@ -130,7 +132,7 @@ def _running(directory: Path, name: str, *words: str) -> Iterator[Path]:
     log = directory / f"{name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603  our own program with our own words
-            [sys.executable, "-m", "prefixd", *words],
+            [*OURSELVES, *words],
             cwd=directory,
             stdout=out,
             stderr=subprocess.STDOUT,

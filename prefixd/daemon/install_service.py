@@ -8,6 +8,7 @@ away what was written, and leaves the configuration, the database and the user, 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -24,6 +25,15 @@ PLACES = {
     "tmpfiles.conf": Path("etc/tmpfiles.d/prefixd.conf"),
     "logrotate.conf": Path("etc/logrotate.d/prefixd"),
 }
+DIRECT = "NotifyAccess=main\n"
+# The one file unpacks itself and runs the daemon as its grandchild, which is who speaks to systemd
+# and names itself the main process. systemd waits for no process that is not its child: without
+# ExecStop it would kill what it has just told to stop.
+AS_GRANDCHILD = (
+    "NotifyAccess=all\n"
+    "ExecStop=-/bin/sh -c"
+    " 'kill -TERM $MAINPID && while kill -0 $MAINPID 2>/dev/null; do sleep 0.1; done'\n"
+)
 HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108  the unit hides these
 Runner = Callable[[Sequence[str]], None]
 
@@ -40,8 +50,17 @@ def running_program(argv0: str) -> Path:
     return Path(found).absolute()
 
 
+def is_one_file() -> bool:
+    return hasattr(sys, "frozen") and "STATICX_PROG_PATH" in os.environ
+
+
 def install_service(
-    program: Path, config: Path, *, root: Path = Path("/"), run: Runner | None = None
+    program: Path,
+    config: Path,
+    *,
+    root: Path = Path("/"),
+    run: Runner | None = None,
+    one_file: bool = False,
 ) -> list[str]:
     """The lines to show. Raises StartupError, having written nothing, when it must not be done."""
     if any(str(program).startswith(hidden) for hidden in HIDDEN):
@@ -54,7 +73,8 @@ def install_service(
     act = run or _run
     try:
         said = [
-            _write(root / place, _text(name, program, config)) for name, place in PLACES.items()
+            _write(root / place, _text(name, program, config, one_file=one_file))
+            for name, place in PLACES.items()
         ]
     except OSError as error:
         raise _unwritable(error) from error
@@ -107,11 +127,12 @@ def _refuse_foreign(root: Path) -> None:
             raise StartupError(f"{path} was not written by install-service: nothing was changed")
 
 
-def _text(name: str, program: Path, config: Path) -> str:
+def _text(name: str, program: Path, config: Path, *, one_file: bool) -> str:
     text = service_file(name)
     if name == UNIT:
         text = text.replace("/usr/bin/prefixd ", f"{program} ")
         text = text.replace("--config /etc/prefixd", f"--config {config}")
+        text = text.replace(DIRECT, AS_GRANDCHILD) if one_file else text
     return f"{MARK}\n{text}"
 
 

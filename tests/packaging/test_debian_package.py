@@ -1,5 +1,6 @@
 """The Debian package, built and installed into a root directory of its own."""
 
+import gzip
 import importlib.util
 import os
 import shutil
@@ -12,7 +13,7 @@ import pytest
 from tests.kit.daemon_process import ROOT
 from tests.kit.require import absent, binary
 
-EXECUTABLE = ROOT / "dist" / "prefixd"
+PROGRAM = ROOT / "build" / "binary" / "folder"
 
 
 def build_script() -> ModuleType:
@@ -34,10 +35,10 @@ def run(*words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     binary("dpkg-deb")
-    if not EXECUTABLE.exists():
-        absent("dist/prefixd (make binary)")
+    if not PROGRAM.exists():
+        absent("build/binary/folder (make binary)")
     directory = tmp_path_factory.mktemp("deb")
-    built: Path = build_script().build(EXECUTABLE, directory, directory / "stage")
+    built: Path = build_script().build(PROGRAM, directory, directory / "stage")
     return built
 
 
@@ -119,9 +120,27 @@ def test_the_same_tree_makes_the_same_package(
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     script = build_script()
     monkeypatch.setattr(script, "TREES", {})  # pages may change under our feet; the way does not
-    executable = tmp_path / "prefixd"
+    program = tmp_path / "program"
+    program.mkdir()
+    executable = program / "prefixd"
     executable.write_text("#!/bin/sh\n")
     first, second = (
-        script.build(executable, tmp_path / name, tmp_path / "stages" / name) for name in "ab"
+        script.build(program, tmp_path / name, tmp_path / "stages" / name) for name in "ab"
     )
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_manual_pages_say_what_the_programs_say(machine: Path) -> None:
+    for name, words in (
+        ("prefixd.8", ["install-service", "--config DIR", "SIGHUP"]),
+        ("prefixdctl.1", ["mitigations withdraw", "--format FORMAT"]),
+        ("prefixd.yaml.5", ["restart_time_seconds", "max_active_per_customer"]),
+    ):
+        packed = machine / f"usr/share/man/man{name[-1]}/{name}.gz"
+        done = subprocess.run(
+            [binary("man"), "--warnings", "--local-file", "-"],
+            input=gzip.decompress(packed.read_bytes()).decode(), capture_output=True, text=True,
+            timeout=60, check=False, env={**os.environ, "MANWIDTH": "200", "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), name
+        assert [word for word in words if word not in done.stdout] == [], name

@@ -38,6 +38,17 @@ def test_what_was_installed_is_taken_away_again(tmp_path: Path) -> None:
     assert "nothing to take away" in uninstall_service(root=tmp_path, run=run)[0]
 
 
+def test_the_one_file_is_stopped_by_name_because_systemd_is_not_its_parent(tmp_path: Path) -> None:
+    install_service(PROGRAM, CONFIG, root=tmp_path, run=Commands())
+    plain = (tmp_path / PLACES[UNIT]).read_text().splitlines()
+    install_service(PROGRAM, CONFIG, root=tmp_path, run=Commands(), one_file=True)
+    special = (tmp_path / PLACES[UNIT]).read_text().splitlines()
+    assert [line for line in plain if line not in special] == ["NotifyAccess=main"]
+    added = [line for line in special if line not in plain]
+    assert added[0] == "NotifyAccess=all"
+    assert added[1].startswith("ExecStop=-/bin/sh -c 'kill -TERM $MAINPID && ")
+
+
 def test_twice_is_as_good_as_once(tmp_path: Path) -> None:
     install_service(PROGRAM, CONFIG, root=tmp_path, run=Commands())
     install_service(Path("/usr/local/bin/prefixd"), CONFIG, root=tmp_path, run=Commands())
