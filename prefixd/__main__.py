@@ -1,6 +1,6 @@
 """`prefixd`: the daemon's own command line.
 
-    prefixd run [-c DIR] [--listen ADDR]    the daemon (also what plain `prefixd -c DIR` does)
+    prefixd run [-c DIR] [--listen ADDR]    the daemon; the word `run` may be left out
     prefixd check [-c DIR]                  read the configuration, say what is wrong or would run
     prefixd init DIR                        write a commented sample configuration
     prefixd replay --events FILE            run recorded events through a configuration
@@ -46,9 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def with_default_command(words: list[str]) -> list[str]:
-    """`prefixd -c DIR`, as existing unit files say it, means `prefixd run -c DIR`."""
+    """`prefixd` and `prefixd -c DIR`, as existing unit files say it, mean `prefixd run`."""
     asks_for_help = any(word in {"-h", "--help", "-V", "--version"} for word in words)
-    if any(word in COMMANDS for word in words) or asks_for_help:
+    names_one = bool(words) and not words[0].startswith("-")  # rightly or wrongly
+    if names_one or asks_for_help or any(word in COMMANDS for word in words):
         return words
     return ["run", *words]
 
@@ -57,10 +58,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="prefixd",
         description="DDoS-mitigation control plane: detector events in, BGP FlowSpec rules out.",
-        epilog="Try `prefixd init ./conf && prefixd run -c ./conf`. The client is prefixdctl.",
+        usage="%(prog)s [-h] [-V] [COMMAND] [OPTION ...]",
+        epilog="Without a command it runs the daemon: `prefixd -c DIR` is `prefixd run -c DIR`. "
+        "Try `prefixd init ./conf && prefixd run -c ./conf`. The client is prefixdctl.",
     )
     parser.add_argument("-V", "--version", action="version", version=f"prefixd {__version__}")
-    verbs = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    verbs = parser.add_subparsers(
+        dest="command", metavar="COMMAND", prog=parser.prog, required=True
+    )
 
     run = verbs.add_parser("run", help="run the daemon")
     _config_flag(run)

@@ -82,6 +82,11 @@ def duration(seconds: float) -> str:
     return " ".join(parts) or "0 s"
 
 
+def counted(count: int, word: str) -> str:
+    """`1 rule`, `2 rules`."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def bit_rate(value: object) -> str:
     return _scaled(value, "bit/s")
 

@@ -3,9 +3,9 @@
 import argparse
 from typing import Any
 
-from prefixd.cli.amount import parse_duration, parse_rate
+from prefixd.cli.amount import duration, parse_duration, parse_rate
 from prefixd.cli.call import Call
-from prefixd.cli.failure import ExitCode
+from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.grammar import Argument, Command, arg
 from prefixd.cli.table import Column
 
@@ -28,6 +28,7 @@ RULE: tuple[Argument, ...] = (
 
 
 def rule_body(words: argparse.Namespace, reason: str) -> dict[str, Any]:
+    _say_what_is_missing(words)
     body: dict[str, Any] = {
         "reason": reason,
         "victim_ip": words.victim,
@@ -47,6 +48,21 @@ def rule_body(words: argparse.Namespace, reason: str) -> dict[str, Any]:
     return body | {key: value for key, value in optional.items() if value is not None}
 
 
+def _say_what_is_missing(words: argparse.Namespace) -> None:
+    """In the words of the command line; what the values mean is the service's to judge."""
+    match words.action:
+        case "police" if words.rate is None:
+            raise usage("police needs --rate, bits per second: --rate 20M")
+        case "mark" if words.dscp is None:
+            raise usage("mark needs --dscp, 0 to 63")
+        case "redirect" if words.route_target is None and words.next_hop is None:
+            raise usage("redirect needs --route-target or --next-hop")
+        case "redirect" if words.route_target is not None and words.next_hop is not None:
+            raise usage("redirect takes --route-target or --next-hop, not both")
+        case _:
+            return
+
+
 def preview(call: Call) -> int:
     tree = call.ask("POST", "/v1/preview", rule_body(call.words, "preview")).tree
     refusals = tree["refusals"]
@@ -56,7 +72,7 @@ def preview(call: Call) -> int:
             ("Plan", tree["plan"]),
             ("Rule", tree["match"]),
             ("Action", tree["action"]),
-            ("Lifetime", f"{tree['ttl_seconds']} s"),
+            ("Lifetime", duration(tree["ttl_seconds"])),
             ("Notes", "; ".join(tree["notes"])),
         ],
     )

@@ -198,10 +198,13 @@ def sentence_of(answer: Answer) -> tuple[str, list[str]]:
         return f"{answer.status} {phrase}".strip(), []
     errors = tree.get("errors")
     details = [str(item) for item in errors] if isinstance(errors, list) else []
-    details = [item for item in details if item not in tree["error"]]
+    sentence: str = tree["error"]
+    if details and sentence.endswith(f": {details[0]}"):
+        sentence = sentence.removesuffix(f": {details[0]}")  # each problem on a line of its own
+    details = [item for item in details if item not in sentence]
     if answer.status >= 500 and tree.get("request_id"):
         details.append(f"request id {tree['request_id']}")
-    return f"{tree['error']} ({answer.status})", details
+    return f"{sentence} ({answer.status})", details
 
 
 def tls_context(target: Target) -> ssl.SSLContext:

@@ -6,8 +6,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from prefixd.cli.amount import counted
 from prefixd.cli.call import Call, times_of
-from prefixd.cli.failure import ExitCode, refused, usage
+from prefixd.cli.failure import ExitCode, refused, unreadable, usage
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.table import Column
 
@@ -103,7 +104,7 @@ def read_tree(path: str) -> Any:
     try:
         tree = yaml.safe_load(Path(path).read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise usage(f"{path}: {error}") from error
+        raise usage(unreadable(path, error)) from error
     except yaml.YAMLError as error:
         raise usage(f"{path} is neither YAML nor JSON: {error}") from error
     if not isinstance(tree, dict):
@@ -130,7 +131,7 @@ def migrations(call: Call) -> None:
     ]
     call.out.rows(tree, tree["migrations"], columns, empty="no migrations")
     if call.out.is_table:
-        call.out.lines([f"{len(tree['migrations'])} migration(s) applied"])
+        call.out.lines([f"{counted(len(tree['migrations']), 'migration')} applied"])
 
 
 def alerts_test(call: Call) -> int:

@@ -10,6 +10,7 @@ from prefixd.cli.grammar import Command, arg
 from prefixd.cli.table import Column
 from prefixd.cli.target import read_contexts
 
+METHODS = ("GET", "POST", "PUT", "DELETE")
 _CURRENT = re.compile(r"^current:.*$", re.MULTILINE)
 
 
@@ -45,7 +46,7 @@ def request(call: Call) -> None:
     body = None
     if words.data is not None:
         body = read_tree(words.data[1:]) if words.data.startswith("@") else _json(words.data)
-    answer = call.service.ask(words.method.upper(), words.path, body)
+    answer = call.service.ask(words.method, words.path, body)
     if "json" in answer.headers.get("content-type", "") and answer.body:
         call.out.json(answer.tree)
     elif answer.body:
@@ -75,7 +76,8 @@ COMMANDS = (
     Command(
         path=("request",), summary="any request of the API", run=request,
         arguments=(
-            arg("method", metavar="METHOD", help="GET, POST, PUT or DELETE"),
+            arg("method", metavar="METHOD", type=str.upper, choices=METHODS,
+                help="GET, POST, PUT or DELETE"),
             arg("path", metavar="PATH", help="such as /v1/mitigations?limit=1"),
             arg("--data", metavar="JSON", help="the body, or @FILE"),
         ),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from prefixd import __version__
 from prefixd.cli import machine
-from prefixd.cli.amount import duration
+from prefixd.cli.amount import counted, duration
 from prefixd.cli.call import Call
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, arg
@@ -51,6 +51,8 @@ class Patient:
     call: Call
     health: Any
     peers: list[Any]
+    now_us: int
+    """The service's clock."""
 
 
 def doctor(call: Call) -> int:
@@ -84,6 +86,7 @@ def _examine(call: Call) -> Iterator[Finding]:
         alive = call.get("/v1/health")
     except Failure as failure:
         yield Finding("bad", "service", failure.message, "; ".join(failure.hints))
+        yield machine.port_finding()
         yield from machine.findings(call.words.data_dir)
         return
     tree = alive.tree
@@ -102,8 +105,12 @@ def _examine(call: Call) -> Iterator[Finding]:
         )  # fmt: skip
     try:
         me = call.get("/v1/auth/me").tree
+        detail = call.get("/v1/health/detail")
         patient = Patient(
-            call, call.get("/v1/health/detail").tree, call.get("/v1/bgp/peers").tree["peers"]
+            call,
+            detail.tree,
+            call.get("/v1/bgp/peers").tree["peers"],
+            round(detail.now.timestamp() * 1_000_000),
         )
     except Failure as failure:
         yield Finding("bad", "authentication", failure.message, "; ".join(failure.hints))
@@ -111,6 +118,7 @@ def _examine(call: Call) -> Iterator[Finding]:
         yield Finding("ok", "authentication", f"signed in as {me['username']} ({me['role']})")
         for check in CHECKS:
             yield from check(patient)
+        yield from ports(call)
     if is_local(call.service.target.api):
         yield from machine.findings(call.words.data_dir)
 
@@ -153,9 +161,26 @@ def drift(patient: Patient) -> Iterator[Finding]:
             "bad", "rules", f"{last['corrupt']} stored rules cannot be read", "see the log"
         )
     elif healed:
-        yield Finding("warn", "rules", f"the last reconcile healed {healed} differences")
+        yield Finding("warn", "rules", f"the last reconcile healed {counted(healed, 'difference')}")
     else:
-        yield Finding("ok", "rules", f"{last['desired']} stored, all in the table")
+        ago = duration(patient.now_us / 1_000_000 - last["at_us"] / 1_000_000)
+        live = patient.health["active_mitigations"]
+        text = f"{live} active; store and table agreed {ago} ago"
+        yield Finding("ok", "rules", text)
+
+
+def ports(call: Call) -> Iterator[Finding]:
+    """Where BGP is listened for, as far as the service says it to whoever asks."""
+    try:
+        bgp = call.get("/v1/config/settings").tree["settings"]["bgp"]
+    except Failure:
+        return  # not allowed to see the configuration; the service itself runs
+    if bgp.get("mode") == "mock":
+        yield Finding(
+            "note", "bgp port", "bgp.mode is mock: no router can connect", "set bgp.mode: speaker"
+        )
+    elif bgp.get("listen"):
+        yield Finding("ok", "bgp port", f"the service listens on {', '.join(bgp['listen'])}")
 
 
 def neighbours(patient: Patient) -> Iterator[Finding]:
@@ -178,7 +203,7 @@ def _neighbour(peer: Any) -> Iterator[Finding]:
         yield Finding("bad", name, f"{peer['state']}: {error}", hint_for(str(error)))
         return
     rules = sum((peer.get("rules") or {}).values())
-    yield Finding("ok", name, f"established, {rules} rules")
+    yield Finding("ok", name, f"established, {counted(rules, 'rule')}")
     withheld = {word: count for word, count in (peer.get("withheld") or {}).items() if count}
     if withheld:
         words = ", ".join(f"{count} for {word}" for word, count in withheld.items())
@@ -187,7 +212,9 @@ def _neighbour(peer: Any) -> Iterator[Finding]:
             f"`prefixdctl explain RULE {peer['name']}` says why",
         )  # fmt: skip
     if peer.get("quarantined"):
-        yield Finding("bad", name, f"{peer['quarantined']} rules in quarantine: they reset it")
+        yield Finding(
+            "bad", name, f"{counted(peer['quarantined'], 'rule')} in quarantine for having reset it"
+        )
     if peer.get("flaps", 0) > 3:
         yield Finding("warn", name, f"{peer['flaps']} flaps since the start")
     if peer.get("profile") in PROFILE_HINTS:

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefixd.cli.amount import bit_rate, packet_rate, parse_rate
 from prefixd.cli.call import Call, times_of
-from prefixd.cli.failure import ExitCode, usage
+from prefixd.cli.failure import ExitCode, unreadable, usage
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
 from prefixd.cli.table import Column
@@ -88,7 +88,7 @@ def read_events(path: str) -> list[Any]:
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise usage(f"{path}: {error}") from error
+        raise usage(unreadable(path, error)) from error
     try:
         tree = json.loads(text)
     except ValueError:

@@ -42,3 +42,9 @@ def unreachable(message: str, *hints: str) -> Failure:
 
 def denied(message: str, *hints: str) -> Failure:
     return Failure(ExitCode.DENIED, message, *hints)
+
+
+def unreadable(path: str, error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"{path}: it is no text in UTF-8"
+    return f"{path}: {(error.strerror or str(error)).lower()}"

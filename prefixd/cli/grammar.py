@@ -1,6 +1,8 @@
 """What a command is: one row that the parser, the manual and the completions are made from."""
 
 import argparse
+import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -63,11 +65,25 @@ WATCH = arg(
 )  # fmt: skip
 
 
+_WRONG_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(?P<word>.*?)' \(choose from")
+
+
 class Parser(argparse.ArgumentParser):
     """Complains by exception, so that all complaints look alike."""
 
     def error(self, message: str) -> NoReturn:
-        raise usage(message, f"see `{self.prog} --help`")
+        see = f"see `{self.prog} --help`"
+        if wrong := _WRONG_COMMAND.match(message):
+            near = difflib.get_close_matches(wrong["word"], self.commands(), n=1)
+            guess = f"; did you mean `{near[0]}`?" if near else ""
+            raise usage(f"there is no command {wrong['word']!r}{guess}", see)
+        raise usage(message, see)
+
+    def commands(self) -> list[str]:
+        if self._subparsers is None:
+            return []
+        (choices,) = (action.choices for action in self._subparsers._group_actions)
+        return list(choices or ())
 
 
 def build_parser(commands: Sequence[Command], nouns: Mapping[str, str]) -> Parser:

@@ -29,7 +29,6 @@ class Finding:
 
 
 def findings(data_dir: str) -> Iterator[Finding]:
-    yield port_finding()
     yield md5_finding()
     yield ao_finding()
     yield time_finding()
@@ -37,7 +36,8 @@ def findings(data_dir: str) -> Iterator[Finding]:
 
 
 def port_finding() -> Finding:
-    """Binding the BGP port for a moment shows whether we may, and whether somebody has it."""
+    """Asked when no service answers: binding the port for a moment shows whether we may, and
+    whether somebody has it."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             probe.bind(("127.0.0.1", BGP_PORT))
@@ -83,7 +83,8 @@ def time_finding() -> Finding:
 
 def disk_finding(directory: Path) -> Finding:
     if not directory.is_dir():
-        return Finding("note", "disk", f"{directory} is not here; --data-dir names another")
+        text = f"{directory} is not here; --data-dir says where the database is"
+        return Finding("note", "disk", text)
     total, _, free = shutil.disk_usage(directory)
     text = f"{size(free)} of {size(total)} free below {directory}"
     if free < total * LEAST_FREE_SHARE:

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from prefixd.cli import (
     accounts,
@@ -144,17 +144,28 @@ def perform(call: Call) -> int:
             code = command.run(call) or ExitCode.OK
             call.out.flush()
             return code
-        while True:
-            try:
-                with call.out.page():
-                    command.run(call)
-            except Failure as failure:
-                if failure.code is not ExitCode.UNREACHABLE:
-                    raise
-                call.out.say(f"{failure.message}; trying again")
-            time.sleep(max(0.2, every_s))
+        repeat(call, command, max(0.2, every_s))
     finally:
         call.service.close()
+
+
+def repeat(call: Call, command: Command, every_s: float) -> NoReturn:
+    """An outage is told when it begins, when it changes and when it ends."""
+    told: str | None = None
+    while True:
+        try:
+            with call.out.page():
+                command.run(call)
+            if told is not None:
+                call.out.say("it answers again")
+            told = None
+        except Failure as failure:
+            if failure.code is not ExitCode.UNREACHABLE:
+                raise
+            if failure.message != told:
+                call.out.say(f"{failure.message}; trying again every {every_s:g} s")
+            told = failure.message
+        time.sleep(every_s)
 
 
 def connect(target: Target, clock: Clock, cookies: Cookies) -> Service:

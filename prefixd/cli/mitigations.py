@@ -41,7 +41,9 @@ def columns(times: Times) -> list[Column]:
         Column(title="VICTIM_IP", cell=lambda row: row["victim_ip"]),
         Column(title="VECTOR", cell=lambda row: row["vector"], drop=2),
         Column(title="ACTION", cell=lambda row: row.get("action") or row["action_type"]),
-        Column(title="EXPIRES", cell=lambda row: times(row["expires_at"])),
+        Column(
+            title="EXPIRES", cell=lambda row: times(row.get("withdrawn_at") or row["expires_at"])
+        ),
         Column(title="CUSTOMER", cell=lambda row: row["customer_id"], shrink=True, drop=3),
         Column(title="POP", cell=lambda row: row["pop"], shrink=True, drop=4),
     ]

@@ -17,8 +17,12 @@ PAGING = (
     arg("--cursor", metavar="TEXT", help="go on where `next_cursor` of an earlier answer says"),
 )
 PERIOD = (
-    arg("--since", metavar="TIME", help="not older than this: 2026-01-10T08:00:00Z, or 24h"),
-    arg("--until", metavar="TIME", help="not newer than this"),
+    arg(
+        "--since",
+        metavar="TIME",
+        help="not older than this: 2026-01-10, 2026-01-10T08:00:00Z, or 24h for so long ago",
+    ),
+    arg("--until", metavar="TIME", help="not newer than this, written the same way"),
 )
 
 
@@ -55,5 +59,6 @@ def _when(call: Call, name: str) -> str | None:
     try:
         seconds = parse_duration(text)
     except ArgumentTypeError as error:
-        raise usage(f"--{name}: {error}") from error
+        forms = "write 2026-01-10, 2026-01-10T08:00:00Z, or 24h for so long ago"
+        raise usage(f"--{name}: {text!r} is no time; {forms}") from error
     return (call.clock.now() - timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")

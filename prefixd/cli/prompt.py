@@ -30,6 +30,8 @@ class Prompt:
         return text
 
     def line(self, question: str) -> str:
+        if not self.somebody:
+            raise usage(f"there is no terminal to ask: {question.strip(' :').lower()}")
         self._err.write(question)
         self._err.flush()
         return self._stdin.readline().strip()

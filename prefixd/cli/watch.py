@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from prefixd.cli.amount import absolute
+from prefixd.cli.amount import absolute, counted, moment
 from prefixd.cli.call import Call
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, arg
@@ -76,11 +76,13 @@ def _show(call: Call, message: Any) -> None:
         out.json_line(message)
         return
     word = str(message.get("type"))
+    # A message of the past, after --after or a broken connection, says when it was.
+    when = absolute(moment(message.get("at")) or call.clock.now())
     if out.form == "csv":
-        out.csv_row([absolute(call.clock.now()), word, describe(message)])
+        out.csv_row([when, word, describe(message)])
     else:
         label = out.screen.paint(f"{word:<20}", _COLOURS.get(word))
-        out.lines([f"{absolute(call.clock.now())}  {label}  {visible(describe(message))}"])
+        out.lines([f"{when}  {label}  {visible(describe(message))}"])
     out.flush()
 
 
@@ -95,14 +97,15 @@ def describe(message: Any) -> str:
         return f"{row['victim_ip']} {row['vector']} from {row['source']}: {row['outcome']}"
     if isinstance(message.get("group"), dict):
         row = message["group"]
+        sources = counted(row["source_count"], "source")
         text = f"; {message['text']}" if message.get("text") else ""
         return (
-            f"{row['victim_ip']} {row['vector']} {row['state']}, {row['source_count']} sources,"
+            f"{row['victim_ip']} {row['vector']} {row['state']}, {sources},"
             f" confidence {row['derived_confidence']}{text}"
         )
     if message.get("type") == "resync_required":
         return "something was missed; look at the lists"
-    rest = {key: value for key, value in message.items() if key not in {"type", "seq"}}
+    rest = {key: value for key, value in message.items() if key not in {"type", "seq", "at"}}
     return ", ".join(
         f"{key} {', '.join(map(str, value)) if isinstance(value, list) else value}"
         for key, value in rest.items()

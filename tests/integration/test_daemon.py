@@ -1,5 +1,6 @@
 """The daemon as an operator meets it: started, asked, reloaded, stopped."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from tests.kit.daemon_process import ROOT, DaemonProcess
+from tests.kit.require import absent
 
 
 def prefixd(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -207,3 +209,26 @@ def test_a_rule_by_hand_says_what_its_maker_should_know(tmp_path: Path) -> None:
     told = " ".join(answer.json["notes"])
     assert "1800" in told or "30 min" in told
     assert "nobody in the inventory owns 8.8.8.8" in told
+
+
+def test_without_a_command_it_is_the_daemon_and_help_says_so(tmp_path: Path) -> None:
+    text = prefixd("--help", cwd=tmp_path).stdout
+    assert "Without a command it runs the daemon" in " ".join(text.split())
+    assert "[COMMAND]" in text
+    plain = prefixd("-c", "absent", cwd=tmp_path)
+    assert (plain.returncode, "directory does not exist" in plain.stderr) == (2, True)
+    misspelt = prefixd("chekc", cwd=tmp_path)
+    assert (misspelt.returncode, "invalid choice: 'chekc'" in misspelt.stderr) == (2, True)
+
+
+def test_a_sample_for_the_group_of_a_service_is_readable_by_it(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        absent("root")
+    directory = tmp_path / "conf"
+    directory.mkdir()
+    os.chown(directory, 0, 12345)
+    assert prefixd("init", "conf", cwd=tmp_path).returncode == 0
+    facts = (directory / "prefixd.yaml").stat()
+    assert (facts.st_gid, oct(facts.st_mode & 0o777)) == (12345, "0o640")
+    assert prefixd("init", "own", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "own" / "prefixd.yaml").stat().st_gid == 0

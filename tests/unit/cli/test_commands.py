@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from prefixd.cli.failure import refused
-from tests.unit.cli.kit import ID, CannedService, a_mitigation, a_page, answer, ctl
+from prefixd.cli.client import sentence_of
+from prefixd.cli.failure import Failure, refused
+from tests.unit.cli.kit import GRAMMAR, ID, CannedService, a_mitigation, a_page, answer, ctl
 
 OTHER = "01a1fc36-aaf0-7465-a881-f86d63249003"
 
@@ -267,3 +268,46 @@ def test_a_report_goes_into_a_file(tmp_path: Path) -> None:
     assert path.read_text() == '"x"'
     ctl(service, "report", "198.51.100.20")
     assert service.asked[1][2] == {"ip": "198.51.100.20"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["statsu"], "there is no command 'statsu'; did you mean `stats`?"),
+        (["mitigation", "list"], "there is no command 'mitigation'; did you mean `mitigations`?"),
+        (["mitigations", "lst"], "there is no command 'lst'; did you mean `list`?"),
+        (["qqqq"], "there is no command 'qqqq'"),
+        (["request", "FOO", "/v1/stats"], "argument METHOD: invalid choice: 'FOO' (choose"),
+    ],
+)
+def test_a_misspelt_command_is_guessed(words: list[str], said: str) -> None:
+    with pytest.raises(Failure) as raised:
+        GRAMMAR.parse_args(words)
+    assert raised.value.code == 2
+    assert raised.value.message.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["events", "batch", "absent.json"], "absent.json: no such file or directory\n"),
+        (["mitigations", "list", "--since", "yesterday"], "'yesterday' is no time; write 2026-"),
+        (["mitigations", "create", "x", "redirect", "-r", "y"], "--route-target or --next-hop\n"),
+        (["mitigations", "create", "x", "police", "-r", "y"], "police needs --rate"),
+        (["preview", "x", "mark"], "mark needs --dscp"),
+        (["login"], "there is no terminal to ask: user name\n"),
+    ],
+)
+def test_wrong_words_are_answered_in_words(words: list[str], said: str) -> None:
+    service = CannedService({})
+    answered = ctl(service, *words)
+    assert (answered.code, answered.out, service.asked) == (2, "", [])
+    assert said in answered.err
+
+
+def test_every_problem_of_a_reload_has_a_line_of_its_own() -> None:
+    problems = ["prefixd.yaml:31:3: one", "playbooks.yaml:2:1: two"]
+    tree = {"error": f"2 problems: {problems[0]}", "errors": problems, "code": "bad_config"}
+    assert sentence_of(answer(tree, 400)) == ("2 problems (400)", problems)
+    alone = {"error": "1 problem: one", "errors": ["one"]}
+    assert sentence_of(answer(alone, 400)) == ("1 problem (400)", ["one"])

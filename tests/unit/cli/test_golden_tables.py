@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from prefixd.cli.failure import denied
+from prefixd.cli.failure import denied, unreachable
 from tests.unit.cli.kit import (
     ID,
+    NOW,
     CannedService,
     a_mitigation,
     a_page,
@@ -187,6 +188,14 @@ def test_audit_verification_fails_loudly() -> None:
     )
 
 
+def test_what_is_over_shows_when_it_ended() -> None:
+    over = a_mitigation(status="withdrawn", withdrawn_at="2025-12-31T23:57:00Z")
+    service = CannedService({"GET /v1/mitigations": a_page("mitigations", over)})
+    said = ctl(service, "mitigations", "list")
+    assert "2025-12-31 23:57:00Z (3 min ago)" in said.out
+    assert "in 2 min 40 s" not in said.out
+
+
 def test_watch_flag_repeats_until_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     service = CannedService({"GET /v1/pops": []})
     looks: list[float] = []
@@ -202,6 +211,48 @@ def test_watch_flag_repeats_until_interrupted(monkeypatch: pytest.MonkeyPatch) -
     assert len(service.asked) == 3
 
 
+def settings(**bgp: object) -> dict[str, object]:
+    return {"settings": {"bgp": bgp}, "loaded_at": NOW}
+
+
+def test_an_outage_is_told_once_and_its_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = unreachable("cannot reach it")
+    looks: list[object] = [gone, gone, gone, answer([]), answer([]), gone]
+
+    class Coming(CannedService):
+        def _found(self, *_asked: object) -> object:
+            return looks.pop(0)
+
+    def pause(_seconds: float) -> None:
+        if not looks:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", pause)
+    said = ctl(Coming({}), "pops", "--watch", "5", interrupted=True)
+    outage = "cannot reach it; trying again every 5 s\n"
+    assert said.err.replace("no sites\n", "") == f"{outage}it answers again\n{outage}"
+
+
+def test_doctor_claims_nothing_it_did_not_see() -> None:
+    last = {"at_us": 1_767_225_580_000_000, "desired": 0, "missing": 0, "surplus": 0,
+            "changed": 0, "corrupt": 0}  # fmt: skip
+    answers = {
+        "GET /v1/health": {"status": "ok", "version": "0.1.0", "auth_mode": "none"},
+        "GET /v1/auth/me": {"username": "alice", "role": "viewer"},
+        "GET /v1/health/detail": health(last_reconcile=last),
+        "GET /v1/bgp/peers": {"peers": [a_peer()]},
+        "GET /v1/config/settings": settings(mode="mock"),
+    }
+    said = ctl(CannedService(answers), "doctor")
+    assert "ok    rules: 3 active; store and table agreed 20 s ago\n" in said.out
+    assert "note  bgp port: bgp.mode is mock: no router can connect\n" in said.out
+    assert "179" not in said.out
+    refused = {**answers, "GET /v1/config/settings": denied("not yours to see")}
+    assert "bgp port" not in ctl(CannedService(refused), "doctor").out
+    away = {"GET /v1/health": unreachable("cannot reach it")}
+    assert "port 179" in ctl(CannedService(away), "doctor").out
+
+
 def test_doctor_says_what_to_do() -> None:
     down = a_peer(name="edge2", state="active", last_error="dialling: Connection refused")
     service = CannedService(
@@ -210,6 +261,7 @@ def test_doctor_says_what_to_do() -> None:
             "GET /v1/auth/me": {"username": "alice", "role": "admin"},
             "GET /v1/health/detail": health(dry_run=True, database="error: away"),
             "GET /v1/bgp/peers": {"peers": [a_peer(withheld={"budget": 2}), down]},
+            "GET /v1/config/settings": settings(mode="speaker", listen=["192.0.2.10:179"]),
         }
     )
     service.target = service.target.__class__(api="https://far.example.net")
@@ -233,8 +285,9 @@ def test_doctor_says_what_to_do() -> None:
         "bad   neighbour edge2: active: dialling: Connection refused\n"
         "        the router does not listen for us: is the neighbour configured there,"
         " and is BGP allowed in its control-plane filter?\n"
+        "ok    bgp port: the service listens on 192.0.2.10:179\n"
         "\n"
-        "11 checks, 2 bad, 4 to look at\n"
+        "12 checks, 2 bad, 4 to look at\n"
     )
 
 
@@ -248,7 +301,7 @@ def test_doctor_goes_on_with_what_it_may_see() -> None:
     said = ctl(service, "doctor", "-f", "json")
     found = {row["check"]: row["state"] for row in json.loads(said.out)}
     assert found["authentication"] == "bad"
-    assert {"port 179", "TCP MD5", "TCP-AO", "disk", "time service"} <= set(found)
+    assert {"TCP MD5", "TCP-AO", "disk", "time service"} <= set(found)
 
 
 def test_top_is_one_page() -> None:

@@ -24,6 +24,13 @@ def test_a_line_for_what_happens() -> None:
     assert said.out == "2026-01-01 00:00:00Z  peer_down             peer edge1, reason hold timer\n"
 
 
+def test_a_message_of_the_past_says_when_it_was() -> None:
+    service = CannedService({})
+    service.feed = [event("peer_up", 7, peer="edge1", at="2025-12-31T23:58:00Z")]
+    said = ctl(service, "watch", "-n", "1", "--after", "6")
+    assert said.out == "2025-12-31 23:58:00Z  peer_up               peer edge1\n"
+
+
 def test_the_feed_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prefixd.cli.watch.time.sleep", lambda _seconds: None)
     service = CannedService({})
