@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from prefixd.auth.settings import AuthMode
-from prefixd.bgp.settings import SpeakerSettings
+from prefixd.bgp.settings import ImportMode, PeerSettings, SpeakerSettings
 from prefixd.bgp.settings import problems as bgp_problems
 from prefixd.config.bundle import (
     ALERTING_NAME,
@@ -174,6 +174,21 @@ def _bgp(bgp: SpeakerSettings) -> Iterator[Complaint]:
                 f"neighbor {peer.name} has no export section and is told nothing",
                 "`export: {}` tells it everything its profile can take",
             )
+        yield from _accepting(peer, ("bgp", "neighbors", index))
+    for index, found in enumerate(bgp.dynamic):
+        yield from _accepting(found.template, ("bgp", "dynamic_neighbors", index))
+
+
+def _accepting(peer: PeerSettings, path: TreePath) -> Iterator[Complaint]:
+    """The word promises more than we do: announced again, a learned rule would lose its AS path,
+    and instances that listen to each other could keep a dead rule alive."""
+    if peer.accept.mode is ImportMode.ACCEPT:
+        yield _warning(
+            (*path, "accept", "mode"),
+            "rules that pass are logged, nothing more: they become no mitigations and are told to "
+            "no other router",
+            "`monitor` keeps rules to look at without judging them",
+        )
 
 
 def _ports(http: Http, bgp: SpeakerSettings) -> Iterator[Complaint]:

@@ -191,10 +191,13 @@ POISON = Section(
 ACCEPT = Section(
     ImportSettings,
     [
-        key("mode", Word(ImportMode), "Believe nothing, only show what arrives, or accept it."),
-        key("destinations", Listing(kind=NETWORK), "Accepted rules must lie inside these."),
-        key("actions", set_of(ACTION), "Kinds of action accepted."),
-        key("required_communities", Listing(kind=COMMUNITY), "Rules without these are refused."),
+        key("mode", Word(ImportMode), "`deny` believes nothing, `monitor` keeps what arrives, "
+            "`accept` also judges it by the keys below and tells of rules that pass. None of them "
+            "makes a mitigation of it."),
+        key("destinations", Listing(kind=NETWORK), "Rules that pass lie inside one of these; "
+            "empty: none does."),
+        key("actions", set_of(ACTION), "Kinds of action that pass; empty: all."),
+        key("required_communities", Listing(kind=COMMUNITY), "Rules that pass carry all these."),
         key("max_received_flowspec", Whole(), "Most FlowSpec rules taken from this peer."),
         key("max_received_unicast", Whole(), "Most unicast routes taken from this peer."),
         key("warn_share", SHARE, "Warn when this share of a limit is reached."),
@@ -202,7 +205,7 @@ ACCEPT = Section(
         key("enforce_first_as", Flag(), "The first AS of a path must be the peer's."),
         key("max_items_per_rule", AT_LEAST_ONE, "Largest rule taken, in values."),
     ],
-    doc="What is believed of what this peer announces. The default believes nothing.",
+    doc="What is kept of what this peer announces. The default believes nothing.",
     live=Live.LIVE,
 )  # fmt: skip
 

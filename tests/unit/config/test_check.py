@@ -254,6 +254,19 @@ def test_open_doors_and_silent_routers_are_warnings(tmp_path: Path) -> None:
     assert "neighbor edge1 has no export section and is told nothing" in found[1]
 
 
+@pytest.mark.parametrize(("mode", "warned"), [("deny", 0), ("monitor", 0), ("accept", 1)])
+def test_accepting_rules_promises_more_than_is_done(tmp_path: Path, mode: str, warned: int) -> None:
+    main = with_neighbors(
+        "    - name: edge1\n"
+        "      address: 192.0.2.1\n"
+        "      peer_asn: 64500\n"
+        "      export: {}\n"
+        f"      accept: {{mode: {mode}, destinations: [192.0.2.0/24]}}\n"
+    )
+    found = warnings(make(tmp_path, prefixd=main))
+    assert sum("they become no mitigations" in text for text in found) == warned
+
+
 def test_enforced_without_neighbors_is_a_warning(tmp_path: Path) -> None:
     found = warnings(make(tmp_path, prefixd=SPEAKER + "mode: enforced\n"))
     assert any("no neighbor is configured: rules go nowhere" in text for text in found)
