@@ -7,7 +7,7 @@ SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help binary deb sbom e2e chaos load compare setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
+.PHONY: help audit binary deb dist sbom e2e chaos load compare setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,8 +65,8 @@ bench: $(SETUP) ## print the benchmark tables (docs/benchmarks.md)
 
 lock: $(SETUP) ## pin exact versions anew
 	$(BIN)/python -m pip install --quiet pip-tools
-	cd requirements && ../$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --generate-hashes -o run.txt run.in
-	cd requirements && ../$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --generate-hashes --allow-unsafe -o dev.txt dev.in
+	cd requirements && ../$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --generate-hashes -o run.txt run.in
+	cd requirements && ../$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --generate-hashes --allow-unsafe -o dev.txt dev.in
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist run .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -91,8 +91,14 @@ binary: .venv-binary/.installed ## dist/prefixd: one file that needs nothing, no
 deb: $(SETUP) ## dist/prefixd_VERSION_ARCH.deb (after make binary)
 	$(BIN)/python packaging/debian/build.py
 
-sbom: ## dist/prefixd.cdx.json: what is inside, CycloneDX
-	$(PYTHON) packaging/sbom.py
+sbom: $(SETUP) ## dist/prefixd.cdx.json: what is inside, CycloneDX
+	$(BIN)/python packaging/sbom.py
+
+audit: $(SETUP) ## installed is locked, licences, known vulnerabilities (that part asks osv.dev)
+	$(BIN)/python packaging/audit.py
+
+dist: $(SETUP) ## dist/: wheel and sdist
+	$(BIN)/python -m hatchling build -d dist
 
 e2e: $(SETUP) ## flood, rule, quiet, expiry, through real routers in namespaces
 	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)

@@ -19,7 +19,7 @@ from tests.kit.require import absent, binary
 
 SYSTEMD = Path("/lib/systemd/systemd")
 BOOT_LIMIT_S = 30.0
-# First into a control group of our own (only then can it be made the root of a namespace), then into
+# First into a control group of our own (only then can it be the root of a namespace), then into
 # the namespaces, then the root directory that process 1 shall see.
 ENTER = """
 set -e

