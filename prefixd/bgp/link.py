@@ -150,6 +150,10 @@ class Link(Protocol):
         """End the session and connect again; without NOTIFICATION helpers keep our rules."""
         ...
 
+    def refuse(self, notification: Notification, detail: str) -> None:
+        """The peer broke an agreement: end the session and wait as after any failure."""
+        ...
+
 
 class Observer(Protocol):
     def session_up(self, link: Link, negotiated: Negotiated) -> None:

@@ -252,6 +252,16 @@ class Peer:
     def reset(self, notification: Notification | None, detail: str = "") -> None:
         self._happen(ResetAsked(notification, detail))
 
+    def refuse(self, notification: Notification, detail: str) -> None:
+        transport, now = self._reception.established, self._clock.monotonic()
+        if transport is None:
+            return
+        outputs = transport.feed(Stop(notification, detail), now)
+        outputs += transport.flush(now)
+        # Whoever asks for this is being told of an UPDATE: its session ends in the next turn.
+        self._backlog.append((transport, outputs))
+        self._wake.set()
+
     def apply(self, settings: PeerSettings, speaker: SpeakerSettings) -> None:
         """New settings. A session that is up keeps its terms; a reset, where one is needed, is
         asked for separately (`reload.py` knows)."""

@@ -15,6 +15,7 @@ from prefixd.bgp.rib.route import Key
 from prefixd.bgp.rib.safety import OwnSession, SafetyNet
 from prefixd.bgp.rib.terms import Budget, ExportPolicy, Pacing, RtbhTerms, Terms
 from prefixd.bgp.settings import (
+    ExcessPolicy,
     ExportSettings,
     FenceMode,
     ImportMode,
@@ -119,6 +120,9 @@ def import_policy_of(settings: ImportSettings) -> ImportPolicy:
         required_communities=frozenset(settings.required_communities),
         max_flowspec=settings.max_received_flowspec,
         max_unicast=settings.max_received_unicast,
+        max_items=settings.max_items_per_rule,
+        warn_share=settings.warn_share,
+        reset_on_excess=settings.on_excess is ExcessPolicy.RESET,
     )
 
 

@@ -11,6 +11,7 @@ from prefixd.bgp.link import StallLevel, Transition
 from prefixd.bgp.rib.adj_rib_in import Received
 from prefixd.bgp.rib.quarantine import Evidence
 from prefixd.bgp.rib.route import Key
+from prefixd.bgp.wire.iana import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,16 @@ class RuleLost:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerFilling:
+    """A neighbour has told us nearly as much as we agreed to remember."""
+
+    peer: str
+    family: Family
+    held: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class RulesExpired:
     """Withdrawn by the speaker itself, because nobody did when their time was over."""
 
@@ -86,6 +97,7 @@ SpeakerEvent: TypeAlias = (
     | BudgetLowered
     | RuleLearned
     | RuleLost
+    | PeerFilling
     | RulesExpired
     | TablesDiffered
 )

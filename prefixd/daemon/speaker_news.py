@@ -8,6 +8,7 @@ from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.speaker_event import (
     BudgetLowered,
     PeerChanged,
+    PeerFilling,
     PeerStalled,
     PeerSynced,
     RuleLearned,
@@ -46,6 +47,11 @@ class SpeakerNews:
             case BudgetLowered(peer=peer, sent=sent, limit=limit):
                 log.error(
                     "peer said too many rules", extra={"peer": peer, "sent": sent, "limit": limit}
+                )
+            case PeerFilling(peer=peer, family=family, held=held, most=most):
+                log.warning(
+                    "peer has told nearly as much as we remember",
+                    extra={"peer": peer, "family": str(family), "held": held, "most": most},
                 )
             case RulesExpired(route_ids=route_ids):
                 log.warning(

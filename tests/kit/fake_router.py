@@ -46,6 +46,11 @@ class FakeRouter:
         assert self._writer is not None
         self._writer.write(b"".join(encode_message(each, CONTEXT) for each in messages))
 
+    def say(self, octets: bytes) -> None:
+        """Whole messages, made elsewhere."""
+        assert self._writer is not None
+        self._writer.write(octets)
+
     async def until(self, holds: Callable[["FakeRouter"], object], patience_s: float = 10) -> None:
         async with asyncio.timeout(patience_s):
             while not holds(self):

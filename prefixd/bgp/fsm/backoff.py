@@ -56,6 +56,8 @@ def classify(reason: DownReason, *, established: bool) -> Cause:
     note = reason.notification
     if is_cease(note, *_LONG_CEASE) and reason.kind is DownKind.PEER_NOTIFIED:
         return Cause.LONG
+    if is_cease(note, CeaseSubcode.MAXIMUM_NUMBER_OF_PREFIXES_REACHED):
+        return Cause.LONG  # ours: the peer would send as many again
     if (
         note is not None
         and note.code == ErrorCode.OPEN_MESSAGE

@@ -44,6 +44,7 @@ class Doubt(StrEnum):
     COMMUNITY = "community"
     NEVER_MATCHES = "never_matches"
     TOO_MANY = "too_many"
+    TOO_LONG = "too_long"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,11 @@ class ImportPolicy:
     required_communities: frozenset[int] = frozenset()
     max_flowspec: int = 1000
     max_unicast: int = 10_000
+    max_items: int = 512
+    """Values in one rule; a rule may also be long without naming anything twice."""
+    warn_share: float = 0.8
+    reset_on_excess: bool = False
+    """Whether a peer that sends more than agreed loses its session, or only the excess."""
 
     def most(self, family: Family) -> int:
         return self.max_flowspec if is_flowspec(family) else self.max_unicast
@@ -92,7 +98,24 @@ class Echoed:
     key: Key
 
 
-ImportEvent = Learned | Lost | Echoed
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """The peer's table has grown past the share at which somebody should know."""
+
+    family: Family
+    held: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """The peer sends more than agreed, and agreed that this ends the session."""
+
+    family: Family
+    most: int
+
+
+ImportEvent = Learned | Lost | Echoed | Filling | Excess
 
 
 @dataclass(slots=True)
@@ -104,6 +127,8 @@ class AdjRibIn:
         default_factory=dict[Family, dict[bytes, Received]]
     )
     ignored: dict[Doubt, int] = field(default_factory=dict[Doubt, int])
+    filling: set[Family] = field(default_factory=set[Family])
+    """Families whose filling up has been told; told again only after they emptied."""
 
     def __len__(self) -> int:
         return sum(map(len, self.tables.values()))
@@ -148,6 +173,8 @@ class AdjRibIn:
         known = table.get(key.nlri)
         if known is None and len(table) >= self.policy.most(key.family):
             self._count(Doubt.TOO_MANY)
+            if self.policy.reset_on_excess and not any(isinstance(e, Excess) for e in events):
+                events.append(Excess(key.family, self.policy.most(key.family)))
             return
         if doubt is not None:
             self._count(doubt)
@@ -155,12 +182,21 @@ class AdjRibIn:
             key=key, treatment=treatment, communities=communities, doubt=doubt, since_us=now_us
         )
         table[key.nlri] = received
+        self._note_filling(key.family, events)
         if not self.policy.report:
             return
         if doubt is None:
             events.append(Learned(received))
         elif known is not None and known.doubt is None:
             events.append(Lost(key))
+
+    def _note_filling(self, family: Family, events: list[ImportEvent]) -> None:
+        held, most = len(self.tables[family]), self.policy.most(family)
+        if held < self.policy.warn_share * most:
+            self.filling.discard(family)
+        elif family not in self.filling:
+            self.filling.add(family)
+            events.append(Filling(family, held, most))
 
     def _doubt(
         self,
@@ -182,6 +218,8 @@ class AdjRibIn:
             if not isinstance(match, PrefixMatch) or match.offset:
                 return Doubt.NO_DESTINATION
             destination = Prefix(key.family.afi, match.length, match.pattern)
+            if _items(nlri) > policy.max_items:
+                return Doubt.TOO_LONG
             if not _can_match(nlri):
                 return Doubt.NEVER_MATCHES
         if destination is None or not _inside(destination, policy.destinations):
@@ -234,6 +272,13 @@ def _key(family: Family, nlri: FlowSpecRule | Prefix | RawNlri) -> Key:
         return Key(family, encode_nlri(encode_rule(canonical(nlri))))
     except WireError:
         return Key(family, encode_nlri(encode_rule(nlri)))
+
+
+def _items(rule: FlowSpecRule) -> int:
+    return sum(
+        1 if isinstance(component, PrefixMatch) else len(component.items)
+        for component in rule.components
+    )
 
 
 def _can_match(rule: FlowSpecRule) -> bool:

@@ -4,25 +4,36 @@ import asyncio
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
+from prefixd.bgp.fsm.reason import DownKind, DownReason
+from prefixd.bgp.rib.adj_rib_in import Doubt
+from prefixd.bgp.rib.attributes import AttributeEncoder
+from prefixd.bgp.rib.profile import PROFILES
+from prefixd.bgp.rib.terms import ExportPolicy, Terms
 from prefixd.bgp.rib.treatment import FlowTreatment
 from prefixd.bgp.rib.verdict import Reason, Step
 from prefixd.bgp.settings import (
     BudgetSettings,
+    ExcessPolicy,
     ExportSettings,
+    ImportMode,
+    ImportSettings,
     PacingSettings,
     PeerSettings,
     StopMode,
     TimerSettings,
 )
-from prefixd.bgp.speaker_event import BudgetLowered, RuleQuarantined, RulesExpired
+from prefixd.bgp.speaker_event import BudgetLowered, PeerFilling, RuleQuarantined, RulesExpired
 from prefixd.bgp.speaker_status import RuleStage
+from prefixd.bgp.wire.flowspec import encode_nlri, encode_rule
 from prefixd.bgp.wire.flowspec_action import RateLimit
+from prefixd.bgp.wire.flowspec_text import parse_rule
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, CeaseSubcode, ErrorCode
 from prefixd.bgp.wire.notification import Notification
+from prefixd.bgp.wire.packing import pack_announcements
 from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.clock import SystemClock
 from tests.kit.fake_router import FakeRouter, fake_router
-from tests.kit.speaking import Speaking, a_neighbour, a_route, speaking
+from tests.kit.speaking import DISCARD, Speaking, a_neighbour, a_route, speaking
 
 HOSTS = [f"dst 192.0.2.{n}/32" for n in range(1, 31)]
 FAST = TimerSettings(connect_timeout_s=3.0, connect_retry_s=0.05, stable_s=0.1)
@@ -195,3 +206,82 @@ async def test_rules_against_our_own_sessions_never_leave() -> None:
                 at_work.speaker.preview(a_route("dst 127.0.0.1/32"))[0].findings[-1].step
                 == "safety"
             )
+
+
+def said_by_a_router(*texts: str) -> bytes:
+    """UPDATEs with these rules, to be dropped."""
+    terms = Terms(
+        families=frozenset({IPV4_FLOWSPEC}),
+        local_as=65000,
+        internal=True,
+        profile=PROFILES["bird"],
+        policy=ExportPolicy(),
+    )
+    attributes = AttributeEncoder(terms).encode(IPV4_FLOWSPEC, DISCARD)
+    nlri = [encode_nlri(encode_rule(parse_rule(text))) for text in texts]
+    return b"".join(
+        pack_announcements(
+            nlri,
+            family=IPV4_FLOWSPEC,
+            attributes=attributes.octets,
+            next_hop=attributes.next_hop,
+            max_message=4096,
+        )
+    )
+
+
+async def test_a_router_that_sends_more_than_agreed_loses_its_session_for_a_while() -> None:
+    accept = ImportSettings(
+        mode=ImportMode.MONITOR, max_received_flowspec=5, on_excess=ExcessPolicy.RESET
+    )
+    async with fake_router() as router, speaking(neighbour(router, accept=accept)) as at_work:
+        at_work.speaker.start()
+        await at_work.until_synced("edge")
+        router.say(said_by_a_router(*HOSTS[:5]))
+        await at_work.until(lambda: any(isinstance(e, PeerFilling) for e in at_work.events))
+        router.say(said_by_a_router(HOSTS[5]))
+        await router.until(lambda r: isinstance(r.messages[-1], Notification))
+        said = router.messages[-1]
+        assert isinstance(said, Notification)
+        assert (said.code, said.subcode) == (
+            ErrorCode.CEASE,
+            CeaseSubcode.MAXIMUM_NUMBER_OF_PREFIXES_REACHED,
+        )
+        assert said.data.hex() == "0001" + "85" + "00000005"  # RFC 4486 4
+        await at_work.until(lambda: at_work.speaker.status().peers[0].session.next_retry_s)
+        retry = at_work.speaker.status().peers[0].session.next_retry_s
+        assert retry is not None
+        assert retry > FAST.connect_retry_s * 5
+
+
+async def test_a_router_that_sends_more_than_agreed_may_also_be_heard_out() -> None:
+    accept = ImportSettings(mode=ImportMode.MONITOR, max_received_flowspec=5)
+    async with fake_router() as router, speaking(neighbour(router, accept=accept)) as at_work:
+        speaker = at_work.speaker
+        speaker.start()
+        await at_work.until_synced("edge")
+        router.say(said_by_a_router(*HOSTS[:8]))
+        await at_work.until(lambda: speaker.status().peers[0].ignored.get(Doubt.TOO_MANY) == 3)
+        assert speaker.status().peers[0].received == {IPV4_FLOWSPEC: 5}
+        assert speaker.status().peers[0].session.counters.flaps == 0
+
+
+async def test_the_last_words_of_a_removed_neighbour_do_not_concern_its_namesake() -> None:
+    """The old one is still saying goodbye when the new one, of the same name, is up already."""
+    async with fake_router() as old, fake_router() as new, speaking(neighbour(old)) as at_work:
+        speaker = at_work.speaker
+        speaker.replace([a_route(HOSTS[0], "m1")])
+        speaker.start()
+        await old.until(lambda r: len(r.rules) == 1)
+        gone = speaker.roster.get("edge")
+        assert gone is not None
+        settings = speaker.roster.settings
+        speaker.apply(replace(settings, peers=()))
+        assert speaker.status().peers == ()
+        speaker.apply(replace(settings, peers=(neighbour(new),)))
+        await new.until(lambda r: len(r.rules) == 1)
+        observer = speaker.roster._observer
+        observer.session_down(gone, DownReason(DownKind.WE_CLOSED, None, "at last"))
+        assert speaker.status().peers[0].rules == {IPV4_FLOWSPEC: 1}
+        speaker.announce([a_route(HOSTS[1], "m2")])
+        await new.until(lambda r: len(r.rules) == 2)

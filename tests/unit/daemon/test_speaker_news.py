@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from prefixd.bgp.rib.route import Key
-from prefixd.bgp.speaker_event import RuleLost
+from prefixd.bgp.speaker_event import PeerFilling, RuleLost
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.daemon.speaker_news import SpeakerNews
 from tests.kit.clock import FakeClock
@@ -18,3 +18,10 @@ def test_a_rule_a_router_took_back_is_seen_without_debugging(
     SpeakerNews(FakeClock()).hear(RuleLost("edge", Key(IPV4_FLOWSPEC, b"\x01")))
     (record,) = caplog.records
     assert (vars(record)["peer"], vars(record)["change"]) == ("edge", "lost")
+
+
+def test_a_router_that_tells_nearly_too_much_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    SpeakerNews(FakeClock()).hear(PeerFilling("edge", IPV4_FLOWSPEC, 800, 1000))
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert (vars(record)["held"], vars(record)["most"]) == (800, 1000)

@@ -1,8 +1,19 @@
 """What a peer tells us: denied, watched or taken, always bounded."""
 
+from dataclasses import replace
+
 import pytest
 
-from prefixd.bgp.rib.adj_rib_in import AdjRibIn, Doubt, Echoed, ImportPolicy, Learned, Lost
+from prefixd.bgp.rib.adj_rib_in import (
+    AdjRibIn,
+    Doubt,
+    Echoed,
+    Excess,
+    Filling,
+    ImportPolicy,
+    Learned,
+    Lost,
+)
 from prefixd.bgp.rib.route import describe
 from prefixd.bgp.wire.as_path import as_sequence
 from prefixd.bgp.wire.attribute import Attribute
@@ -123,9 +134,36 @@ def test_our_own_rule_echoed_is_evidence_and_nothing_else(attribute: Attribute) 
 def test_memory_is_bounded() -> None:
     table = a_table()
     events = table.apply(announced(*(f"dst 192.0.2.{n}/32" for n in range(1, 9))), 1)
-    assert len(events) == len(table) == 3
+    assert len([event for event in events if isinstance(event, Learned)]) == len(table) == 3
     assert table.ignored == {Doubt.TOO_MANY: 5}
     assert len(table.apply(announced("dst 192.0.2.1/32"), 2)) == 1  # a known one may change
+
+
+def test_filling_up_is_told_once_until_it_has_emptied() -> None:
+    table = a_table(ImportPolicy(keep=True, max_flowspec=5, warn_share=0.6))
+    rules = [f"dst 192.0.2.{n}/32" for n in range(1, 9)]
+    assert table.apply(announced(*rules[:2]), 1) == []
+    assert table.apply(announced(*rules[2:4]), 2) == [Filling(IPV4_FLOWSPEC, 3, 5)]
+    assert table.apply(announced(rules[4]), 3) == []
+    table.apply(withdrawn(*rules[:4]), 4)
+    assert table.apply(announced(rules[5]), 5) == []
+    assert table.apply(announced(rules[6]), 6) == [Filling(IPV4_FLOWSPEC, 3, 5)]
+
+
+def test_excess_ends_the_session_only_where_that_was_agreed() -> None:
+    rules = [f"dst 192.0.2.{n}/32" for n in range(1, 9)]
+    strict = a_table(ImportPolicy(keep=True, max_flowspec=5, warn_share=1.0, reset_on_excess=True))
+    events = strict.apply(announced(*rules), 1)
+    assert events == [Filling(IPV4_FLOWSPEC, 5, 5), Excess(IPV4_FLOWSPEC, 5)]
+    assert strict.ignored[Doubt.TOO_MANY] == 3
+
+
+def test_a_rule_longer_than_agreed_is_not_taken() -> None:
+    table = a_table(replace(TAKING, max_items=4))
+    short, long = "dst 192.0.2.1/32 dport 1,3,5", "dst 192.0.2.1/32 dport 1,3,5,7"
+    assert told(table.apply(announced(short), 1)) == [f"Learned {short}"]
+    assert table.apply(announced(long), 2) == []
+    assert table.ignored == {Doubt.TOO_LONG: 1}
 
 
 def test_a_disabled_family_is_forgotten() -> None:
