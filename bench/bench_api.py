@@ -17,6 +17,7 @@ guardrails, and is durable before it is answered.
 
 import argparse
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from urllib.error import URLError
-from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -65,6 +64,8 @@ class Row:
     script: str = ""
     each: int = 1
     """Events in one request."""
+    face: bool = False
+    """Of the web application alone (bench/face.py) and not of the daemon."""
     ours: list[Load] = field(default_factory=list)
     trivial: list[Load] = field(default_factory=list)
 
@@ -101,6 +102,9 @@ def rows() -> list[Row]:
         Row(label="POST /v1/events, repeats", path="/v1/events", script=REPEATS),
         Row(label="POST /v1/events/batch, events", path="/v1/events/batch", script=BATCHES,
             each=100),
+        Row(label="HTTP alone: POST /v1/events", path="/v1/events", script=NEW_EVENTS, face=True),
+        Row(label="HTTP alone: batch, events", path="/v1/events/batch", script=BATCHES, each=100,
+            face=True),
     ]  # fmt: skip
 
 
@@ -125,14 +129,15 @@ def daemon_of(directory: Path, dsn: str | None) -> DaemonProcess:
 
 
 @contextmanager
-def trivial_server(port: int) -> Iterator[int]:
-    process = subprocess.Popen([sys.executable, "-c", TRIVIAL, str(port)])
+def server(port: int, *command: str) -> Iterator[int]:
+    """A process that answers on the port; its id."""
+    process = subprocess.Popen([sys.executable, *command, str(port)], cwd=ROOT)
     try:
         for _ in range(200):
             try:
-                with urlopen(f"http://127.0.0.1:{port}/", timeout=1):
+                with socket.create_connection(("127.0.0.1", port), timeout=1):
                     break
-            except URLError:
+            except OSError:
                 time.sleep(0.05)
         yield process.pid
     finally:
@@ -158,10 +163,11 @@ def rendering_ms(series: int) -> tuple[int, float, float]:
 
 
 def measure(chosen: Sequence[Row], words: argparse.Namespace) -> None:
-    port = free_port()
+    port, face_port = free_port(), free_port()
     with (
         tempfile.TemporaryDirectory() as name,
-        trivial_server(port) as trivial_pid,
+        server(port, "-c", TRIVIAL) as trivial_pid,
+        server(face_port, "-m", "bench.face") as face_pid,
         daemon_of(Path(name), words.postgres) as daemon,
     ):
         assert daemon.process is not None
@@ -173,10 +179,9 @@ def measure(chosen: Sequence[Row], words: argparse.Namespace) -> None:
         for round_number in range(words.rounds):
             for row in chosen:
                 row.trivial.append(drive(f"http://127.0.0.1:{port}/", trivial_pid, **load))
-                url = f"http://127.0.0.1:{daemon.port}{row.path}"
-                row.ours.append(
-                    drive(url, daemon.process.pid, script=row.script, run=round_number, **load)
-                )
+                pid, at = (face_pid, face_port) if row.face else (daemon.process.pid, daemon.port)
+                url = f"http://127.0.0.1:{at}{row.path}"
+                row.ours.append(drive(url, pid, script=row.script, run=round_number, **load))
         series = daemon.get("/metrics").body.count(b"\n")
     print(HEAD)
     for row in chosen:

@@ -16,11 +16,12 @@ import zlib
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
 
 from prefixd.api.problem import ApiError, wrong_json, wrong_shape
-from prefixd.signals.json_value import JsonValue
+from prefixd.api.repeat import HEADER
+from prefixd.signals.json_value import JsonValue, depth_exceeds
 
 BODY_TIMEOUT_S = 15.0
 DEEPEST = 64
@@ -30,13 +31,22 @@ EXPANSION = 8
 _GZIP = b"\x1f\x8b"
 # An escape that stands for NUL: the number of backslashes before the "u" is odd.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_any = msgspec.json.Decoder()
+ANY = msgspec.json.Decoder()
+"""Decodes whatever it is; for routes whose handler says what is wrong with it."""
+_encoder = msgspec.json.Encoder()
 
 
 async def read_body(request: web.Request) -> bytes:
     """The whole body within the size and the time allowed."""
+    content = request.content
     try:
-        if request.content.is_eof():  # small bodies come with the headers: nothing to wait for
+        if content.is_eof() and HEADER not in request.headers:
+            # Small bodies come with the headers: nothing to wait for, one piece to take. With an
+            # Idempotency-Key the body is wanted a second time, so the request has to keep it.
+            raw = content.read_nowait()
+            if len(raw) > request.client_max_size:
+                raise _too_large(request.client_max_size)
+        elif content.is_eof():
             raw = await request.read()
         else:
             async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -53,6 +63,8 @@ async def read_body(request: web.Request) -> bytes:
 
 
 def check_media_type(request: web.Request) -> None:
+    if request.headers.get(hdrs.CONTENT_TYPE) == "application/json":
+        return
     content_type = request.content_type
     if content_type != "application/json" and not content_type.endswith("+json"):
         message = f"send application/json, not {content_type or 'nothing'}"
@@ -63,25 +75,42 @@ def decode_json(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> object:
     """What the decoder's type says, or the error that names byte or field."""
     try:
         value: object = decoder.decode(raw)
+        plain: JsonValue = value if decoder is ANY else ANY.decode(raw)  # type: ignore[assignment]  # because: JSON is all it decodes
     except msgspec.ValidationError as error:
         raise wrong_shape(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise wrong_json(str(error)) from error
     except RecursionError as error:
         raise _too_deep() from error
-    _insist_on_one_meaning(raw)
+    if depth_exceeds(plain, DEEPEST):
+        raise _too_deep()
+    if not _has_one_meaning(raw, plain):
+        _insist_on_one_meaning(raw)
     return value
 
 
 def decode_any(raw: bytes) -> JsonValue:
-    value: JsonValue = decode_json(raw, _any)  # type: ignore[assignment]  # because: JSON is all it decodes
+    value: JsonValue = decode_json(raw, ANY)  # type: ignore[assignment]  # because: JSON is all it decodes
     return value
+
+
+def _has_one_meaning(raw: bytes, value: JsonValue) -> bool:
+    """Quick, and sure when it says yes; a no means to look closely.
+
+    A colon stands behind each name and inside strings. Of a member that is given twice only the
+    last is left in `value`, so written down again it has fewer colons than were sent. An escape
+    could stand for a colon (or for NUL): a text with such escapes is looked at closely.
+    """
+    if b"\\u" in raw:
+        return False
+    try:
+        return raw.count(b":") == _encoder.encode(value).count(b":")
+    except (ValueError, OverflowError):  # a number that can be read and not be written
+        return False
 
 
 def _insist_on_one_meaning(raw: bytes) -> None:
     """`raw` is JSON already; this only looks for what the decoder lets pass."""
-    if _nesting(raw) > DEEPEST:
-        raise _too_deep()
     if b"\\u0000" in raw and _NUL.search(raw):
         raise wrong_json("it holds a NUL character")
     json.loads(raw, object_pairs_hook=_without_duplicates, parse_int=len, parse_float=len)
@@ -92,24 +121,6 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> None:
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise wrong_json(f"{twice[:60]!r} is given twice")
-
-
-def _nesting(raw: bytes) -> int:
-    """How deep lists and objects go; at most that deep when there are few of them at all."""
-    if raw.count(b"{") + raw.count(b"[") <= DEEPEST:
-        return 0
-    deepest = depth = 0
-    for sign in _BRACKETS.findall(raw):
-        if sign in b"{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif sign in b"}]":
-            depth -= 1
-    return deepest
-
-
-# Strings are matched whole, so that brackets inside them do not count.
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 def _inflated(raw: bytes, limit: int) -> bytes:

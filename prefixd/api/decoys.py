@@ -22,6 +22,7 @@ from prefixd.domain.record import Outcome
 from prefixd.signals.deception import ADAPTER, Observation, hint
 from prefixd.signals.deception_decode import WEBHOOK_AUTH, decode_webhook
 from prefixd.signals.settings import DeceptionSettings
+from prefixd.signals.sightings import Sightings
 
 LARGEST = 256 * 1024
 REMEMBERED = 8192
@@ -39,6 +40,7 @@ class DecoyRoutes:
         self._adapters = adapters
         self._proofs = proofs
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._sightings = Sightings()
 
     async def report(self, call: Call[Any, NoQuery]) -> Reply:
         sensor = self._sensor(call.path["name"])
@@ -66,13 +68,14 @@ class DecoyRoutes:
     async def _taken(
         self, call: Call[Any, NoQuery], seen: Observation, sensor: DeceptionSettings
     ) -> Reply:
-        engine = call.services.engine
-        found = hint([seen], sensor, call.services.clock.now_us())
-        victim = None if found is None or found.victim_ip is None else found.victim_ip
-        if found is None or victim is None:
+        engine, now_us = call.services.engine, call.services.clock.now_us()
+        victim = seen.source_ip
+        if victim is None or hint([seen], sensor, now_us) is None:
             return Reply(Sighting(status="ignored", reason="nothing in it concerns a victim"))
         if engine.queries.owner_of(victim.host()) is None:
             return Reply(Sighting(status="ignored", reason="the address is nobody's here"))
+        found = hint(self._sightings.add(seen, victim, sensor, now_us), sensor, now_us)
+        assert found is not None  # the newest of them is a hint by itself
         actor = Actor(
             kind=ActorKind.DETECTOR,
             name=f"deception/{sensor.name}",

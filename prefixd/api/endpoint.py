@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from aiohttp import web
 
-from prefixd.api.body import check_media_type, decode_json, read_body
+from prefixd.api.body import ANY, check_media_type, decode_json, read_body
 from prefixd.api.cors import SAFE_METHODS
 from prefixd.api.deadline import Deadlines, Watch
 from prefixd.api.octets import JSON, JSON_FIELD, Octets, field_line, field_lines
@@ -80,7 +80,9 @@ class Endpoint:
         self._decoder = (
             None
             if route.body is None or route.body is bytes
-            else msgspec.json.Decoder(Any if route.loose else route.body)
+            else ANY
+            if route.loose
+            else msgspec.json.Decoder(route.body)
         )
 
     async def routed(self, request: web.Request) -> web.StreamResponse:

@@ -44,6 +44,8 @@ STATUS: Mapping[Outcome, str] = {
     Outcome.QUEUED: "accepted",
     Outcome.ERROR: "error",
 }
+# A rule exists: nothing to look at twice.
+ACTED = frozenset({Outcome.MITIGATED, Outcome.EXTENDED, Outcome.ESCALATED})
 
 
 class EventQuery(PageQuery, kw_only=True):
@@ -57,6 +59,8 @@ class EventQuery(PageQuery, kw_only=True):
 
 def status_of(answer: IngestAnswer) -> str:
     """The older word; what is finer than those words can say is in `outcome`."""
+    if answer.outcome in ACTED:
+        return STATUS[answer.outcome]
     if answer.outcome is Outcome.REFRESHED and answer.mitigation_id is None:
         return "accepted"
     if answer.outcome is Outcome.HELD and "no_playbook" in answer.codes:
@@ -95,23 +99,41 @@ def refusal_of(answer: IngestAnswer) -> ApiError | None:
     return None
 
 
+class Readings:
+    """How the configuration wants each source to be read, for what came in one request."""
+
+    def __init__(self, call: Call[Any, Any]) -> None:
+        self._rules = call.services.engine.snapshot.rules.correlation
+        self._now_us = call.services.clock.now_us()
+        self._known: dict[str, Reading] = {}
+
+    def of(self, source: object) -> Reading:
+        name = source if isinstance(source, str) else ""
+        found = self._known.get(name)
+        if found is None:
+            rules = self._rules
+            found = self._known[name] = Reading(
+                received_at_us=self._now_us,
+                confidence_mapping=rules.source(name).confidence_mapping,
+                max_signal_age_s=rules.max_signal_age_s,
+                max_clock_skew_s=rules.max_clock_skew_s,
+            )
+        return found
+
+
 def reading_for(call: Call[Any, Any], source: object) -> Reading:
-    """When it came, and what the configuration says of its source."""
-    rules = call.services.engine.snapshot.rules.correlation
-    known = rules.sources.get(source) if isinstance(source, str) else None
-    return Reading(
-        received_at_us=call.services.clock.now_us(),
-        confidence_mapping={} if known is None else known.confidence_mapping,
-    )
+    return Readings(call).of(source)
 
 
-def checked_event(payload: JsonValue, call: Call[Any, Any]) -> Signal | tuple[Problem, ...]:
+def checked_event(
+    payload: JsonValue, readings: Readings, actor: Actor
+) -> Signal | tuple[Problem, ...]:
     """The signal of one event, or what is wrong: its fields, or who says it."""
-    members = payload if isinstance(payload, dict) else {}
-    found = read_event(payload, reading_for(call, members.get("source")))
+    source = payload.get("source") if isinstance(payload, dict) else None
+    found = read_event(payload, readings.of(source))
     if not isinstance(found, Signal):
         return found
-    wrong = may_say(found, call.actor)
+    wrong = may_say(found, actor)
     return found if wrong is None else (wrong,)
 
 
@@ -138,7 +160,7 @@ def wrong_event(problems: Sequence[Problem]) -> ApiError:
 
 
 async def ingest_one(call: Call[Any, NoQuery]) -> Reply:
-    found = checked_event(call.body, call)
+    found = checked_event(call.body, Readings(call), call.actor)
     if not isinstance(found, Signal):
         raise wrong_event(found)
     (answer,) = await call.services.engine.ingest([found], call.actor)
@@ -152,9 +174,10 @@ async def ingest_batch(call: Call[Any, NoQuery]) -> Reply:
     events = call.body.get("events") if isinstance(call.body, dict) else None
     if not isinstance(events, list) or not 1 <= len(events) <= BATCH_MAX:
         raise bad_request(f"events must be a list of 1 to {BATCH_MAX} events", "events")
-    found = [checked_event(event, call) for event in events]
+    readings, actor = Readings(call), call.actor
+    found = [checked_event(event, readings, actor) for event in events]
     good = [signal for signal in found if isinstance(signal, Signal)]
-    answers = iter(await call.services.engine.ingest(good, call.actor) if good else [])
+    answers = iter(await call.services.engine.ingest(good, actor) if good else [])
     results = [
         _batch_item(index, next(answers))
         if isinstance(entry, Signal)
@@ -181,7 +204,7 @@ async def list_events(call: Call[None, EventQuery]) -> Reply:
 
 
 def _batch_item(index: int, answer: IngestAnswer) -> shapes.BatchItem:
-    refusal = refusal_of(answer)
+    refusal = None if answer.outcome in ACTED else refusal_of(answer)
     if refusal is not None:
         return _rejected(index, refusal.message, answer.signal_id)
     return shapes.BatchItem(

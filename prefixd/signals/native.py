@@ -11,7 +11,7 @@ from typing import Final
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Signal, SignalKind
-from prefixd.domain.vector import Vector, parse_vector
+from prefixd.domain.vector import Vector
 from prefixd.signals.coerce import ports, time_us
 from prefixd.signals.json_value import JsonValue, elements, members
 from prefixd.signals.reading import Reading, Said, make_signal
@@ -22,6 +22,8 @@ PORTS_MAX: Final = 1024
 BATCH_MAX: Final = 100
 ADAPTER: Final = "native"
 
+_VECTORS: Final = {vector.value: vector for vector in Vector}
+_NUMBERS: Final = (int, float)
 _KINDS: Final = {"ban": SignalKind.FIRING, "unban": SignalKind.CLEARED}
 
 
@@ -125,7 +127,7 @@ class _Fields:
 
     def vector(self, name: str) -> Vector | None:
         value = self.members.get(name)
-        found = parse_vector(value) if isinstance(value, str) else None
+        found = _VECTORS.get(value) if isinstance(value, str) else None
         if found is None:
             code = "missing" if value is None else "bad_vector"
             self.wrong(name, f"must be one of {', '.join(Vector)}", code)
@@ -143,7 +145,7 @@ class _Fields:
         value = self.members.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        if isinstance(value, bool) or not isinstance(value, _NUMBERS) or not 0 <= value <= 1:
             self.wrong(name, "must be a number from 0 to 1", "out_of_range")
             return None
         return float(value)
@@ -152,7 +154,7 @@ class _Fields:
         value = self.members.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, _NUMBERS):
             self.wrong(name, "must be a number", "bad_type")
             return None
         return value

@@ -90,12 +90,13 @@ def make_signal(said: Said, reading: Reading) -> Signal:
     if pps is None and said.pps is not None:
         warnings.append("pps: not a rate, left out")
     observed_at_us, stale = _observed(said, reading, warnings)
-    victim = said.victim.victim_text()
     external_id = clean_text(said.external_id, ID_MAX)
+    if not external_id:
+        external_id = auto_id(said.source, said.victim.victim_text(), said.vector.value)
     return Signal(
         source=said.source,
         adapter=said.adapter,
-        external_id=external_id or auto_id(said.source, victim, said.vector.value),
+        external_id=external_id,
         kind=said.kind,
         victim=said.victim,
         vector=said.vector,

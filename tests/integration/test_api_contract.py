@@ -1,13 +1,15 @@
 """What existing clients rely on, asked of the real daemon: words, statuses, pages, conditions."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
 
-from tests.kit.daemon_process import Answer, DaemonProcess
+from tests.kit.daemon_process import ROOT, Answer, DaemonProcess
 
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 RULE: dict[str, Any] = {
@@ -48,6 +50,16 @@ def test_an_event_s_answer_and_its_repeat(tmp_path: Path) -> None:
         assert (over.status, over.json["status"]) == (202, "withdrawn")
         nothing = daemon.event(event_id="never", action="unban")
         assert (nothing.status, nothing.json["status"]) == (202, "no_active_mitigation")
+
+
+def test_how_old_a_report_may_be_is_configured(tmp_path: Path) -> None:
+    shipped = yaml.safe_load((ROOT / "configs" / "correlation.yaml").read_text())
+    correlation = {**shipped, "max_signal_age_seconds": 60}
+    moment = datetime.now(UTC) - timedelta(seconds=300)
+    with DaemonProcess(tmp_path, files={"correlation.yaml": correlation}) as daemon:
+        late = daemon.event(timestamp=moment.isoformat())
+        assert (late.status, late.json["outcome"]) == (202, "ignored")
+        assert daemon.event().json["outcome"] == "mitigated"
 
 
 def test_items_of_a_batch_are_independent(tmp_path: Path) -> None:
