@@ -70,7 +70,8 @@ def attach(
     settings: CorrelationSettings,
     now_us: int,
 ) -> Attached:
-    """Put it into every live group it fits, the most recent first, up to the source's limit."""
+    """Put it into every live group it fits, the most recent first, up to the source's limit; an
+    all-clear into every group that has it."""
     if now_us >= given.expires_at_us:
         return Attached(())
     fitting = [
@@ -79,13 +80,20 @@ def attach(
         if group.is_live and not is_over(group, now_us) and fits(given, group, settings)
     ]
     fitting.sort(key=lambda group: (group.last_primary_at_us, group.group_id), reverse=True)
-    limit = settings.source(given.source).max_attach
-    chosen = tuple(
-        with_evidence(group, _evidence(given, signal_id, group, settings), settings)
-        for group in fitting[:limit]
-        if given.kind is SignalKind.FIRING or _has(group, given)
+    held = [group for group in fitting if _has(group, given)]
+    chosen = held
+    if given.kind is SignalKind.FIRING:
+        # A repeat reaches whoever has it already, however many others have become more recent.
+        limit = settings.source(given.source).max_attach
+        others = [group for group in fitting if group not in held]
+        chosen = [*held, *others[: max(0, limit - len(held))]]
+    return Attached(
+        tuple(
+            with_evidence(group, _evidence(given, signal_id, group, settings), settings)
+            for group in chosen
+        ),
+        len(fitting) - len(chosen) if given.kind is SignalKind.FIRING else 0,
     )
-    return Attached(chosen, max(0, len(fitting) - limit))
 
 
 def waiting_for(

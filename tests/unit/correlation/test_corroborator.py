@@ -20,7 +20,7 @@ from prefixd.correlation.settings import (
     UnknownSources,
     sensor_source,
 )
-from prefixd.domain.group import EvidenceRole, GroupState
+from prefixd.domain.group import EvidenceRole, EvidenceState, GroupState
 from prefixd.domain.ids import SignalId
 from prefixd.domain.prefix import Address
 from prefixd.domain.signal import SignalKind
@@ -145,6 +145,20 @@ def test_it_attaches_to_the_most_recent_groups_up_to_its_limit():
     attached = attach(a_corroboration(after=6), SID, groups, settings, at(6))
     assert [group.group_id for group in attached.groups] == ["g4", "g3"]
     assert attached.limited == 3
+
+
+def test_repeats_and_the_end_reach_the_groups_that_have_it():
+    settings = settings_with({"edge-snmp": edge(Dimension.CUSTOMER_ID, max_attach=1)})
+    old = a_group_of(a_signal(after=0, victim="198.51.100.1"), group_id="old")
+    (old,) = attach(a_corroboration(after=1), SID, [old], settings, at(1)).groups
+    fresh = a_group_of(a_signal(after=2, victim="198.51.100.2"), group_id="fresh")
+    again = attach(a_corroboration(after=3), SID, [old, fresh], settings, at(3))
+    assert ([group.group_id for group in again.groups], again.limited) == (["old"], 1)
+    over = a_corroboration(after=4, kind=SignalKind.CLEARED)
+    ended = attach(over, SID, [*again.groups, fresh], settings, at(4))
+    assert [group.group_id for group in ended.groups] == ["old"]
+    states = {item.source: item.state for item in ended.groups[0].evidence}
+    assert states["edge-snmp"] is EvidenceState.CLEARED
 
 
 def test_closed_and_passed_groups_are_left_alone():
