@@ -165,9 +165,9 @@ def _build(
             name = f"deception:{sensor.name}"
             as_source = sensor_source(sensor.weight, sensor.half_life_s, sensor.expect_every_s)
             known.setdefault(name, as_source)
-    for adapter in webhook_adapters:
-        if adapter.dry_run:
-            known[adapter.name] = replace(known.get(adapter.name, default_source), on_trial=True)
+    for adapter in webhook_adapters:  # the file names them: they are no unknown sources
+        source = known.get(adapter.name, default_source)
+        known[adapter.name] = replace(source, on_trial=source.on_trial or adapter.dry_run)
     fields["sources"] = MappingProxyType(known)
     correlation = CorrelationSettings(default_source=default_source, **fields)  # type: ignore[arg-type]  # the table below names exactly its fields
     return CorrelationFile(

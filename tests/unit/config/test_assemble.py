@@ -328,4 +328,16 @@ webhook_adapters:
     assert {name: (found.weight, found.on_trial) for name, found in sources.items()} == {
         "known": (0.9, True),
         "fresh": (0.7, True),
+        "live": (0.7, False),
     }
+
+
+def test_an_adapter_of_the_file_is_no_unknown_source(tmp_path: Path) -> None:
+    text = """\
+unknown_sources: reject
+webhook_adapters:
+  - {name: box, fields: {victim_ip: "$.ip"}}
+"""
+    settings = load(make(tmp_path, correlation=text)).correlation
+    assert settings.is_known("box")
+    assert not settings.is_known("stranger")
