@@ -17,6 +17,9 @@ from prefixd.policy.escalate import Blocked, Taken, next_step
 from prefixd.policy.playbook import Playbook
 from prefixd.policy.scope import NotWanted, wanted
 
+AGAIN_US = SECOND_US
+"""What several detectors say in the same second is one report, not a repetition."""
+
 
 def keep(case: Case, playbook: Playbook, held: Held) -> Answer:
     """A live rule has to do with it: take its next step, change it, or keep it alive."""
@@ -154,7 +157,7 @@ def _taken(case: Case, mitigation: Mitigation) -> Taken:
         step=mitigation.step,
         age_s=_age_s(case, mitigation),
         remaining_s=remaining_us // SECOND_US,
-        reported_again=any(item.last_seen_us > since_us for item in case.firing),
+        reported_again=any(item.last_seen_us >= since_us + AGAIN_US for item in case.firing),
     )
 
 

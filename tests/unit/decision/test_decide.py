@@ -97,9 +97,9 @@ def created(decision: Decision, mitigation_id: str = "mitigation-1") -> Mitigati
     return legal(activate(opened, decision.at_us))
 
 
-def fired_again(group: Group, at_s: int) -> Group:
+def fired_again(group: Group, at_s: float) -> Group:
     """The same sources report again."""
-    at_us = NOW_US + at_s * SECOND
+    at_us = NOW_US + round(at_s * SECOND)
     return replace(
         group,
         evidence=tuple(replace(item, last_seen_us=at_us) for item in group.evidence),
@@ -334,9 +334,11 @@ def test_w03_s37_a_later_step_is_taken_when_time_has_come() -> None:
     assert decision.outcome is Outcome.ESCALATED
 
 
-def test_one_report_and_silence_is_no_reason_for_a_harder_answer() -> None:
+@pytest.mark.parametrize("again_at_s", [0, 0.9])
+def test_one_report_and_silence_is_no_reason_for_a_harder_answer(again_at_s: float) -> None:
     first = report(a_group())
     group, mitigation = after(a_group(), first, "mitigation-1"), created(first)
+    group = fired_again(group, again_at_s)
     decision = look(group, mitigation, at_s=100)
     assert isinstance(decision.plan, Nothing)
     assert decision.escalation is not None
