@@ -26,7 +26,7 @@ from prefixd.signals.reading import Reading
 
 NIL_ID = "00000000-0000-0000-0000-000000000000"
 # Held for another reason than a guardrail's no: nothing is wrong with the event.
-UNJUDGED = frozenset({"no_playbook", "approval_required", "shutdown", "bgp_down", "dry_run"})
+UNJUDGED = frozenset({"no_playbook", "approval_required"})
 
 # outcome -> the word existing clients know
 STATUS: Mapping[Outcome, str] = {

@@ -23,9 +23,6 @@ def create(case: Case, playbook: Playbook, first: Wanted) -> Answer:
     if not case.brings_news and group.state is GroupState.MITIGATING:
         sentence = "its mitigation has ended; only a new report makes another"
         return Answer(plan=Nothing("not_reported_since", sentence), state=group.state)
-    if case.facts.shutting_down:
-        refusal = Refusal("shutdown", "running", "stopping", "the daemon is stopping")
-        return held_back(case, refusal, HoldReason.SHUTDOWN, first)
     if playbook.require_approval and not case.facts.approved:
         refusal = Refusal(
             "approval_required",

@@ -39,7 +39,6 @@ class CloseReason(StrEnum):
     CLEARED = "cleared"
     ENDED = "ended"
     DISMISSED = "dismissed"
-    MERGED = "merged"
 
 
 class HoldReason(StrEnum):
@@ -48,9 +47,6 @@ class HoldReason(StrEnum):
     QUOTA = "quota"
     NO_PLAYBOOK = "no_playbook"
     APPROVAL_REQUIRED = "approval_required"
-    SHUTDOWN = "shutdown"
-    BGP_DOWN = "bgp_down"
-    DRY_RUN = "dry_run"
 
 
 class EvidenceRole(StrEnum):

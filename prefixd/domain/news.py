@@ -29,7 +29,6 @@ class WithdrawReason(StrEnum):
     SAFELIST = "safelist"
     SHADOWED = "shadowed"
     CONFIG = "config"
-    SHUTDOWN = "shutdown"
 
 
 @quick

@@ -16,7 +16,6 @@ def gather(
     customer_id: str | None,
     group_id: GroupId | None = None,
     *,
-    shutting_down: bool = False,
     approved: bool = False,
 ) -> Facts:
     picture = turn.picture
@@ -34,7 +33,6 @@ def gather(
         ),
         withdrawals=() if turn.victim is None else picture.withdrawals_of(turn.victim),
         shared=needed_elsewhere(turn, group_id) if len(live) > 0 else _NONE,
-        shutting_down=shutting_down,
         approved=approved,
     )
 

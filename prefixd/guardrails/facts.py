@@ -50,7 +50,6 @@ class Facts:
     counts: Counts = NO_COUNTS
     withdrawals: tuple[Withdrawal, ...] | None = ()  # recent ones of this victim
     shared: frozenset[MitigationId] = frozenset()  # other live groups still need these
-    shutting_down: bool = False
     approved: bool = False  # an operator said yes to this group
 
 

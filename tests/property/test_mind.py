@@ -420,7 +420,6 @@ facts_of = st.builds(
     mitigations=live_mitigations(),
     safelist=st.sampled_from([EMPTY, EMPTY, EMPTY, None]),
     counts=st.one_of(st.just(Counts()), counts),
-    shutting_down=st.sampled_from([False, False, False, True]),
 )
 triggers = st.builds(
     Trigger, st.sampled_from([TriggerKind.SIGNAL, TriggerKind.SIGNAL, *TriggerKind])
@@ -513,8 +512,6 @@ def keeps_its_promises(decision: Decision, facts: Facts) -> None:
             )
             if is_service and protects and isinstance(plan, Create | Escalate):
                 assert not matched & service
-    if isinstance(plan, Create):
-        assert not facts.shutting_down
     for each in decision.shadowed:
         assert live[each.mitigation_id].origin is Origin.DETECTOR
         assert not live[each.mitigation_id].pinned

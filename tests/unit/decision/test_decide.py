@@ -635,7 +635,6 @@ def test_w34_doubt_about_live_rules_makes_nothing_new() -> None:
         ({"safelist": None}, HoldReason.SAFELIST, "safelist_unknown"),
         ({"counts": Counts(customer=5)}, HoldReason.QUOTA, "quota_customer"),
         ({"counts": Counts(new_last_minute=30)}, HoldReason.QUOTA, "quota_new_per_minute"),
-        ({"shutting_down": True}, HoldReason.SHUTDOWN, "shutdown"),
     ],
 )
 def test_s11_what_is_refused_is_held_with_its_reason(facts, reason, code) -> None:
