@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.rib.route import Key, describe
 from prefixd.bgp.speaker_event import (
     BudgetLowered,
     PeerChanged,
@@ -61,9 +62,10 @@ class SpeakerNews:
                 self._tell(
                     DriftRepaired(at_us=self._clock.now_us(), missing=0, surplus=0, changed=keys)
                 )
-            case RuleLearned() | RuleLost():
-                heard = "learned" if isinstance(event, RuleLearned) else "lost"
-                log.info("rule heard from peer", extra={"peer": event.peer, "change": heard})
+            case RuleLearned(peer=peer, received=received):
+                _heard(peer, "learned", received.key)
+            case RuleLost(peer=peer, key=key):
+                _heard(peer, "lost", key)
             case _:
                 assert_never(event)
 
@@ -77,3 +79,8 @@ class SpeakerNews:
     def _tell(self, item: News) -> None:
         if self.publish is not None:
             self.publish((item,))
+
+
+def _heard(peer: str, change: str, key: Key) -> None:
+    extra = {"peer": peer, "change": change, "rule": describe(*key)}
+    log.info("rule heard from peer", extra=extra)

@@ -250,15 +250,16 @@ class UpdateGroup:
         return limit is None or total <= limit - int(limit * self._limits.reserve)
 
     def _candidates(self) -> Iterator[Candidate]:
+        waiting, verdicts = self._waiting, self._verdicts
         for family in self.terms.families:
-            for nlri, route in self._loc.table(family).items():
-                key = Key(family, nlri)
-                if key in self._waiting:
+            for route in self._loc.table(family).values():
+                key = route.key
+                if key in waiting:
                     continue
-                verdict = self._verdicts.get(key, EXPORT)
+                verdict = verdicts.get(key)
                 if not isinstance(verdict, Withheld):
-                    weight = len(verdict.parts) if isinstance(verdict, Split) else 1
-                    yield Candidate(key, route.priority, route.since_us, route.manual, weight)
+                    weight = 1 if verdict is None else len(verdict.parts)
+                    yield Candidate(-route.priority, not route.manual, route.since_us, key, weight)
 
     def _unclaim(self, parent: Key, split: Split, affected: dict[Key, None]) -> None:
         for nlri in split.parts:

@@ -4,20 +4,21 @@ import logging
 
 import pytest
 
-from prefixd.bgp.rib.route import Key
 from prefixd.bgp.speaker_event import PeerFilling, RuleLost
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.daemon.speaker_news import SpeakerNews
 from tests.kit.clock import FakeClock
+from tests.kit.speaking import a_route
 
 
 def test_a_rule_a_router_took_back_is_seen_without_debugging(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    SpeakerNews(FakeClock()).hear(RuleLost("edge", Key(IPV4_FLOWSPEC, b"\x01")))
+    SpeakerNews(FakeClock()).hear(RuleLost("edge", a_route("dst 192.0.2.1/32").key))
     (record,) = caplog.records
     assert (vars(record)["peer"], vars(record)["change"]) == ("edge", "lost")
+    assert vars(record)["rule"] == "dst 192.0.2.1/32"
 
 
 def test_a_router_that_tells_nearly_too_much_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ def candidate(
     version: int = 4,
 ) -> Candidate:
     family = IPV4_FLOWSPEC if version == 4 else IPV6_FLOWSPEC
-    return Candidate(Key(family, bytes((1, number))), priority, number, manual, weight)
+    return Candidate(-priority, not manual, number, Key(family, bytes((1, number))), weight)
 
 
 def numbers(keys: set[Key]) -> set[int]:
