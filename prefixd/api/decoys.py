@@ -20,7 +20,7 @@ from prefixd.domain.actor import Actor, ActorKind, Permission
 from prefixd.domain.problem import Problem
 from prefixd.domain.record import Outcome
 from prefixd.signals.deception import ADAPTER, Observation, hint
-from prefixd.signals.deception_decode import WEBHOOK_AUTH, decode_webhook
+from prefixd.signals.deception_decode import WEBHOOK_AUTH, decode_report
 from prefixd.signals.settings import DeceptionSettings
 from prefixd.signals.sightings import Sightings
 
@@ -50,7 +50,7 @@ class DecoyRoutes:
             raise ApiError(413, "too_large", f"a report has at most {LARGEST} bytes")
         secrets = self._adapters.current.secrets(sensor.webhook_secret_refs)
         self._proofs.prove(call, signed_request(call, raw), WEBHOOK_AUTH, secrets)
-        seen = decode_webhook(decode_any(raw), sensor, call.services.clock.now_us())
+        seen = decode_report(decode_any(raw), sensor, call.services.clock.now_us())
         if isinstance(seen, Problem):
             raise ApiError(400, "bad_request", str(seen), field=seen.field or None)
         call.services.heard(f"{ADAPTER}:{sensor.name}")

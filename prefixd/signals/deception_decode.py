@@ -38,6 +38,13 @@ _ADDRESS_FIELDS: Final = (
 Decoded = Observation | Ignored | Problem
 
 
+def decode_report(payload: JsonValue, settings: DeceptionSettings, received_at_us: int) -> Decoded:
+    """What is posted: the sensor's own webhook, or a line of its JSON log, which says more."""
+    is_line = isinstance(payload, Mapping) and "topic" not in payload and "event_type" in payload
+    decode = decode_json_line if is_line else decode_webhook
+    return decode(payload, settings, received_at_us)
+
+
 def decode_webhook(payload: JsonValue, settings: DeceptionSettings, received_at_us: int) -> Decoded:
     if not isinstance(payload, Mapping):
         return Problem("", "the body must be a JSON object", "bad_type")

@@ -110,6 +110,10 @@ def decoy(daemon: DaemonProcess, number: int, secret: str = SECRET, **payload: o
             "event_type": "flood_suspect", **payload,
         },
     }  # fmt: skip
+    return signed_decoy(daemon, body, secret)
+
+
+def signed_decoy(daemon: DaemonProcess, body: object, secret: str = SECRET) -> Answer:
     raw = json.dumps(body).encode()
     code = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
     return send(
@@ -133,3 +137,19 @@ def test_a_decoy_strengthens_and_never_acts(tmp_path: Path) -> None:
         assert acted.json["outcome"] == "mitigated"
         group = daemon.get(f"/v1/signal-groups/{acted.json['group_id']}").json
         assert {e["source"] for e in group["events"]} == {"test", "deception:decoys-ams"}
+
+
+def test_a_line_of_a_decoys_log_says_more_than_its_webhook(tmp_path: Path) -> None:
+    line = {
+        "timestamp": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"), "decky": "ns-decoy-01",
+        "service": "dns", "event_type": "flood_suspect", "attacker_ip": VICTIM,
+        "fields": {"src": VICTIM, "qps": "612", "window_sec": "10.0"}, "msg": "",
+    }  # fmt: skip
+    with daemon_with_signers(tmp_path) as daemon:
+        assert decoy(daemon, 1).json["status"] == "accepted"
+        (summary,) = daemon.get("/v1/signals/corroborator/cache").json["signals"]
+        taken = signed_decoy(daemon, line)
+        assert (taken.status, taken.json["status"]) == (200, "accepted"), taken.body
+        assert signed_decoy(daemon, line).json["status"] == "duplicate"
+        (both,) = daemon.get("/v1/signals/corroborator/cache").json["signals"]
+        assert both["confidence"] > 0.5 > summary["confidence"]

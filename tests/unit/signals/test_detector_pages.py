@@ -10,7 +10,7 @@ from prefixd.signals.alertmanager import read_alertmanager
 from prefixd.signals.coerce import time_us
 from prefixd.signals.corroborator import read_corroborator
 from prefixd.signals.deception import Observation, hint
-from prefixd.signals.deception_decode import decode_json_line
+from prefixd.signals.deception_decode import decode_report
 from prefixd.signals.fastnetmon import read_fastnetmon
 from prefixd.signals.native import read_event
 from prefixd.signals.reading import Reading
@@ -72,7 +72,7 @@ def test_the_corroborator_page_prints_a_working_sample():
 def test_the_decoy_page_prints_a_working_sample():
     (sample,) = detectors.samples("decoys")
     (sensor,) = detectors.configuration("decoys").signals.deception
-    seen = decode_json_line(sample, sensor, NOW)
+    seen = decode_report(sample, sensor, NOW)
     assert isinstance(seen, Observation)
     found = hint([seen], sensor, NOW)
     assert found is not None
