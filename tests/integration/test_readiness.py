@@ -1,0 +1,122 @@
+"""Each cause for which prefixd cannot do its work: readiness is 503 and names it, liveness is 200.
+
+Weakness 72 of an earlier design: health answered well whatever was wrong.
+"""
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from prefixd.api.app import ROUTES, build_app
+from prefixd.api.services import Services
+from prefixd.api.settings import ApiSettings
+from prefixd.errors import StoreUnavailable
+from prefixd.observability.metrics import Metrics
+from prefixd.store.settings import StoreSettings
+from prefixd.store.store import open_store
+from tests.kit.builders import POP
+from tests.kit.clock import FakeClock
+from tests.kit.daemon_process import ROOT, DaemonProcess
+from tests.kit.engine import House, an_engine
+from tests.kit.flaky_store import FlakyStore
+from tests.kit.http import serving
+from tests.unit.api.test_frame import ByHeader, NoPeers
+
+
+@asynccontextmanager
+async def asked(house: House) -> AsyncIterator[ClientSession]:
+    services = Services(
+        engine=house.engine, authenticator=ByHeader(), speaker=NoPeers({}), clock=house.clock,
+        metrics=Metrics(), new_id=house.new_id, version="0", pop=POP,
+    )  # fmt: skip
+    async with serving(build_app(services, ApiSettings(), routes=ROUTES)) as http:
+        yield http
+
+
+async def readiness(http: ClientSession) -> tuple[int, list[str]]:
+    """And at every look: the process is alive, whatever else it is."""
+    async with http.get("/v1/health") as reply:
+        assert (reply.status, (await reply.json())["status"]) == (200, "ok")
+    async with http.get("/v1/health/ready") as reply:
+        tree: dict[str, Any] = await reply.json()
+        if reply.status == 503:
+            assert tree["code"] == "not_ready"
+            assert reply.headers["Retry-After"] == "1"
+            assert tree["error"] == "; ".join(tree["errors"])
+            return 503, tree["errors"]
+        return reply.status, tree["reasons"]
+
+
+async def test_w72_rules_that_are_not_loaded_yet() -> None:
+    async with an_engine(start=False) as house, asked(house) as http:
+        assert await readiness(http) == (503, ["the rules are not loaded yet"])
+        await house.engine.start()
+        assert await readiness(http) == (200, [])
+
+
+async def test_w72_a_database_that_is_away_and_comes_back() -> None:
+    clock = FakeClock()
+    settings = StoreSettings(connection_string="sqlite::memory:")
+    store = FlakyStore(await open_store(settings, clock, pop=POP, instance="one"))
+    async with an_engine(store=store, clock=clock) as house, asked(house) as http:  # type: ignore[arg-type]  # because: fits by shape
+        assert await readiness(http) == (200, [])
+        store.away = True
+        with pytest.raises(StoreUnavailable):
+            await house.report()
+        away = "the database does not answer; rules stay on the routers"
+        assert await readiness(http) == (503, [away])
+        async with http.get("/v1/health/detail", headers={"X-Role": "viewer"}) as reply:
+            detail = await reply.json()
+        assert (detail["status"], detail["ready"]) == ("degraded", False)
+        assert detail["database"] == "error: the test took the store away"
+        store.away = False
+        await house.report()
+        assert await readiness(http) == (200, [])
+    await store.close()
+
+
+async def test_w72_a_daemon_that_stops_says_so_to_who_sends_it_work() -> None:
+    async with an_engine() as house, asked(house) as http:
+        await house.engine.stop()
+        assert await readiness(http) == (503, ["the daemon is stopping"])
+
+
+async def test_w72_every_cause_at_once() -> None:
+    async with an_engine(start=False) as house, asked(house) as http:
+        house.engine._core.lose_store(StoreUnavailable("gone"))
+        await house.engine.stop()
+        status, reasons = await readiness(http)
+        assert status == 503
+        assert len(reasons) == 3
+
+
+def test_w72_a_database_of_a_newer_release_is_no_start_and_no_port(tmp_path: Path) -> None:
+    """Nobody can be told 503 by a daemon that must not run: it says why and ends with 2."""
+    with DaemonProcess(tmp_path) as daemon:
+        assert daemon.get("/v1/health/ready").status == 200
+    with sqlite3.connect(tmp_path / "prefixd.db") as database:
+        (table,) = database.execute(
+            "SELECT name FROM sqlite_master WHERE name LIKE '%migrations%'"
+        ).fetchone()
+        columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+        last = database.execute(f"SELECT * FROM {table} ORDER BY version DESC").fetchone()
+        newer = [
+            9999 if name == "version" else was for name, was in zip(columns, last, strict=True)
+        ]
+        marks = ", ".join("?" * len(columns))
+        database.execute(f"INSERT INTO {table} VALUES ({marks})", newer)
+    database.close()
+    done = subprocess.run(
+        [sys.executable, "-m", "prefixd", "run", "-c", daemon.config_dir],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "written by a newer prefixd" in done.stderr
+    assert "prefixd listens on" not in done.stdout
