@@ -123,9 +123,8 @@ def not_ready_reasons(call: Call[None, NoQuery]) -> list[str]:
 
 async def metrics(call: Call[None, NoQuery]) -> Reply:
     return Reply(
-        call.services.metrics.render(),
-        content_type="text/plain",
-        headers={"X-Prometheus-Format": "0.0.4"},
+        await call.services.metrics.exposition.text(),
+        content_type="text/plain; version=0.0.4; charset=utf-8",
     )
 
 

@@ -86,6 +86,10 @@ class NewsCounter:
                 m.drift.labels("missing").inc(missing)
                 m.drift.labels("surplus").inc(surplus)
                 m.drift.labels("changed").inc(changed)
+            case news.SourceSilent(source=source):
+                m.source_silent.labels(source).set(1)
+            case news.SourceRecovered(source=source):
+                m.source_silent.labels(source).set(0)
             case news.ConfigReloaded():
                 m.config_reload.labels("success").inc()
             case news.ConfigRefused():
@@ -101,8 +105,6 @@ class NewsCounter:
                 | news.SafelistAdded()
                 | news.SafelistRemoved()
                 | news.LoginFailed()  # counted where it is answered
-                | news.SourceSilent()
-                | news.SourceRecovered()
                 | news.OperatorChanged()
                 | news.ClockJumped()
                 | news.SystemStopping()

@@ -1,7 +1,7 @@
 """Metrics that are readings: taken just before they are rendered, at most once a second."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from prefixd.announce.announcer import BgpAnnouncer
 from prefixd.bgp.fsm.state import PeerState
@@ -19,6 +19,7 @@ from prefixd.observability.registry import Family, Gauge
 from prefixd.store.store import Store
 
 EVERY_S = 1.0
+SLICE_ROWS = 1000
 
 
 class Readings:
@@ -45,18 +46,19 @@ class Readings:
         self._peers: set[str] = set()
         self._revision = -1
 
-    def take(self) -> None:
+    def take(self) -> Iterator[None]:
+        """Yields where it can rest: a site with many mitigations is counted in slices."""
         now = self._clock.monotonic()
         if now - self._taken_at < EVERY_S:
             return
         self._taken_at = now
-        self._of_engine()
+        yield from self._of_engine()
         self._of_speaker()
         self._of_store()
         self._metrics.alerts_waiting.labels().set(self._dispatcher.waiting)
         self._metrics.loop_lag_worst.labels().set(self._lag.recent_s)
 
-    def _of_engine(self) -> None:
+    def _of_engine(self) -> Iterator[None]:
         m, health = self._metrics, self._engine.health()
         m.worker_queue.labels().set(health.queue_depth)
         m.store_up.labels().set(1 if health.store_ok else 0)
@@ -66,21 +68,23 @@ class Readings:
         m.reconcile_runs.labels("error").value = drift.failures
         if self._engine.queries.revision != self._revision:
             self._revision = self._engine.queries.revision
-            self._of_mitigations()
+            yield from self._of_mitigations()
         self._of_groups()
         last = health.last_reconcile
         if last is not None:
             m.reconcile_active.labels(health.pop).set(last.desired)
             m.reconcile_last_ok.labels().set(last.at_us / 1_000_000)
 
-    def _of_mitigations(self) -> None:
+    def _of_mitigations(self) -> Iterator[None]:
         m, live = self._metrics, self._engine.queries.live()
-        count = Counter[tuple[str, ...]](
-            (str(action_kind(row.rule.action)), row.pop) for row in live
-        )
+        count, of_customers = Counter[tuple[str, ...]](), Counter[str]()
+        for first in range(0, len(live), SLICE_ROWS):
+            rows = live[first : first + SLICE_ROWS]
+            count.update((str(action_kind(row.rule.action)), row.pop) for row in rows)
+            of_customers.update(row.customer_id for row in rows if row.customer_id)
+            yield
         set_exactly(m.mitigations_active, count)
         limits = self._engine.snapshot.rules.limits
-        of_customers = Counter(row.customer_id for row in live if row.customer_id)
         used: dict[str, tuple[int, int | None]] = {
             "max_active_per_pop": (len(live), limits.max_active_per_pop),
             "max_active_per_customer": (

@@ -5,6 +5,7 @@ are bounded and honest here. Label values come from configuration or from closed
 never from what a stranger sent: unknown detector names are counted as `other` (see `registry.py`).
 """
 
+from prefixd.observability.exposition import Exposition
 from prefixd.observability.registry import Registry
 
 LATENCY_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -18,6 +19,7 @@ MAX_SOURCES = 200  # distinct (source, word) pairs before `other`
 class Metrics:
     def __init__(self) -> None:
         self.registry = Registry()
+        self.exposition = Exposition(self.registry)
         self._declare_process()
         self._declare_events()
         self._declare_mitigations()
@@ -70,6 +72,10 @@ class Metrics:
         self.source_last_seen = r.gauge(
             "prefixd_source_last_seen_timestamp_seconds", "Unix time of a source's last signal.",
             "source", limit=MAX_SOURCES,
+        )  # fmt: skip
+        self.source_silent = r.gauge(
+            "prefixd_source_silent", "1 while a source that should speak says nothing.", "source",
+            limit=MAX_SOURCES,
         )  # fmt: skip
         self.worker_queue = r.gauge(
             "prefixd_worker_queue_depth", "Signals waiting for their victim's worker."

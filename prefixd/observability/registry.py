@@ -11,10 +11,12 @@ under the label value `other`, so a detector that makes up names cannot fill the
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 OTHER = "other"
 DEFAULT_LIMIT = 1000
+SLICE_LINES = 500
 
 
 class Counter:
@@ -27,8 +29,12 @@ class Counter:
     def inc(self, amount: float = 1) -> None:
         self.value += amount
 
-    def lines(self, name: str, labels: str) -> Iterator[str]:
-        yield f"{name}{_braced(labels)} {_number(self.value)}"
+    def heads(self, name: str, labels: str) -> tuple[str, ...]:
+        """What stands in front of each reading."""
+        return (f"{name}{_braced(labels)} ",)
+
+    def readings(self) -> tuple[float, ...]:
+        return (self.value,)
 
 
 class Gauge:
@@ -47,8 +53,11 @@ class Gauge:
     def dec(self, amount: float = 1) -> None:
         self.value -= amount
 
-    def lines(self, name: str, labels: str) -> Iterator[str]:
-        yield f"{name}{_braced(labels)} {_number(self.value)}"
+    def heads(self, name: str, labels: str) -> tuple[str, ...]:
+        return (f"{name}{_braced(labels)} ",)
+
+    def readings(self) -> tuple[float, ...]:
+        return (self.value,)
 
 
 class Histogram:
@@ -68,16 +77,18 @@ class Histogram:
     def count(self) -> int:
         return sum(self._counts)
 
-    def lines(self, name: str, labels: str) -> Iterator[str]:
+    def heads(self, name: str, labels: str) -> tuple[str, ...]:
         lead = f"{labels}," if labels else ""
-        running = 0
-        for bound, count in zip(self._bounds, self._counts, strict=False):
-            running += count
-            yield f'{name}_bucket{{{lead}le="{_number(bound)}"}} {running}'
-        running += self._counts[-1]
-        yield f'{name}_bucket{{{lead}le="+Inf"}} {running}'
-        yield f"{name}_sum{_braced(labels)} {_number(self._sum)}"
-        yield f"{name}_count{_braced(labels)} {running}"
+        bounds = [*map(_number, self._bounds), "+Inf"]
+        return (
+            *(f'{name}_bucket{{{lead}le="{bound}"}} ' for bound in bounds),
+            f"{name}_sum{_braced(labels)} ",
+            f"{name}_count{_braced(labels)} ",
+        )
+
+    def readings(self) -> tuple[float, ...]:
+        running = tuple(accumulate(self._counts))
+        return (*running, self._sum, running[-1])
 
 
 Child = TypeVar("Child", bound=Counter | Gauge | Histogram)
@@ -102,7 +113,7 @@ class Family(Generic[Child]):
         self.limit = limit
         self._make: Callable[[], Child] = make
         self._children: dict[tuple[str, ...], Child] = {}
-        self._heads: dict[tuple[str, ...], str] = {}
+        self._heads: dict[tuple[str, ...], tuple[str, ...]] = {}
         if not label_names:
             self.labels()
 
@@ -130,22 +141,36 @@ class Family(Generic[Child]):
     def kind(self) -> str:
         return self._make().kind
 
-    def render(self) -> Iterator[str]:
+    def render(self) -> Iterator[list[str]]:
+        """Lines, in lists of a few hundred."""
         if not self._children:
             return
-        yield f"# HELP {self.name} {_escaped_help(self.help)}"
-        yield f"# TYPE {self.name} {self.kind}"
-        for values, child in self._children.items():
-            yield from child.lines(self.name, self._heads[values])
+        lines = [
+            f"# HELP {self.name} {_escaped_help(self.help)}",
+            f"# TYPE {self.name} {self.kind}",
+        ]
+        heads = self._heads
+        for values, child in list(self._children.items()):  # more may come between two lists
+            for head, reading in zip(heads.get(values, ()), child.readings(), strict=False):
+                lines.append(head + (str(reading) if type(reading) is int else _number(reading)))
+            if len(lines) >= SLICE_LINES:
+                yield lines
+                lines = []
+        yield lines
 
     def _add(self, values: tuple[str, ...]) -> Child:
         child = self._make()
         self._children[values] = child
-        self._heads[values] = ",".join(
+        labels = ",".join(
             f'{label}="{_escaped(value)}"'
             for label, value in zip(self.label_names, values, strict=True)
         )
+        self._heads[values] = child.heads(self.name, labels)
         return child
+
+
+Reader = Callable[[], Iterable[None] | None]
+"""Sets readings. One with much to look at is a generator and yields now and then."""
 
 
 class Registry:
@@ -153,7 +178,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._families: dict[str, Family[Counter] | Family[Gauge] | Family[Histogram]] = {}
-        self._readers: list[Callable[[], None]] = []
+        self._readers: list[Reader] = []
 
     def counter(
         self, name: str, text: str, *labels: str, limit: int = DEFAULT_LIMIT
@@ -179,18 +204,28 @@ class Registry:
     def families(self) -> Iterable[Family[Counter] | Family[Gauge] | Family[Histogram]]:
         return self._families.values()
 
-    def before_render(self, reader: Callable[[], None]) -> None:
+    def before_render(self, reader: Reader) -> None:
         """Called before each rendering, to set what is a reading and not a count."""
         self._readers.append(reader)
 
     def render(self) -> bytes:
+        """All of it at once; while others wait, use `Exposition`."""
+        return "".join(self.slices()).encode()
+
+    def slices(self) -> Iterator[str]:
+        """The text in pieces, each a fraction of a millisecond of work; some are empty, where a
+        reader rests."""
         for reader in self._readers:
-            reader()
+            for _rest in reader() or ():
+                yield ""
         lines: list[str] = []
         for family in self._families.values():
-            lines.extend(family.render())
-        lines.append("")
-        return "\n".join(lines).encode()
+            for more in family.render():
+                lines += more
+                if len(lines) >= SLICE_LINES:
+                    yield "\n".join([*lines, ""])
+                    lines.clear()
+        yield "\n".join([*lines, ""])
 
     def _register(self, family: Family[Counter] | Family[Gauge] | Family[Histogram]) -> None:
         if family.name in self._families:
