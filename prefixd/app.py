@@ -297,9 +297,8 @@ class Daemon:
         self.manager.reloading(int(self.clock.monotonic() * 1_000_000))
         try:
             await self.live.reload(SYSTEM)
-        except ConfigRejectedError as error:
-            for problem in error.errors:
-                log.error("configuration refused", extra={"problem": problem})
+        except ConfigRejectedError:
+            return  # told in the log and to whoever is alerted; there is nobody else to answer
         except StoreUnavailable as error:
             # The audit row comes first, so nothing was changed; say so instead of a traceback.
             log.error("reload refused, the store is away", extra={"reason": str(error)})
@@ -326,7 +325,9 @@ class Daemon:
         if self.config.bgp.live and new.bgp.live:  # `mode` itself counts after a restart
             plan = parts.speaker.apply(new.bgp, _networks(new))
             parts.restarts.apply(new.bgp)
-            log.info("bgp settings applied", extra={"plan": describe(plan)})
+            lines = describe(plan)
+            if len(lines) > 1:  # more than how many sessions were reset: none
+                log.info("bgp settings applied", extra={"plan": lines})
         configure(new.observability.log_format, new.observability.log_level)
         waiting = tuple(change.path for change in found.needing_restart)
         return ReloadAnswer(

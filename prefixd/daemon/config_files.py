@@ -96,10 +96,6 @@ class LiveConfig:
             try:
                 new = await asyncio.to_thread(self._load, directory)
             except ConfigError as error:
-                log.error(
-                    "reload refused, the old configuration stays",
-                    extra={"problems": len(error.problems), "first": str(error.problems[0])},
-                )
                 self._refused(_texts(error), actor)
                 raise ConfigRejectedError(_texts(error)) from error
             try:
@@ -130,6 +126,9 @@ class LiveConfig:
     def _refused(self, problems: Sequence[str], actor: Actor) -> None:
         """A change through the API that was refused told its sender so; files that cannot be
         taken over wait for the next start, so everybody should hear of them."""
+        log.error("reload refused, the old configuration stays", extra={"problems": len(problems)})
+        for problem in problems:
+            log.error("configuration refused", extra={"problem": problem})
         if self.publish is not None:
             now_us = self._clock.now_us()
             self.publish((ConfigRefused(at_us=now_us, actor=actor, problems=tuple(problems)),))

@@ -14,7 +14,7 @@ from prefixd.domain.rule import format_action, format_match
 log = logging.getLogger(__name__)
 
 
-def log_news(item: News) -> None:
+def log_news(item: News) -> None:  # noqa: C901  a table, one row a fact
     if not log.isEnabledFor(logging.INFO):
         return
     match item:
@@ -45,6 +45,10 @@ def log_news(item: News) -> None:
             log.info(
                 "safelist entry removed", extra={"prefix": str(entry.prefix), "by": actor.name}
             )
+        case news.SourceSilent(source=source):
+            log.warning("source silent", extra={"source": source})
+        case news.SourceRecovered(source=source):
+            log.info("source speaks again", extra={"source": source})
         case news.StoreRestored():
             log.info("database answers again")
         case _:

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from tests.kit.daemon_process import ROOT, DaemonProcess
+from tests.kit.daemons import wait_for
 from tests.kit.require import absent
 
 
@@ -232,3 +233,29 @@ def test_a_sample_for_the_group_of_a_service_is_readable_by_it(tmp_path: Path) -
     assert (facts.st_gid, oct(facts.st_mode & 0o777)) == (12345, "0o640")
     assert prefixd("init", "own", cwd=tmp_path).returncode == 0
     assert (tmp_path / "own" / "prefixd.yaml").stat().st_gid == 0
+
+
+def test_a_refused_reload_names_each_problem_once_however_it_was_asked_for(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        good = (daemon.config_dir / "prefixd.yaml").read_text()
+        (daemon.config_dir / "prefixd.yaml").write_text(f"{good}\nnonsense: 1\n")
+        (daemon.config_dir / "playbooks.yaml").write_text("playbooks: [{name: broken}]\n")
+        problems = daemon.post("/v1/config/reload", None).json["errors"]
+        assert len(problems) == 2
+        assert daemon.process is not None
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: daemon.log_text.count(problems[-1]) == 2, 10, "the second refusal")
+        assert [daemon.log_text.count(text) for text in [*problems, "reload refused"]] == [2, 2, 2]
+        (daemon.config_dir / "prefixd.yaml").write_text(good)
+
+
+def test_a_reload_that_changes_no_session_says_nothing_of_sessions(tmp_path: Path) -> None:
+    bgp = {"mode": "speaker", "listen": [], "neighbors": []}
+    with DaemonProcess(tmp_path, main={"bgp": bgp}) as daemon:
+        path = daemon.config_dir / "prefixd.yaml"
+        tree = yaml.safe_load(path.read_text())
+        tree["quotas"]["max_active_per_customer"] = 4
+        path.write_text(yaml.safe_dump(tree))
+        assert daemon.post("/v1/config/reload", None).json["reloaded"] == ["settings"]
+        assert "configuration taken over" in daemon.log_text
+        assert "bgp settings applied" not in daemon.log_text

@@ -1,0 +1,35 @@
+"""What somebody who reads the journal during an attack gets to see."""
+
+import logging
+
+import pytest
+
+from prefixd.daemon.news_log import log_news
+from prefixd.domain.news import News, PeerUp, SourceRecovered, SourceSilent, StoreRestored
+
+
+@pytest.mark.parametrize(
+    ("item", "level", "message", "fields"),
+    [
+        (SourceSilent(at_us=2, source="fnm", last_seen_us=1), logging.WARNING, "source silent",
+         {"source": "fnm"}),
+        (SourceRecovered(at_us=2, source="fnm"), logging.INFO, "source speaks again",
+         {"source": "fnm"}),
+        (StoreRestored(at_us=2), logging.INFO, "database answers again", {}),
+    ],
+)  # fmt: skip
+def test_news_is_one_line(
+    item: News, level: int, message: str, fields: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    with caplog.at_level(logging.INFO):
+        log_news(item)
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (level, message)
+    assert {name: getattr(record, name) for name in fields} == fields
+
+
+def test_what_the_speaker_logs_itself_is_not_said_twice(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        log_news(PeerUp(at_us=1, peer="edge1", address="192.0.2.1"))
+    assert caplog.records == []
