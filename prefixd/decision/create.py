@@ -10,7 +10,8 @@ from prefixd.decision.proposal import creation_of, hold_reason, quiet_until
 from prefixd.domain.group import GroupState, HoldReason
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Draft, Origin
-from prefixd.guardrails.checks import Refusal, inspect
+from prefixd.guardrails.checks import inspect
+from prefixd.guardrails.refusal import Refusal
 from prefixd.policy.escalate import Taken
 from prefixd.policy.playbook import Playbook
 from prefixd.policy.scope import Wanted

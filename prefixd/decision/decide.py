@@ -47,8 +47,8 @@ from prefixd.decision.rules import Rules
 from prefixd.domain.derive import changed
 from prefixd.domain.group import CloseReason, Group, GroupState, HoldReason
 from prefixd.domain.ids import SignalId
-from prefixd.guardrails.checks import Refusal
 from prefixd.guardrails.facts import Facts
+from prefixd.guardrails.refusal import Refusal
 from prefixd.policy.scope import NotWanted, wanted
 
 

@@ -24,8 +24,9 @@ from prefixd.domain.rule import (
     scope_hash,
 )
 from prefixd.domain.vector import PORT_PROTOCOLS, Vector
-from prefixd.guardrails.checks import Refusal, inspect
+from prefixd.guardrails.checks import inspect
 from prefixd.guardrails.facts import Facts
+from prefixd.guardrails.refusal import Refusal
 from prefixd.policy.playbook import action_problems
 from prefixd.policy.relation import Relation
 

@@ -12,9 +12,9 @@ from prefixd.domain.mitigation import Mitigation, Origin
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Rule
 from prefixd.domain.vector import Vector
-from prefixd.guardrails.checks import Refusal
 from prefixd.guardrails.facts import Facts, Proposal, Purpose
 from prefixd.guardrails.limits import Limits
+from prefixd.guardrails.refusal import Refusal
 
 SECOND_US = 1_000_000
 

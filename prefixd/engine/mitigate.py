@@ -47,7 +47,7 @@ from prefixd.engine.carry import audit_mitigation, legal, withdraw_live
 from prefixd.engine.gather import gather, quota_limits
 from prefixd.engine.ingest import act, close_group
 from prefixd.engine.turn import Turn
-from prefixd.guardrails import checks
+from prefixd.guardrails import refusal
 from prefixd.guardrails.facts import Facts
 
 
@@ -63,7 +63,7 @@ def wish_of(request: ManualRequest, by: str) -> Wish:
     )
 
 
-def refused(refusals: Sequence[checks.Refusal]) -> Refused:
+def refused(refusals: Sequence[refusal.Refusal]) -> Refused:
     return Refused(
         tuple(
             Refusal(code=found.code, text=found.sentence, limit=found.limit, value=found.value)
