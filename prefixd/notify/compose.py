@@ -5,45 +5,35 @@ sentences are for somebody who was asleep a minute ago: the victim and the attac
 is being done about it, then why.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import assert_never
 
-from prefixd.clock import from_us
 from prefixd.domain import news
-from prefixd.domain.actor import SYSTEM, Actor
-from prefixd.domain.mitigation import Mitigation
+from prefixd.domain.actor import SYSTEM
 from prefixd.domain.news import News
-from prefixd.domain.rule import Police, action_kind, format_action, format_match
+from prefixd.domain.rule import action_kind, format_action
 from prefixd.notify.alert import Alert, AlertStatus, Subject
+from prefixd.notify.draft import Drafts, Moment
 from prefixd.notify.settings import AlertEvent, Severity
+from prefixd.notify.wording import attack, hour, listed, subject_of, why
 
-_ACRONYMS = frozenset(
-    {"udp", "tcp", "syn", "ack", "rst", "icmp", "dns", "ntp", "cldap", "ssdp", "snmp", "gre"}
-)
 _OPENS_MITIGATION = (AlertEvent.MITIGATION_CREATED, AlertEvent.MITIGATION_ESCALATED)
-MAX_LISTED = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Composer:
-    """Makes alerts of news for one site."""
-
-    pop: str
-    new_id: Callable[[], str]
+class Composer(Drafts):
+    """Makes alerts of news."""
 
     def compose(self, item: News) -> Alert | None:
         match item:
             case news.MitigationActivated(mitigation=value, text=text):
-                return self._mitigation(item, AlertEvent.MITIGATION_CREATED, _why(value, text))
+                return self._mitigation(item, AlertEvent.MITIGATION_CREATED, why(value, text))
             case news.MitigationExtended(mitigation=value):
                 return self._mitigation(
-                    item, AlertEvent.MITIGATION_EXTENDED, f"now until {_hour(value.expires_at_us)}"
+                    item, AlertEvent.MITIGATION_EXTENDED, f"now until {hour(value.expires_at_us)}"
                 )
             case news.MitigationEscalated(mitigation=value, old_rule=old, text=text):
                 was = f"was {format_action(old.action)}"
                 return self._mitigation(
-                    item, AlertEvent.MITIGATION_ESCALATED, f"{was}; {_why(value, text)}"
+                    item, AlertEvent.MITIGATION_ESCALATED, f"{was}; {why(value, text)}"
                 )
             case news.MitigationWithdrawn(actor=actor, text=text):
                 return self._mitigation(
@@ -61,9 +51,9 @@ class Composer:
                 subject = Subject(
                     victim=victim.victim_text(), vector=vector, customer_id=item.customer_id
                 )
-                return self._alert(
+                return self.alert(
                     item, AlertEvent.GUARDRAIL_REJECTED, Severity.WARNING,
-                    f"No rule for {_attack(vector)} on {subject.victim}", text,
+                    f"No rule for {attack(vector)} on {subject.victim}", text,
                     key=f"guardrail:{subject.victim}:{vector}", subject=subject, actor=item.actor,
                 )  # fmt: skip
             case news.GroupHeld(group=group, text=text):
@@ -76,14 +66,14 @@ class Composer:
                     confidence=group.confidence,
                     sources=tuple(sorted({each.source for each in group.evidence})),
                 )
-                return self._alert(
+                return self.alert(
                     item, AlertEvent.SIGNAL_HELD, Severity.WARNING,
-                    f"Held: {_attack(group.vector)} on {subject.victim}", text,
+                    f"Held: {attack(group.vector)} on {subject.victim}", text,
                     key=f"group:{group.group_id}", subject=subject,
                 )  # fmt: skip
             case news.QuotaNear(quota=quota, current=current, limit=limit):
                 full = current >= limit
-                return self._alert(
+                return self.alert(
                     item,
                     AlertEvent.QUOTA_EXHAUSTED if full else AlertEvent.QUOTA_NEAR_LIMIT,
                     Severity.CRITICAL if full else Severity.WARNING,
@@ -114,24 +104,24 @@ class Composer:
         warning, info, critical = Severity.WARNING, Severity.INFO, Severity.CRITICAL
         match item:
             case news.PeerDown(peer=peer, address=address, reason=reason):
-                return self._alert(
+                return self.alert(
                     item, AlertEvent.BGP_PEER_DOWN, critical,
                     f"BGP session with {peer} is down", ": ".join(filter(None, (address, reason))),
                     key=self._peer(peer),
                 )  # fmt: skip
             case news.PeerUp(peer=peer, address=address):
-                return self._closing(
+                return self.closing(
                     item, AlertEvent.BGP_PEER_UP, f"BGP session with {peer} is up", address,
                     key=self._peer(peer), opened_as=critical, opened_by=AlertEvent.BGP_PEER_DOWN,
                 )  # fmt: skip
             case news.DriftRepaired(missing=missing, surplus=surplus, changed=changed):
-                return self._notice(
+                return self.notice(
                     item, AlertEvent.DRIFT_REPAIRED, warning,
                     "Rules on the wire differed from the store and were corrected",
                     f"{missing} missing, {surplus} too many, {changed} different",
                 )  # fmt: skip
             case news.ConfigReloaded(version=version, actor=actor, changes=changes):
-                return self._closing(
+                return self.closing(
                     item, AlertEvent.CONFIG_RELOADED,
                     f"Configuration version {version} is in use",
                     f"by {actor.name}: {listed(changes) or 'nothing changed'}",
@@ -139,50 +129,50 @@ class Composer:
                     opened_by=AlertEvent.CONFIG_RELOAD_FAILED, actor=actor,
                 )  # fmt: skip
             case news.ConfigRefused(actor=actor, problems=problems):
-                return self._alert(
+                return self.alert(
                     item, AlertEvent.CONFIG_RELOAD_FAILED, warning,
                     "New configuration refused, the old one stays", listed(problems),
                     key=f"config:{self.pop}", actor=actor,
                 )  # fmt: skip
             case news.SourceSilent(source=source, last_seen_us=last_seen_us):
-                return self._alert(
+                return self.alert(
                     item, AlertEvent.SOURCE_SILENT, warning, f"Detector {source} is silent",
                     "not heard since prefixd started" if last_seen_us is None
-                    else f"last heard at {_hour(last_seen_us)}",
+                    else f"last heard at {hour(last_seen_us)}",
                     key=f"source:{self.pop}:{source}",
                 )  # fmt: skip
             case news.SourceRecovered(source=source):
-                return self._closing(
+                return self.closing(
                     item, AlertEvent.SOURCE_RECOVERED, f"Detector {source} is back", "",
                     key=f"source:{self.pop}:{source}", opened_as=warning,
                     opened_by=AlertEvent.SOURCE_SILENT,
                 )  # fmt: skip
             case news.OperatorChanged(actor=actor, target=target, change=change):
-                return self._notice(
+                return self.notice(
                     item, AlertEvent.USER_CHANGED, info, f"Account {target}: {change}",
                     f"by {actor.name}", actor=actor,
                 )  # fmt: skip
             case news.StoreLost(text=text):
-                return self._alert(
+                return self.alert(
                     item, AlertEvent.DB_DOWN, critical, "The database is away",
                     f"rules stay, nothing new is accepted: {text}", key=f"database:{self.pop}",
                 )  # fmt: skip
             case news.StoreRestored():
-                return self._closing(
+                return self.closing(
                     item, AlertEvent.DB_UP, "The database is back", "",
                     key=f"database:{self.pop}", opened_as=critical, opened_by=AlertEvent.DB_DOWN,
                 )  # fmt: skip
             case news.ClockJumped(seconds=seconds):
-                return self._notice(
+                return self.notice(
                     item, AlertEvent.CLOCK_SKEW, warning, "The clock of this machine jumped",
                     f"by {seconds:+.1f} s",
                 )  # fmt: skip
             case news.SystemStarted(version=version):
-                return self._notice(
+                return self.notice(
                     item, AlertEvent.SYSTEM_STARTED, info, "prefixd has started", version
                 )
             case news.SystemStopping():
-                return self._notice(item, AlertEvent.SYSTEM_STOPPING, info, "prefixd stops", "")
+                return self.notice(item, AlertEvent.SYSTEM_STOPPING, info, "prefixd stops", "")
             case _:
                 assert_never(item)
 
@@ -204,79 +194,19 @@ class Composer:
 
     def destination(self, destination: str, at_us: int, *, failing: bool, text: str) -> Alert:
         """For the other destinations: this one does not answer, or answers again."""
-        moment = _Moment(at_us)
+        moment = Moment(at_us)
         key = f"destination:{self.pop}:{destination}"
         if failing:
-            return self._alert(
+            return self.alert(
                 moment, AlertEvent.DESTINATION_FAILING, Severity.WARNING,
                 f"Alerts no longer reach {destination}", text, key=key,
             )  # fmt: skip
-        return self._closing(
+        return self.closing(
             moment, AlertEvent.DESTINATION_RECOVERED, f"Alerts reach {destination} again", text,
             key=key, opened_as=Severity.WARNING, opened_by=AlertEvent.DESTINATION_FAILING,
         )  # fmt: skip
 
-    # the four kinds
-
-    def _alert(
-        self, item: "_Dated", event: AlertEvent, severity: Severity, title: str, summary: str, *,
-        key: str, subject: Subject | None = None, actor: Actor = SYSTEM,
-    ) -> Alert:  # fmt: skip
-        return Alert(
-            id=self.new_id(),
-            event=event,
-            severity=severity,
-            status=AlertStatus.FIRING,
-            dedup_key=key,
-            at_us=item.at_us,
-            pop=self.pop,
-            title=title,
-            summary=summary,
-            opened_as=severity,
-            subject=subject,
-            actor_kind=actor.kind,
-            actor=actor.name,
-        )
-
-    def _closing(
-        self, item: "_Dated", event: AlertEvent, title: str, summary: str, *, key: str,
-        opened_as: Severity, opened_by: AlertEvent, actor: Actor = SYSTEM,
-    ) -> Alert:  # fmt: skip
-        return Alert(
-            id=self.new_id(),
-            event=event,
-            severity=Severity.INFO,
-            status=AlertStatus.RESOLVED,
-            dedup_key=key,
-            at_us=item.at_us,
-            pop=self.pop,
-            title=title,
-            summary=summary,
-            opened_as=opened_as,
-            opened_by=(opened_by,),
-            actor_kind=actor.kind,
-            actor=actor.name,
-        )
-
-    def _notice(
-        self, item: "_Dated", event: AlertEvent, severity: Severity, title: str, summary: str,
-        actor: Actor = SYSTEM,
-    ) -> Alert:  # fmt: skip
-        new_id = self.new_id()
-        return Alert(
-            id=new_id,
-            event=event,
-            severity=severity,
-            status=AlertStatus.NOTICE,
-            dedup_key=f"notice:{new_id}",
-            at_us=item.at_us,
-            pop=self.pop,
-            title=title,
-            summary=summary,
-            opened_as=severity,
-            actor_kind=actor.kind,
-            actor=actor.name,
-        )
+    # inside
 
     def _mitigation(self, item: "_AboutMitigation", event: AlertEvent, summary: str) -> Alert:
         value = item.mitigation
@@ -285,7 +215,7 @@ class Composer:
         ends = status in {AlertStatus.RESOLVED, AlertStatus.ACKNOWLEDGED}
         raised = value.escalated_at_us is not None
         opened_as = Severity.CRITICAL if raised else Severity.WARNING
-        attack = f"{_attack(value.vector)} on {value.victim.victim_text()}"
+        what = f"{attack(value.vector)} on {value.victim.victim_text()}"
         kind = action_kind(value.rule.action)
         done = format_action(value.rule.action)
         ending = _ENDING.get(event)
@@ -298,11 +228,11 @@ class Composer:
             dedup_key=value.mitigation_id,
             at_us=item.at_us,
             pop=value.pop,
-            title=f"{dry}{attack}: {done if ending is None else f'{kind} {ending}'}",
+            title=f"{dry}{what}: {done if ending is None else f'{kind} {ending}'}",
             summary=summary,
             opened_as=opened_as if ends else severity,
             opened_by=_OPENS_MITIGATION if ends else (),
-            subject=_subject(value),
+            subject=subject_of(value),
             actor_kind=actor.kind,
             actor=actor.name,
             plain_message=f"{kind} mitigation for {value.victim.victim_text()} "
@@ -311,13 +241,6 @@ class Composer:
 
     def _peer(self, peer: str) -> str:
         return f"peer:{self.pop}:{peer}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """Something of ours that happened, and is not news to the engine."""
-
-    at_us: int
 
 
 _AboutMitigation = (
@@ -344,8 +267,6 @@ _SystemNews = (
     | news.SystemStarted
     | news.SystemStopping
 )
-_Dated = News | _Moment
-
 _WEIGHT = {
     AlertEvent.MITIGATION_CREATED: (Severity.WARNING, AlertStatus.FIRING),
     AlertEvent.MITIGATION_EXTENDED: (Severity.INFO, AlertStatus.FIRING),
@@ -362,51 +283,3 @@ _ENDING = {
     AlertEvent.MITIGATION_EXPIRED: "expired",
     AlertEvent.MITIGATION_ACKNOWLEDGED: "acknowledged",
 }
-
-
-def listed(items: tuple[str, ...]) -> str:
-    shown = "; ".join(items[:MAX_LISTED])
-    rest = len(items) - MAX_LISTED
-    return f"{shown}; and {rest} more" if rest > 0 else shown
-
-
-def _subject(value: Mitigation) -> Subject:
-    action = value.rule.action
-    return Subject(
-        victim=value.victim.victim_text(),
-        vector=value.vector,
-        customer_id=value.customer_id,
-        service_id=value.service_id,
-        mitigation_id=value.mitigation_id,
-        group_id=value.group_id,
-        action=action_kind(action),
-        rate_bps=action.rate_bps if isinstance(action, Police) else None,
-        match=format_match(value.rule.match),
-        expires_at_us=value.expires_at_us,
-        playbook=value.playbook,
-        confidence=value.confidence,
-        sources=value.sources,
-        dry_run=value.dry_run,
-    )
-
-
-def _why(value: Mitigation, text: str) -> str:
-    parts = [text]
-    if value.sources:
-        parts.append(f"reported by {', '.join(value.sources)}")
-    if value.confidence is not None:
-        parts.append(f"confidence {value.confidence:.2f}")
-    parts.append(f"until {_hour(value.expires_at_us)}")
-    return ", ".join(part for part in parts if part)
-
-
-def _attack(vector: str) -> str:
-    """`udp_flood` as "UDP flood"."""
-    first, *rest = vector.split("_")
-    words = [first.upper() if first in _ACRONYMS else first.capitalize()]
-    words += [word.upper() if word in _ACRONYMS else word for word in rest]
-    return " ".join(words)
-
-
-def _hour(at_us: int) -> str:
-    return from_us(at_us).strftime("%H:%M:%S UTC")
