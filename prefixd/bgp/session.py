@@ -8,8 +8,6 @@ and run through hours of session life in a millisecond.
 
 Decisions kept here:
 
-* A message that does not belong into the current state is answered by its type alone; its content
-  is never decoded, so an unauthenticated peer reaches no attribute parser.
 * After a valid OPEN nothing is read until the collision check has spoken (`OpenHeld`, `Clear`).
 * A keepalive is not queued behind octets the kernel refuses: they will do its work, and a peer that
   does not read must not make us collect keepalives.
@@ -39,13 +37,8 @@ from prefixd.bgp.fsm.event import (
     Event,
     HoldExpired,
     KeepaliveExpired,
-    KeepaliveReceived,
     MessageRefused,
     MessageSent,
-    NotificationReceived,
-    OpenAccepted,
-    OpenRefused,
-    RefreshReceived,
     SendBlocked,
     SendDrained,
     SendHoldExpired,
@@ -53,13 +46,12 @@ from prefixd.bgp.fsm.event import (
     StopRequested,
     TransportClosed,
     TransportOpened,
-    UpdateReceived,
 )
 from prefixd.bgp.fsm.machine import Machine
-from prefixd.bgp.fsm.negotiate import Negotiated, Offer, Refusal, negotiate, our_open
+from prefixd.bgp.fsm.negotiate import Negotiated, Offer, our_open
 from prefixd.bgp.fsm.reason import DownReason
 from prefixd.bgp.fsm.state import State
-from prefixd.bgp.link import StallLevel
+from prefixd.bgp.heard import EXPECTED, heard
 from prefixd.bgp.packetlog import PacketLog
 from prefixd.bgp.sendbuffer import SendBuffer
 from prefixd.bgp.session_input import (
@@ -85,34 +77,21 @@ from prefixd.bgp.session_input import (
     UpdateArrived,
     Write,
 )
+from prefixd.bgp.stall import StallWatch
 from prefixd.bgp.tally import Tally
 from prefixd.bgp.wire.context import BEFORE_OPEN, WireContext
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.header import cut_message
-from prefixd.bgp.wire.iana import ErrorCode, MessageType
-from prefixd.bgp.wire.message import Keepalive, decode_message, encode_message
-from prefixd.bgp.wire.notification import Notification, notification_for
-from prefixd.bgp.wire.open import Open
+from prefixd.bgp.wire.iana import MessageType
+from prefixd.bgp.wire.message import Keepalive, encode_message
+from prefixd.bgp.wire.notification import notification_for
 from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
 
 KEEPALIVE: Final = encode_message(Keepalive(), BEFORE_OPEN)
-STALL_WARNING_S: Final = 5.0
 MAX_HELD_OCTETS: Final = 4096
 """A held peer may have sent its KEEPALIVE, and nothing else; more stays in the kernel."""
 
-_EXPECTED: Final = {
-    State.OPEN_SENT: frozenset({MessageType.OPEN, MessageType.NOTIFICATION}),
-    State.OPEN_CONFIRM: frozenset({MessageType.KEEPALIVE, MessageType.NOTIFICATION}),
-    State.ESTABLISHED: frozenset(
-        {
-            MessageType.UPDATE,
-            MessageType.KEEPALIVE,
-            MessageType.ROUTE_REFRESH,
-            MessageType.NOTIFICATION,
-        }
-    ),
-}
 _EXPIRED: Final[dict[Timer, Event]] = {
     Timer.KEEPALIVE: KeepaliveExpired(),
     Timer.SEND_HOLD: SendHoldExpired(),
@@ -130,11 +109,9 @@ class Session:
         "_machine",
         "_offer",
         "_random",
-        "_stalled",
-        "_stalled_since",
+        "_stall",
         "_tally",
         "_undelivered",
-        "_waiting",
         "heard_at",
         "keepalive_late_s",
         "negotiated",
@@ -162,9 +139,7 @@ class Session:
         self._deadlines: dict[Timer, float] = {}
         self._random = seed & 0x7FFFFFFF
         self._held = False
-        self._waiting = False
-        self._stalled_since = 0.0
-        self._stalled: StallLevel | None = None
+        self._stall = StallWatch()
         self._undelivered: Update | RouteRefresh | None = None
         self._tally = Tally() if tally is None else tally
         self._log = PacketLog(0) if log is None else log
@@ -190,7 +165,7 @@ class Session:
 
     def stalled_s(self, now: float) -> float:
         """How long octets have been waiting without the kernel taking any."""
-        return now - self._stalled_since if self._waiting else 0.0
+        return self._stall.seconds(now)
 
     def handle(self, what: Input, now: float) -> list[Output]:
         match what:
@@ -228,14 +203,14 @@ class Session:
         return detail
 
     def _receive(self, octets: bytes, now: float) -> list[Output]:
-        if self.state not in _EXPECTED:
+        if self.state not in EXPECTED:
             return []
         if octets:
             self.heard_at = now
             self._tally.octets_in += len(octets)
             self._buffer += octets
         outputs: list[Output] = []
-        while not self._held and self.state in _EXPECTED:
+        while not self._held and self.state in EXPECTED:
             message = b""
             try:
                 cut = cut_message(self._buffer, self._context)
@@ -252,34 +227,13 @@ class Session:
 
     def _read(self, octets: bytes, outputs: list[Output]) -> Event:
         """One whole message as an event; its content is kept for `Deliver`."""
-        kind = MessageType(octets[18])
-        if kind not in _EXPECTED[self.state]:
-            return _UNEXPECTED[kind]
-        message = decode_message(octets, self._context)
-        match message:
-            case Update(faults=faults):
-                if faults:
-                    self._tally.faulty(faults)
-                    outputs.append(Faulty(faults, octets, str(faults[0])))
-                self._undelivered = message
-                return UpdateReceived()
-            case Keepalive():
-                return KeepaliveReceived()
-            case RouteRefresh():
-                self._undelivered = message
-                return RefreshReceived()
-            case Notification():
-                return NotificationReceived(message)
-            case Open():
-                if message.faults:
-                    self._tally.faulty(message.faults)
-                    outputs.append(Faulty(message.faults, octets, str(message.faults[0])))
-                terms = negotiate(self._offer, message)
-                if isinstance(terms, Refusal):
-                    return OpenRefused(terms.notification, terms.detail)
-                return OpenAccepted(terms)
-            case _:
-                assert_never(message)
+        found = heard(octets, self.state, self._context, self._offer)
+        if found.faults:
+            self._tally.faulty(found.faults)
+            outputs.append(Faulty(found.faults, octets, str(found.faults[0])))
+        if found.content is not None:
+            self._undelivered = found.content
+        return found.event
 
     def _refused(self, error: WireError, message: bytes, outputs: list[Output]) -> Event:
         outputs.append(Faulty((), message, str(error)))
@@ -306,32 +260,24 @@ class Session:
         if self.state is State.CLOSED:
             return []
         if not self.outgoing.size:
-            if not self._waiting:
+            if not self._stall.waiting:
                 return []
-            self._waiting = False
-            self._stalled = None
+            self._stall.ended()
             return [*self._feed(SendDrained(), now), Drained()]
-        if octets or not self._waiting:
-            self._stalled_since = now
-            self._stalled = None
-        event = SendProgressed() if octets and self._waiting else SendBlocked()
-        self._waiting = True
-        return self._feed(event, now)
+        progressed = self._stall.left(octets, now)
+        return self._feed(SendProgressed() if progressed else SendBlocked(), now)
 
     def _next_stall(self) -> float | None:
-        if not self._waiting or self.negotiated is None or self._stalled is StallLevel.ALARM:
+        if self.negotiated is None:
             return None
-        if self._stalled is None:
-            return self._stalled_since + STALL_WARNING_S
-        return self._stalled_since + max(self.negotiated.send_hold_time_s / 2, STALL_WARNING_S)
+        return self._stall.next_level_at(self.negotiated.send_hold_time_s)
 
     def _judge_stall(self, now: float) -> list[Output]:
-        outputs: list[Output] = []
-        while (deadline := self._next_stall()) is not None and deadline <= now:
-            level = StallLevel.WARNING if self._stalled is None else StallLevel.ALARM
-            self._stalled = level
-            outputs.append(Stalled(level, now - self._stalled_since, self.outgoing.size))
-        return outputs
+        if self.negotiated is None:
+            return []
+        waiting = self.outgoing.size
+        due = self._stall.due(self.negotiated.send_hold_time_s, now)
+        return [Stalled(level, seconds, waiting) for level, seconds in due]
 
     def _feed(self, event: Event, now: float) -> list[Output]:
         outputs: list[Output] = []
@@ -346,7 +292,7 @@ class Session:
             case StopTimer(timer):
                 self._deadlines.pop(timer, None)
             case SendKeepalive():
-                if not self._waiting:
+                if not self._stall.waiting:
                     self._queue(KEEPALIVE, MessageType.KEEPALIVE, now)
             case Deliver():
                 return self._deliver()
@@ -363,7 +309,7 @@ class Session:
                 return [OpenHeld(negotiated)]
             case SessionUp(negotiated):
                 self.negotiated = negotiated
-                late = self._feed(SendBlocked(), now) if self._waiting else []
+                late = self._feed(SendBlocked(), now) if self._stall.waiting else []
                 return [Up(negotiated), *late]
             case Close(mode):
                 return [Closing(mode)]
@@ -383,7 +329,7 @@ class Session:
         was_up = self.negotiated is not None
         self.negotiated = None
         self._buffer.clear()
-        self._waiting = False
+        self._stall.ended()
         return [Down(reason, was_up)]
 
     def _deliver(self) -> list[Output]:
@@ -409,12 +355,3 @@ class Session:
             return seconds
         self._random = (self._random * 1103515245 + 12345) & 0x7FFFFFFF
         return seconds * (0.75 + 0.25 * self._random / 0x80000000)
-
-
-_UNEXPECTED: Final[dict[MessageType, Event]] = {
-    MessageType.OPEN: OpenRefused(Notification(ErrorCode.FINITE_STATE_MACHINE)),
-    MessageType.UPDATE: UpdateReceived(),
-    MessageType.KEEPALIVE: KeepaliveReceived(),
-    MessageType.ROUTE_REFRESH: RefreshReceived(),
-}
-"""For messages in the wrong state: the machine answers by the type, whatever they say."""
