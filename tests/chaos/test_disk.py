@@ -52,8 +52,11 @@ def test_a_full_disk_refuses_keeps_the_rules_and_recovers(tmp_path: Path, small_
         kept = statuses.count(202)
         assert site.agree() == 20 + kept
         (small_disk / "filler").unlink()
-        again = lambda: site.daemon.event(victim_number(500)).status == 202  # noqa: E731
-        wait_for(again, 20, "an answer after the disk has room again")
+        wait_for(
+            lambda: site.daemon.event(victim_number(500)).status == 202,
+            20,
+            "an answer after the disk has room again",
+        )
         assert site.agree() == 20 + kept + 1
         assert set(made) <= {row.mitigation_id for row in site.stored()}
 

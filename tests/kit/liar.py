@@ -136,7 +136,10 @@ class Liar:
 
     def await_answer(self) -> None:
         """The first UPDATE, which is a rule or the End-of-RIB, or the end."""
-        heard = lambda: self.heard[MessageType.UPDATE] or self.closed.is_set()  # noqa: E731
+
+        def heard() -> bool:
+            return bool(self.heard[MessageType.UPDATE]) or self.closed.is_set()
+
         wait_for(heard, PATIENCE_S, "an UPDATE or the end")
 
     def await_end(self, limit_s: float = PATIENCE_S) -> "tuple[int, int] | None":

@@ -83,7 +83,10 @@ async def test_a_poison_rule_is_found_and_only_it_stays_out() -> None:
         async with speaking(neighbour(router, pacing=pacing)) as at_work:
             at_work.speaker.replace([a_route(text, text) for text in HOSTS])
             at_work.speaker.start()
-            found = lambda: [e for e in at_work.events if isinstance(e, RuleQuarantined)]  # noqa: E731
+
+            def found() -> list[RuleQuarantined]:
+                return [event for event in at_work.events if isinstance(event, RuleQuarantined)]
+
             await at_work.until(found)
             [event] = found()
             assert event.rule == HOSTS[17]
