@@ -7,12 +7,17 @@ where the group's lie, it falls in step again.
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
-from prefixd.bgp.rib.adj_rib_out import AdjRibOut, Chunk
+from prefixd.bgp.rib.adj_rib_out import AdjRibOut, Chunk, Table
 from prefixd.bgp.rib.fence import Fence
 from prefixd.bgp.rib.group import UpdateGroup
+from prefixd.bgp.rib.loc_rib import LocRib
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.wire.iana import Family
+
+FED_AT_ONCE: Final = 1000
+"""Keys of a dump in the outbox at a time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,3 +91,80 @@ class Member:
     @property
     def table_source(self) -> AdjRibOut:
         return self.group.out if self.own is None else self.own
+
+    @property
+    def own_table(self) -> AdjRibOut:
+        assert self.own is not None
+        return self.own
+
+    @property
+    def dumping(self) -> bool:
+        """Not everything it should hold at this point of the session has been told."""
+        if self.dumps or self.review is not None:
+            return True
+        return self.own is not None and bool(self.own.outbox.bulk)
+
+    @property
+    def is_current(self) -> bool:
+        return self.cursor == self.group.log_end
+
+    def feed(self) -> None:
+        """Give the outbox the next slices of what is to be dumped."""
+        outbox = self.own_table.outbox
+        while self.dumps and len(outbox.bulk) < FED_AT_ONCE:
+            dump = self.dumps[0]
+            some = dump.next(FED_AT_ONCE)
+            outbox.mark_bulk(some, force=dump.force)
+            if not some:
+                self.dumps.popleft()
+
+    def begin_review(self, loc: LocRib) -> None:
+        """Every key the peer was told or may have to be told under its new terms."""
+        stray = [
+            Key(family, nlri)
+            for family, routes in self.own_table.table.items()
+            for nlri in routes.keys() - loc.table(family).keys()
+        ]
+        wanted = self.group.snapshot()
+        keys = stray + wanted if stray else wanted
+        self.dumps.append(Dump(keys=keys, force=bool(self.review)))
+        self.review = None
+
+    def table(self) -> Table:
+        """A copy of what it was told: the group's table, minus the chunks it has not had."""
+        table = {family: dict(routes) for family, routes in self.table_source.table.items()}
+        if self.own is None:
+            for chunk in self.group.since(self.cursor):
+                for key, treatment in chunk.before:
+                    if treatment is None:
+                        table[key.family].pop(key.nlri, None)
+                    else:
+                        table.setdefault(key.family, {})[key.nlri] = treatment
+        return table
+
+    def synced(self, revision: int) -> int:
+        """Every change up to this one has been told, or need not be."""
+        oldest = self.table_source.outbox.oldest_revision
+        revision = min(revision, self.group.judged_revision)
+        if self.dumping:
+            return 0
+        if self.own is None and self.cursor < self.group.log_end:
+            return self.group.at(self.cursor).revision - 1
+        return revision if oldest is None else min(revision, oldest - 1)
+
+    def differences(self) -> list[Key]:
+        """Keys at which the table is not the wish, told or not told."""
+        group, out = self.group, self.table_source
+        found = [
+            Key(family, nlri)
+            for family, routes in out.table.items()
+            for nlri, treatment in routes.items()
+            if group.desired(Key(family, nlri)) is not treatment
+        ]
+        found += [
+            key
+            for family in group.terms.families
+            for key in group.desired_keys(family)
+            if out.told(key) is None
+        ]
+        return found
