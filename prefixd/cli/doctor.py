@@ -118,6 +118,7 @@ def _examine(call: Call) -> Iterator[Finding]:
         yield Finding("ok", "authentication", f"signed in as {me['username']} ({me['role']})")
         for check in CHECKS:
             yield from check(patient)
+        yield from untold(call)
         yield from ports(call)
     if is_local(call.service.target.api):
         yield from machine.findings(call.words.data_dir)
@@ -167,6 +168,13 @@ def drift(patient: Patient) -> Iterator[Finding]:
         live = patient.health["active_mitigations"]
         text = f"{live} active; store and table agreed {ago} ago"
         yield Finding("ok", "rules", text)
+
+
+def untold(call: Call) -> Iterator[Finding]:
+    rows = call.get("/v1/bgp/rib").tree.get("inexpressible") or []
+    if rows:
+        text = f"{counted(len(rows), 'live mitigation')} that no router can be told"
+        yield Finding("bad", "rules", text, "`prefixdctl rib` names them and says why")
 
 
 def ports(call: Call) -> Iterator[Finding]:

@@ -40,13 +40,19 @@ def columns(times: Times) -> list[Column]:
         Column(title="STATUS", cell=lambda row: row["status"]),
         Column(title="VICTIM_IP", cell=lambda row: row["victim_ip"]),
         Column(title="VECTOR", cell=lambda row: row["vector"], drop=2),
-        Column(title="ACTION", cell=lambda row: row.get("action") or row["action_type"]),
+        Column(title="ACTION", cell=_action),
         Column(
             title="EXPIRES", cell=lambda row: times(row.get("withdrawn_at") or row["expires_at"])
         ),
         Column(title="CUSTOMER", cell=lambda row: row["customer_id"], shrink=True, drop=3),
         Column(title="POP", cell=lambda row: row["pop"], shrink=True, drop=4),
     ]
+
+
+def _action(row: Any) -> str:
+    """In dry run a row looks alive and no router has heard of it: that is said where it is seen."""
+    action: str = row.get("action") or row["action_type"]
+    return f"{action} (dry run)" if row.get("dry_run") else action
 
 
 def get(call: Call) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from prefixd.cli.amount import duration, size
+from prefixd.cli.amount import counted, duration, size
 from prefixd.cli.call import Call, Times, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.service import segment
@@ -90,6 +90,11 @@ def rib(call: Call) -> None:
         Column(title="PEERS", cell=lambda row: _stages(row["peers"]), shrink=True, drop=1),
     ]
     call.out.rows(tree, rules, columns, empty="no rules")
+    untold = tree.get("inexpressible") or []
+    if untold and call.out.is_table:
+        call.out.warn(f"{counted(len(untold), 'live mitigation')} that no router can be told:")
+        for row in untold:
+            call.out.say(f"  {row['mitigation_id']}  {row['rule']}: {row['reason']}")
 
 
 def explain(call: Call) -> None:

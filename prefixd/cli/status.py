@@ -24,8 +24,8 @@ def status(call: Call) -> int:
 def _facts(tree: Any) -> list[tuple[str, object]]:
     bgp = tree.get("gobgp") or {}
     speaker = bgp.get("status")
-    if not tree.get("bgp_sessions") and speaker == "connected":
-        speaker = "no neighbours: nothing is announced to anybody"
+    if not tree.get("bgp_sessions"):
+        speaker = "no neighbours: nobody is told of any rule"
     if bgp.get("error"):
         speaker = f"{speaker}: {bgp['error']}"
     return [

@@ -1,6 +1,7 @@
 """The daemon as an operator meets it: started, asked, reloaded, stopped."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -154,6 +155,9 @@ def test_the_demo_shows_a_rule_arrive_and_leave(tmp_path: Path) -> None:
     leavings = [line for line in done.stdout.splitlines() if "- dst 198.51.100.20/32" in line]
     assert [line.split("udp  ")[1] for line in arrivals] == ["police to 20 Mbit/s", "discard"]
     assert len(leavings) == 2
+    shown = [re.sub(r"\d\d:\d\d:\d\d", "now", text)
+             for text in (done.stdout, (ROOT / "README.md").read_text())]  # fmt: skip
+    assert shown[0] in shown[1], "README.md shows what `make demo` prints"
 
 
 def test_adduser_makes_the_first_admin_once(tmp_path: Path) -> None:

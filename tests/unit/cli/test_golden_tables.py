@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -188,6 +189,29 @@ def test_audit_verification_fails_loudly() -> None:
     )
 
 
+def test_rules_that_no_router_can_be_told_are_named() -> None:
+    row = {"mitigation_id": ID, "rule": "dst 198.51.100.20/32", "action": "mark 8",
+           "reason": "nothing can say it"}  # fmt: skip
+    service = CannedService({"GET /v1/bgp/rib": {"rules": [], "inexpressible": [row]}})
+    said = ctl(service, "rib")
+    assert said.err == (
+        "no rules\nwarning: 1 live mitigation that no router can be told:\n"
+        f"  {ID}  dst 198.51.100.20/32: nothing can say it\n"
+    )
+
+
+def test_a_dry_run_is_said_where_the_rule_is_seen() -> None:
+    rows = a_page("mitigations", a_mitigation(dry_run=True))
+    said = ctl(CannedService({"GET /v1/mitigations": rows}), "mitigations", "list")
+    assert "police to 20 Mbit/s (dry run)" in said.out
+
+
+def test_without_neighbours_nothing_is_called_connected() -> None:
+    service = CannedService({"GET /v1/health/detail": health(bgp_sessions={})})
+    said = ctl(service, "status")
+    assert re.search(r"^BGP: +no neighbours: nobody is told of any rule$", said.out, re.MULTILINE)
+
+
 def test_what_is_over_shows_when_it_ended() -> None:
     over = a_mitigation(status="withdrawn", withdrawn_at="2025-12-31T23:57:00Z")
     service = CannedService({"GET /v1/mitigations": a_page("mitigations", over)})
@@ -241,6 +265,7 @@ def test_doctor_claims_nothing_it_did_not_see() -> None:
         "GET /v1/auth/me": {"username": "alice", "role": "viewer"},
         "GET /v1/health/detail": health(last_reconcile=last),
         "GET /v1/bgp/peers": {"peers": [a_peer()]},
+        "GET /v1/bgp/rib": {"rules": []},
         "GET /v1/config/settings": settings(mode="mock"),
     }
     said = ctl(CannedService(answers), "doctor")
@@ -261,6 +286,7 @@ def test_doctor_says_what_to_do() -> None:
             "GET /v1/auth/me": {"username": "alice", "role": "admin"},
             "GET /v1/health/detail": health(dry_run=True, database="error: away"),
             "GET /v1/bgp/peers": {"peers": [a_peer(withheld={"budget": 2}), down]},
+            "GET /v1/bgp/rib": {"rules": [], "inexpressible": [{}, {}]},
             "GET /v1/config/settings": settings(mode="speaker", listen=["192.0.2.10:179"]),
         }
     )
@@ -285,9 +311,11 @@ def test_doctor_says_what_to_do() -> None:
         "bad   neighbour edge2: active: dialling: Connection refused\n"
         "        the router does not listen for us: is the neighbour configured there,"
         " and is BGP allowed in its control-plane filter?\n"
+        "bad   rules: 2 live mitigations that no router can be told\n"
+        "        `prefixdctl rib` names them and says why\n"
         "ok    bgp port: the service listens on 192.0.2.10:179\n"
         "\n"
-        "12 checks, 2 bad, 4 to look at\n"
+        "13 checks, 3 bad, 4 to look at\n"
     )
 
 
