@@ -6,8 +6,10 @@ every process list would show it.
 
 import asyncio
 import getpass
+import os
 import re
 import sys
+from pathlib import Path
 
 from prefixd.auth.accounts import Accounts
 from prefixd.clock import SystemClock
@@ -33,7 +35,19 @@ def add_user(config: Config, username: str, role: str, *, password_stdin: bool) 
     if not SHORTEST <= len(password) <= LONGEST:
         raise AddUserError(f"a password has {SHORTEST} to {LONGEST} characters")
     operator_id = asyncio.run(_create(config, username, Role(role), password))
+    if config.storage.is_sqlite:
+        _give_to_owner_of_folder(config.storage.sqlite_file)
     return f"made operator {username} ({role}), id {operator_id}"
+
+
+def _give_to_owner_of_folder(database: Path) -> None:
+    """Before the first start root makes the database here; the daemon runs as somebody else."""
+    folder = database.parent.stat()
+    if os.geteuid() != 0 or folder.st_uid == 0:
+        return
+    for path in database.parent.glob(f"{database.name}*"):
+        if path.stat().st_uid == 0:
+            os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def _password(*, from_stdin: bool) -> str:

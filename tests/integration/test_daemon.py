@@ -213,7 +213,7 @@ def test_a_rule_by_hand_says_what_its_maker_should_know(tmp_path: Path) -> None:
     assert answer.status == 201, answer.body
     told = " ".join(answer.json["notes"])
     assert "1800" in told or "30 min" in told
-    assert "nobody in the inventory owns 8.8.8.8" in told
+    assert "8.8.8.8 belongs to no customer" in told
 
 
 def test_without_a_command_it_is_the_daemon_and_help_says_so(tmp_path: Path) -> None:
@@ -263,3 +263,23 @@ def test_a_reload_that_changes_no_session_says_nothing_of_sessions(tmp_path: Pat
         assert daemon.post("/v1/config/reload", None).json["reloaded"] == ["settings"]
         assert "configuration taken over" in daemon.log_text
         assert "bgp settings applied" not in daemon.log_text
+
+
+def test_a_database_that_root_makes_belongs_to_the_service(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        absent("root")
+    daemon = DaemonProcess(tmp_path)
+    daemon.write_config()
+    folder = tmp_path / "state"
+    folder.mkdir()
+    os.chown(folder, 12345, 12346)
+    config = daemon.config_dir / "prefixd.yaml"
+    config.write_text(config.read_text().replace(f"{tmp_path}/prefixd.db", f"{folder}/prefixd.db"))
+    words = ["adduser", "ops", "-c", "conf", "--password-stdin"]
+    made = subprocess.run(
+        [sys.executable, "-m", "prefixd", *words], input="a long password\n", cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    owners = {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()}
+    assert owners == {(12345, 12346)}

@@ -40,6 +40,9 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         said = machine.run("dpkg", "--install", "/root/prefixd.deb")
         assert "systemctl enable --now prefixd" in said
         assert machine.unit("prefixd", "ActiveState") == "inactive"  # that moment is the operator's
+        # By root, before there is a database: the daemon must be able to open what this makes.
+        adduser = "echo 'a long password' | prefixd adduser ops --password-stdin"
+        assert "made operator ops (admin)" in machine.run("sh", "-c", adduser)
         yield machine
 
 
