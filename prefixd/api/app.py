@@ -23,7 +23,7 @@ from prefixd.api.deadline import Deadlines
 from prefixd.api.endpoint import Endpoint
 from prefixd.api.guard import Guard
 from prefixd.api.openapi import document_route
-from prefixd.api.reference import reference_route
+from prefixd.api.reference import FRONT_PAGE, reference_route
 from prefixd.api.route import Route
 from prefixd.api.services import Services
 from prefixd.api.settings import ApiSettings
@@ -71,6 +71,7 @@ def build_app(
     limiter = RateLimiter(settings.rate_limit.events_per_second, settings.rate_limit.burst)
     if not settings.metrics_public:
         routes = [_signed_in(route) if route.path == "/metrics" else route for route in routes]
+    routes = (*routes, FRONT_PAGE)
     extra = reference_route(routes)
     for route in (*routes, extra, document_route((*routes, extra))):
         endpoint = Endpoint(route, services, limiter, deadlines, strict=strict)

@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from prefixd.api.feed_message import feed_message
+from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError
 from prefixd.api.route import Call, Route
 from prefixd.auth.accounts import Accounts
@@ -151,7 +152,8 @@ async def feed_messages(
             continue
         message = feed_message(item.news)
         if message is not None:
-            yield _encode({**message, "seq": item.number})
+            at = format_time(item.news.at_us)
+            yield _encode({**message, "at": at, "seq": item.number})
 
 
 async def _write_event(response: web.StreamResponse, body: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import assert_never
 import msgspec
 
 from prefixd.api import render
+from prefixd.api.page import format_time
 from prefixd.domain import news
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import News
@@ -71,6 +72,11 @@ def feed_message(item: News) -> Message | None:  # noqa: C901  a table of words
             return {"type": "store_lost", "text": text}
         case news.StoreRestored():
             return {"type": "store_restored"}
+        case news.SourceSilent(source=source, last_seen_us=seen_us):
+            last = None if seen_us is None else format_time(seen_us)
+            return {"type": "source_silent", "source": source, "last_seen": last}
+        case news.SourceRecovered(source=source):
+            return {"type": "source_recovered", "source": source}
         case news.SystemStopping():
             return {"type": "system_stopping"}
         case (
@@ -80,8 +86,6 @@ def feed_message(item: News) -> Message | None:  # noqa: C901  a table of words
             | news.IncidentClosed()
             | news.QuotaNear()
             | news.ConfigRefused()
-            | news.SourceSilent()
-            | news.SourceRecovered()
             | news.OperatorChanged()
             | news.LoginFailed()
             | news.ClockJumped()

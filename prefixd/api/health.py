@@ -31,7 +31,8 @@ class Component(msgspec.Struct, omit_defaults=True):
 
 
 class Detail(msgspec.Struct):
-    """`gobgp` keeps the word that existing clients read; it is our own speaker now."""
+    """`gobgp` keeps the word that existing clients read; it is our own speaker now, and its
+    status says `no_neighbors` when there is nobody to be connected to."""
 
     status: str
     version: str
@@ -77,6 +78,9 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
     reasons = not_ready_reasons(call)
     down = [peer for peer, word in sessions.items() if word != "established"]
     reasons += [f"the BGP session with {peer} is {sessions[peer]}" for peer in down]
+    untold = len(services.speaker.inexpressible())
+    if untold:
+        reasons.append(f"{untold} live mitigations cannot be told to any router")
     last = health.last_reconcile
     value = Detail(
         status="healthy" if not reasons else "degraded",
@@ -87,7 +91,7 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
         active_mitigations=health.live,
         database="connected" if health.store_ok else f"error: {health.store_problem or 'away'}",
         gobgp=Component(
-            status="connected" if not down else "degraded",
+            status="degraded" if down else "connected" if sessions else "no_neighbors",
             error=f"{len(down)} of {len(sessions)} sessions are down" if down else None,
         ),
         auth_mode=services.authenticator.mode,

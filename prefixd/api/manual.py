@@ -1,6 +1,6 @@
 """A rule asked for by hand: from JSON words to a domain request, or a 400 naming the field."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prefixd.api import shapes
 from prefixd.api.problem import bad_request
@@ -46,6 +46,23 @@ def manual_request(body: shapes.ManualIn) -> ManualRequest:
         dst_ports=ports,
         pops=tuple(body.pops),
     )
+
+
+def who_withholds(peers: Sequence[str]) -> list[str]:
+    """What a person who types a rule should hear of the routers; `peers` are a preview's lines."""
+    withheld = [line for line in peers if _WITHHELD in line]
+    if peers and len(withheld) == len(peers):
+        withheld.insert(0, "no router takes this rule: traffic flows as before")
+    return withheld
+
+
+def withheld_by(peers: Sequence[str]) -> dict[str, str]:
+    """The neighbours that will not be told, each with its reason."""
+    lines = [line.partition(_WITHHELD) for line in peers if _WITHHELD in line]
+    return {name: reason.replace("): ", ": ", 1) for name, _, reason in lines}
+
+
+_WITHHELD = ": withheld ("
 
 
 def _protocol(word: str, victim: Prefix) -> int | None:
@@ -105,8 +122,10 @@ def _mark(body: shapes.ManualIn) -> Action:
 
 
 def _redirect(body: shapes.ManualIn) -> Action:
-    if (body.route_target is None) == (body.next_hop is None):
-        raise bad_request("redirect needs route_target or next_hop, not both", "route_target")
+    if body.route_target is None and body.next_hop is None:
+        raise bad_request("redirect needs route_target or next_hop", "route_target")
+    if body.route_target is not None and body.next_hop is not None:
+        raise bad_request("redirect takes route_target or next_hop, not both", "next_hop")
     if body.next_hop is None:
         return Redirect(route_target=body.route_target)
     address = Address.parse(body.next_hop)

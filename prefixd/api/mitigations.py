@@ -1,12 +1,11 @@
 """Mitigations: list, look, make, extend, withdraw, acknowledge; and the big red button."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
 from prefixd.api import render, shapes
-from prefixd.api.manual import manual_request
+from prefixd.api.manual import manual_request, who_withholds, withheld_by
 from prefixd.api.page import PageQuery, page_members, page_request
 from prefixd.api.problem import ApiError, bad_request, not_found, refused
 from prefixd.api.query import parse_flag, parse_id, parse_vector_query, parse_victim
@@ -19,7 +18,6 @@ from prefixd.engine.answers import (
     Created,
     Extended,
     ItemAnswer,
-    ManualRequest,
     NotFound,
     NotLive,
     Refused,
@@ -28,6 +26,7 @@ from prefixd.engine.answers import (
 
 MAX_IDS = 100
 MAX_REASON = 1024
+SECOND_US = 1_000_000
 
 
 class MitigationQuery(PageQuery, kw_only=True):
@@ -94,36 +93,33 @@ async def get_mitigation(call: Call[None, NoQuery]) -> Reply:
 
 
 async def create(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
-    request = manual_request(call.body)
-    notes = worth_knowing(call, request)
-    answer = await call.services.engine.create_mitigation(request, call.actor)
+    request, engine = manual_request(call.body), call.services.engine
+    expected = engine.preview(request, call.actor)
+    answer = await engine.create_mitigation(request, call.actor)
     match answer:
         case Created(mitigation=made) | Extended(mitigation=made):
-            status = 201 if isinstance(answer, Created) else 200
-            adjusted = answer.notes if isinstance(answer, Created) else ()
+            is_new = isinstance(answer, Created)
             shown = render.mitigation(made)
-            shown.notes = [*adjusted, *notes]
-            return Reply(shown, status=status)
+            shown.notes = [
+                *(answer.notes if isinstance(answer, Created) else expected.notes),
+                *who_withholds(expected.peers),
+            ]
+            shown.withheld = withheld_by(expected.peers)
+            return Reply(shown, status=201 if is_new else 200)
         case Refused(reasons=reasons):
             raise refused(reasons)
 
 
-def worth_knowing(call: Call[Any, Any], request: ManualRequest) -> list[str]:
-    """What a person who types a rule should hear although nothing forbids it."""
-    engine = call.services.engine
-    notes = []
-    if engine.queries.owner_of(request.victim) is None:
-        notes.append(f"nobody in the inventory owns {request.victim.victim_text()}")
-    told = engine.preview(request, call.actor).peers
-    return notes + [line for line in told if ": withheld (" in line]
-
-
 async def extend(call: Call[shapes.ExtendIn, NoQuery]) -> Reply:
-    wanted = parse_id(call.path["id"], "id")
-    answer = await call.services.engine.extend(wanted, call.body.ttl_seconds, call.actor)
+    wanted, ttl_s = parse_id(call.path["id"], "id"), call.body.ttl_seconds
+    answer = await call.services.engine.extend(wanted, ttl_s, call.actor)
     match answer:
         case Extended(mitigation=now):
-            return Reply(render.mitigation(now))
+            shown = render.mitigation(now)
+            until_us = call.services.clock.now_us() + ttl_s * 1_000_000
+            if now.expires_at_us < until_us - SECOND_US:
+                shown.notes = ["it ends sooner than asked: the limits on its lifetime cut it"]
+            return Reply(shown)
         case NotFound():
             raise not_found(f"mitigation {wanted}")
         case NotLive(mitigation=ended):

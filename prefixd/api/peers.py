@@ -28,14 +28,19 @@ async def get_peer(call: Call[None, NoQuery]) -> Reply:
 
 
 async def rib(call: Call[None, NoQuery]) -> Reply:
-    rules = list(call.services.speaker.rib())
-    return Reply({"rules": rules, "count": len(rules)})
+    speaker = call.services.speaker
+    rules = list(speaker.rib())
+    untold = list(speaker.inexpressible())
+    return Reply({"rules": rules, "count": len(rules), "inexpressible": untold})
 
 
 async def explain(call: Call[None, ExplainQuery]) -> Reply:
-    found = call.services.speaker.explain(call.query.rule, call.query.peer)
+    rule, peer, speaker = call.query.rule, call.query.peer, call.services.speaker
+    found = speaker.explain(rule, peer)
+    if found is None and speaker.peer(peer) is None:
+        raise not_found(f"peer {peer[:60]!r}", "peer")
     if found is None:
-        raise not_found("rule or peer")
+        raise not_found(f"rule {rule[:120]!r}", "rule")
     return Reply(found)
 
 

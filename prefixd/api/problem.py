@@ -76,6 +76,7 @@ CODES: dict[str, tuple[int, str]] = {
     "timeout": (408, "the body did not arrive in time"),
     "duplicate": (409, "an identical event is finished already"),
     "conflict": (409, "somebody changed it meanwhile, or it exists already"),
+    "configured": (409, "it comes from the configuration files and is changed there"),
     "engine_disabled": (409, "correlation is switched off"),
     "stale_version": (412, "If-Match names an older version"),
     "key_in_use": (409, "a request with this Idempotency-Key is being answered right now"),
@@ -98,8 +99,8 @@ def bad_request(message: str, field: str | None = None) -> ApiError:
     return ApiError(400, "bad_request", message, field=field)
 
 
-def not_found(what: str) -> ApiError:
-    return ApiError(404, "not_found", f"{what} not found")
+def not_found(what: str, field: str | None = None) -> ApiError:
+    return ApiError(404, "not_found", f"{what} not found", field=field)
 
 
 def refused(reasons: Sequence[Refusal]) -> ApiError:

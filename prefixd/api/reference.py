@@ -39,6 +39,16 @@ def reference_route(routes: Sequence[Route]) -> Route:
     )  # fmt: skip
 
 
+async def to_reference(_call: Call[None, NoQuery]) -> Reply:
+    return Reply(status=302, headers={"Location": "/docs"})
+
+
+FRONT_PAGE = Route(
+    method="GET", path="/", handle=to_reference, summary="To the API reference", tag="meta",
+    permission=None, limited=False, replies={302: None},
+)  # fmt: skip
+
+
 def render_reference(routes: Sequence[Route]) -> str:
     tags = list(dict.fromkeys(route.tag for route in routes))
     sections = "".join(_section(tag, [r for r in routes if r.tag == tag]) for tag in tags)

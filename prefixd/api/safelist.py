@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from prefixd.api import render, shapes
-from prefixd.api.problem import bad_request, not_found
+from prefixd.api.problem import ApiError, bad_request, not_found
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
@@ -52,9 +52,20 @@ async def remove(call: Call[None, NoQuery]) -> Reply:
     prefix = Prefix.parse(text)
     if prefix is None:
         raise bad_request(f"invalid prefix: {text[:60]!r}", "prefix")
-    if not await call.services.engine.safelist_remove(prefix, call.actor):
+    if await call.services.engine.safelist_remove(prefix, call.actor):
+        return Reply(status=204)
+    entries = call.services.engine.queries.safelist()
+    source = next((entry.source for entry in entries if entry.prefix == prefix), None)
+    if source is None or source is EntrySource.API:  # the latter: somebody was quicker
         raise not_found(f"safelist entry {prefix}")
-    return Reply(status=204)
+    raise ApiError(409, "configured", f"safelist entry {prefix} {STANDS_IN[source]}")
+
+
+STANDS_IN = {
+    EntrySource.CONFIG: "stands in the configuration: remove it from the file and reload",
+    EntrySource.INFRASTRUCTURE: "protects a router, a management network or ourselves: it follows"
+    " from the configured neighbours and networks, and leaves with them",
+}
 
 
 ROUTES: Sequence[Route] = (
@@ -71,7 +82,7 @@ ROUTES: Sequence[Route] = (
     Route(
         method="DELETE", path="/v1/safelist/{prefix:.+}", handle=remove,
         summary="Take an entry back", tag="safelist", permission=Permission.SAFELIST,
-        replies={204: None}, errors=("bad_request", "not_found"),
+        replies={204: None}, errors=("bad_request", "not_found", "configured"),
         description="The slash of the prefix may be percent-encoded or plain.",
     ),
 )  # fmt: skip

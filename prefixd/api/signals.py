@@ -286,7 +286,7 @@ async def _ingest_each(call: Call[Any, Any], found: Sequence[Read], actor: Actor
 def _answered(index: int, answer: IngestAnswer) -> Result:
     return Result(
         index=index,
-        status=status_of(answer),
+        status=_item_status(answer),
         event_id=answer.signal_id,
         mitigation_id=answer.mitigation_id,
         group_id=answer.group_id,
@@ -294,6 +294,12 @@ def _answered(index: int, answer: IngestAnswer) -> Result:
         reason=answer.reason,
         error=answer.reason if answer.outcome is Outcome.ERROR else None,
     )
+
+
+def _item_status(answer: IngestAnswer) -> str:
+    """Nobody reads an item's small print: what was accepted and then held back says so."""
+    status = status_of(answer)
+    return "held" if answer.outcome is Outcome.HELD and status == "accepted" else status
 
 
 def _ignored(read: Read) -> Results:

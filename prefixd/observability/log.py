@@ -86,7 +86,7 @@ class TextFormatter(logging.Formatter):
 
 
 def _shown(value: object) -> str:
-    text = str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     plain = text.isprintable() and text != "" and not any(sign in text for sign in ' "=')
     return text if plain else json.dumps(text)
 

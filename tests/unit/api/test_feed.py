@@ -13,7 +13,7 @@ from prefixd.api.app import build_app
 from prefixd.api.feed import FeedRoutes, feed_messages
 from prefixd.api.services import Services
 from prefixd.api.settings import ApiSettings
-from prefixd.domain.news import News, PeerUp
+from prefixd.domain.news import News, PeerUp, SourceRecovered, SourceSilent
 from prefixd.engine.bus import Bus
 from prefixd.observability.metrics import Metrics
 from tests.kit.clock import FakeClock
@@ -36,7 +36,27 @@ async def test_w58_who_falls_behind_is_told_to_fetch_again_and_costs_bounded_mem
     rest = [msgspec.json.decode(await anext(found)) for _ in range(bus.number - first["seq"] + 1)]
     assert [message["seq"] for message in rest] == list(range(first["seq"], 11))
     assert len(rest) <= 3
-    assert rest[-1] == {"type": "peer_up", "peer": "edge10", "seq": 10}
+    assert rest[-1] == {
+        "type": "peer_up", "peer": "edge10", "at": "1970-01-01T00:00:00.000010Z", "seq": 10
+    }  # fmt: skip
+
+
+async def test_a_detector_that_falls_silent_is_in_the_feed() -> None:
+    bus = Bus(queue_limit=9)
+    client = bus.subscribe()
+    silent = [SourceSilent(at_us=2, source=name, last_seen_us=seen) for name, seen in SEEN]
+    bus.publish([*silent, SourceRecovered(at_us=3, source="b")])
+    found = feed_messages(client, Metrics().feed_resyncs.labels())
+    told = [msgspec.json.decode(await anext(found)) for _ in range(3)]
+    assert [message["type"] for message in told] == [
+        "source_silent", "source_silent", "source_recovered"
+    ]  # fmt: skip
+    assert [message.get("last_seen") for message in told] == [
+        "1970-01-01T00:00:00.000001Z", None, None
+    ]  # fmt: skip
+
+
+SEEN = (("a", 1), ("b", None))
 
 
 @dataclass

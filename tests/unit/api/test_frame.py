@@ -52,6 +52,9 @@ class NoPeers:
     def rib(self) -> Sequence[Mapping[str, object]]:
         return ()
 
+    def inexpressible(self) -> Sequence[Mapping[str, object]]:
+        return ()
+
     def explain(self, _rule: str, _peer: str) -> Mapping[str, object] | None:
         return None
 

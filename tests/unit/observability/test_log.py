@@ -34,6 +34,12 @@ def test_text_lines_are_for_people() -> None:
     )
 
 
+def test_lists_are_written_for_whoever_reads_them() -> None:
+    record = a_record(families=["ipv4-flowspec"], codes=("a", "b"))
+    assert TextFormatter().format(record).endswith('families=ipv4-flowspec codes="a, b"')
+    assert json.loads(JsonFormatter().format(record))["codes"] == ["a", "b"]
+
+
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
 def test_a_field_cannot_forge_a_second_line(formatter: logging.Formatter) -> None:
     line = formatter.format(a_record(reason="x\n2026-01-01 ERROR all is lost"))
