@@ -13,7 +13,8 @@ When the store is away nothing new is taken and nothing that stands is touched.
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -49,6 +50,9 @@ class Job(Generic[T]):
     verb: Callable[[Turn], T]
     answer: "asyncio.Future[T]"
     overdue: Callable[[], None] | None = None
+    context: Context = field(default_factory=copy_context)
+    """Of whoever asks: a turn starts when it may and ends when the disk has spoken, in the context
+    of somebody else, and what is logged then names the request it belongs to."""
 
     def resolve(self, value: T) -> None:
         if not self.answer.done():
@@ -135,7 +139,7 @@ class Core:
     def _start_turn(self, key: Hashable, jobs: list[AnyJob], ended: Callable[[], None]) -> None:
         turn = self.begin(key if isinstance(key, Prefix) else None)
         try:
-            answers = [job.verb(turn) for job in jobs]
+            answers = [job.context.run(job.verb, turn) for job in jobs]
             turn.alerts = self.effects.prepare(turn.news)
             if turn.is_empty:
                 self._conclude(turn, jobs, answers)
@@ -190,7 +194,9 @@ class Core:
 
     def _conclude(self, turn: Turn, jobs: list[AnyJob], answers: list[object]) -> None:
         turn.release()
-        self.settle(turn)
+        # What several asked for together is nobody's in particular.
+        context = jobs[0].context if len(jobs) == 1 else Context()
+        context.run(self.settle, turn)
         for job, answer in zip(jobs, answers, strict=True):
             job.resolve(answer)
 
@@ -224,7 +230,7 @@ class Core:
 
     async def _attempt(self, turn: Turn, jobs: list[AnyJob]) -> list[object]:
         try:
-            answers = [job.verb(turn) for job in jobs]
+            answers = [job.context.run(job.verb, turn) for job in jobs]
             turn.alerts = self.effects.prepare(turn.news)
             if not turn.is_empty:
                 async with self.store.transaction() as tx:
