@@ -108,6 +108,8 @@ class LiveConfig:
         name = FILE_OF_PART[part]
         async with self._one_at_a_time:
             body = value.get("config", value) if isinstance(value, dict) else value
+            if isinstance(body, dict):  # what was read may be sent back as it is
+                body = {key: inner for key, inner in body.items() if key not in ADDED_TO_VIEWS}
             try:
                 plan = await asyncio.to_thread(
                     plan_update, self.current, name, body, self._environment
@@ -145,6 +147,9 @@ class LiveConfig:
     def _load(self, directory: Path) -> Config:
         return load_config(directory, self._environment, listen=str(self.current.api.listen))
 
+
+ADDED_TO_VIEWS = frozenset({"loaded_at", "total_playbooks"})
+"""What `view` says beside the keys of the file."""
 
 PART_OF_KEY = {
     "playbooks": "playbooks",
