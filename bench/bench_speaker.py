@@ -1,7 +1,11 @@
 """From `announce()` to the last octet at the last router, over real sockets.
 
 `python bench/bench_speaker.py` prints the tables of docs/benchmarks.md; `--quick` leaves out what
-takes long. The routers are `sinks.py` in a process of their own, so the CPU seconds are ours alone.
+takes long, `--bird` does only the comparison with BIRD. The routers are `sinks.py` in a process of
+their own, so the CPU seconds are those of the speaker alone.
+
+`python -m bench.compare` times a table for one router that has just come up; here all sessions are
+up already, there are fifty of them, and BIRD takes turns with us.
 """
 
 import asyncio
@@ -11,9 +15,11 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -27,6 +33,8 @@ from prefixd.bgp.wire.flowspec_match import Kind, numeric_match, prefix_match
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.bgp.wire.prefix import Prefix
 from tests.kit.daemon_process import free_port
+from tests.kit.daemons import output
+from tests.kit.require import binary
 from tests.kit.speaking import Speaking, a_neighbour, speaking
 
 DISCARD = FlowTreatment((Discard(),))
@@ -124,7 +132,7 @@ async def load(rules: int, peers: int, *, shared: bool = True) -> dict[str, floa
         cpu, start = time.process_time(), time.monotonic()
         at_work.speaker.announce(prepared)
         while True:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)  # to ask costs some milliseconds with fifty neighbours
             if not any(
                 t.lag or t.outbox or t.session.queued_octets for t in at_work.speaker.status().peers
             ):
@@ -174,6 +182,99 @@ def show(row: dict[str, float]) -> None:
     )
 
 
+BIRD = """router id 127.0.0.1;
+flow4 table f4;
+protocol device {{}}
+protocol static rules {{ disabled; flow4 {{ table f4; }};
+{routes}
+}}
+template bgp sink {{
+  local 127.0.0.1 port {ours} as 65000; multihop;
+  connect delay time 1; connect retry time 1;
+  flow4 {{ table f4; import none; export all; }};
+}}
+{neighbours}
+"""
+
+
+def as_bird_has_it(index: int) -> str:
+    """The rule that `routes` makes of this index."""
+    host = IPv4Address(0xC6120000 + index)
+    match = f"dst {host}/32; proto = 17; dport = {index * 7919 % 65535 + 1};"
+    return f"route flow4 {{ {match} }} {{ bgp_ext_community.add((generic, 0x80060000, 0x0)); }};"
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of all threads, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def load_bird(rules: int, peers: int) -> dict[str, float]:
+    """The same rules to the same routers: from the command that lets BIRD have them."""
+    sinks = Sinks()
+    with tempfile.TemporaryDirectory() as name:
+        neighbours = "\n".join(
+            f"protocol bgp p{n} from sink {{ neighbor 127.0.1.{n} port {sinks.port} as 65000; }}"
+            for n in range(1, peers + 1)
+        )
+        text = BIRD.format(
+            routes="\n".join(map(as_bird_has_it, range(rules))),
+            neighbours=neighbours,
+            ours=free_port(),
+        )
+        (Path(name) / "bird.conf").write_text(text)
+        control = f"{name}/bird.ctl"
+        command = [binary("bird"), "-f", "-c", f"{name}/bird.conf", "-s", control]
+        ask = [binary("birdc"), "-s", control]
+        with subprocess.Popen(command) as process:
+            try:
+                shown = [*ask, "show", "protocols"]
+                while output(shown).count("Established") < peers:
+                    time.sleep(0.1)
+                time.sleep(5.0)  # BIRD waits after a session came up before it tells a table
+                sinks.counts()
+                cpu, start = cpu_seconds(process.pid), time.monotonic()
+                output([*ask, "enable", "rules"])
+                octets, still = 0.0, 0
+                last, updates = start, 0.0
+                while still < 20:  # one second without a further octet
+                    time.sleep(0.05)
+                    seen = sinks.counts()
+                    still = 0 if seen["octets"] or not octets else still + 1
+                    octets, updates = octets + seen["octets"], updates + seen["updates"]
+                    last = max(last, seen["last_at"])
+                return {
+                    "rules": rules,
+                    "peers": peers,
+                    "seconds": last - start,
+                    "updates": updates,
+                    "MB": octets / 1e6,
+                    "cpu_s": cpu_seconds(process.pid) - cpu,
+                    "rss_MiB": 0.0,
+                }
+            finally:
+                process.kill()
+                sinks.close()
+
+
+async def against_bird(rounds: int = 3) -> None:
+    print("| | rules | peers | seconds to the last octet | UPDATEs | MB | CPU seconds |")
+    print("|---|---|---|---|---|---|---|")
+    for peers in (1, 50):
+        ours, theirs = [], []
+        for _ in range(rounds):
+            ours.append(await load(10_000, peers))
+            theirs.append(await asyncio.to_thread(load_bird, 10_000, peers))
+        for name, rows in (("prefixd", ours), ("BIRD", theirs)):
+            row = {key: statistics.median(each[key] for each in rows) for key in rows[0]}
+            print(
+                f"| {name} | {row['rules']:,.0f} | {row['peers']:.0f} | {row['seconds']:.3f}"
+                f" | {row['updates']:,.0f} | {row['MB']:.2f} | {row['cpu_s']:.3f} |",
+                flush=True,
+            )
+
+
 async def main(*, quick: bool) -> None:
     print("| rules | peers | seconds to last octet | UPDATEs | MB | CPU seconds | RSS grown MiB |")
     print("|---|---|---|---|---|---|---|")
@@ -195,4 +296,7 @@ async def main(*, quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(quick="--quick" in sys.argv))
+    if "--bird" in sys.argv:
+        asyncio.run(against_bird())
+    else:
+        asyncio.run(main(quick="--quick" in sys.argv))

@@ -68,7 +68,8 @@ class LocRib:
         return self._by_id.get(route_id)
 
     def winner(self, key: Key) -> Route | None:
-        return self._tables.get(key.family, {}).get(key.nlri)
+        table = self._tables.get(key.family)
+        return None if table is None else table.get(key.nlri)
 
     def routes(self) -> Iterable[Route]:
         """Every route, the shadowed ones included."""

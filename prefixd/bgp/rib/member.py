@@ -84,8 +84,9 @@ class Member:
         self.written_at = now
         self.announced += chunk.announced
         self.withdrawn += chunk.withdrawn
-        for key, _ in chunk.before:
-            self.seen.pop(key, None)
+        if self.seen:
+            for key, _ in chunk.before:
+                self.seen.pop(key, None)
         return chunk
 
     @property
