@@ -22,7 +22,7 @@ from ipaddress import ip_network
 
 from prefixd import __version__
 from prefixd.announce.announcer import BgpAnnouncer
-from prefixd.api.accounts import AccountRoutes
+from prefixd.api.accounts import account_routes
 from prefixd.api.adapters import AdapterSet, LiveAdapters, adapter_of
 from prefixd.api.alerting import AlertRoutes
 from prefixd.api.app import ROUTES, build_app
@@ -34,7 +34,7 @@ from prefixd.api.maintenance import MaintenanceRoutes
 from prefixd.api.services import Services
 from prefixd.api.signals import SignalRoutes
 from prefixd.auth.accounts import Accounts
-from prefixd.auth.settings import AuthMode, CookiePolicy
+from prefixd.auth.settings import AuthMode
 from prefixd.bgp.looplag import LoopLag
 from prefixd.bgp.reload import describe
 from prefixd.bgp.settings import IPNetwork
@@ -48,7 +48,7 @@ from prefixd.daemon.greeting import greeting
 from prefixd.daemon.http_server import HttpServer, bind_tcp, tls_context
 from prefixd.daemon.lifecycle import Lifecycle
 from prefixd.daemon.news_log import log_news
-from prefixd.daemon.proxies import address_reader
+from prefixd.daemon.proxies import address_reader, cookie_is_secure
 from prefixd.daemon.readings import Readings
 from prefixd.daemon.restart import Restarts
 from prefixd.daemon.source_watch import SourceWatch
@@ -201,12 +201,16 @@ class Daemon:
         adapters = LiveAdapters(_adapter_set(config))
         routes = (
             *ROUTES,
-            *AccountRoutes(
+            *account_routes(
                 accounts,
-                secure_cookie=_secure_cookie(config),
+                secure_cookie=cookie_is_secure(
+                    config.auth.cookie,
+                    config.api.trusted_proxies,
+                    own_tls=config.api.tls is not None,
+                ),
                 session_idle_s=config.auth.session_idle_s,
                 alert_events=frozenset(AlertEvent),
-            ).routes(),
+            ),
             *SignalRoutes(adapters).routes(),
             *ConfigRoutes(self.live).routes(),
             *FeedRoutes(accounts).routes(),
@@ -376,16 +380,6 @@ def _adapter_set(config: Config) -> AdapterSet:
 def _networks(config: Config) -> tuple[IPNetwork, ...]:
     """Routers, our own addresses, management: no rule may match traffic to them."""
     return tuple(ip_network(str(entry.prefix)) for entry in config.safelist.infrastructure)
-
-
-def _secure_cookie(config: Config) -> bool:
-    match config.auth.cookie:
-        case CookiePolicy.ALWAYS:
-            return True
-        case CookiePolicy.NEVER:
-            return False
-        case CookiePolicy.AUTO:
-            return config.api.tls is not None
 
 
 def _jitter() -> float:

@@ -27,7 +27,7 @@ class CookiePolicy(StrEnum):
     """Whether the session cookie is marked Secure."""
 
     AUTO = "auto"
-    """When we speak TLS ourselves. Behind a proxy that does it for us: always."""
+    """When the browser spoke TLS, to us or to a trusted proxy that says so."""
     ALWAYS = "always"
     NEVER = "never"
 

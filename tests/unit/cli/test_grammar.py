@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from prefixd.api.accounts import AccountRoutes
+from prefixd.api.accounts import account_routes
 from prefixd.api.alerting import AlertRoutes
 from prefixd.api.app import ROUTES
 from prefixd.api.config import ConfigRoutes
@@ -109,12 +109,12 @@ def test_everything_the_api_can_do_has_a_command() -> None:
     asked |= {f"/v1/config/{part}" for part in ("settings", "inventory", *("playbooks",))}
     asked |= {"/v1/config/correlation", "/v1/config/alerting"}
     nobody: Any = None  # only the tables are read
-    accounts = AccountRoutes(
-        nobody, secure_cookie=False, session_idle_s=1, alert_events=frozenset()
+    accounts = account_routes(
+        nobody, secure_cookie=nobody, session_idle_s=1, alert_events=frozenset()
     )
     routes = [
         *ROUTES,
-        *accounts.routes(),
+        *accounts,
         *ConfigRoutes(nobody).routes(),
         *AlertRoutes(nobody).routes(),
     ]

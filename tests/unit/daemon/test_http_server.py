@@ -3,6 +3,7 @@ import socket
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from prefixd.auth.settings import CookiePolicy
 from prefixd.daemon import proxies
 from prefixd.daemon.http_server import bind_tcp
 from prefixd.domain.prefix import Prefix
@@ -50,3 +51,29 @@ def test_only_trusted_proxies_are_believed(
     monkeypatch.setattr(proxies, "client_address", lambda _request: socket_address)
     request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": header})
     assert proxies.address_reader(TRUSTED)(request) == caller
+
+
+@pytest.mark.parametrize(
+    ("policy", "own_tls", "socket_address", "header", "secure"),
+    [
+        (CookiePolicy.AUTO, True, "192.0.2.9", "", True),
+        (CookiePolicy.AUTO, False, "192.0.2.9", "https", False),
+        (CookiePolicy.AUTO, False, "10.0.0.1", "https", True),
+        (CookiePolicy.AUTO, False, "10.0.0.1", "http", False),
+        (CookiePolicy.AUTO, False, "10.0.0.1", "https, http", False),
+        (CookiePolicy.AUTO, False, "10.0.0.1", "", False),
+        (CookiePolicy.ALWAYS, False, "192.0.2.9", "", True),
+        (CookiePolicy.NEVER, True, "10.0.0.1", "https", False),
+    ],
+)
+def test_the_cookie_is_secure_when_the_browser_spoke_tls(
+    policy: CookiePolicy,
+    own_tls: bool,
+    socket_address: str,
+    header: str,
+    secure: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(proxies, "client_address", lambda _request: socket_address)
+    request = make_mocked_request("GET", "/", headers={"X-Forwarded-Proto": header})
+    assert proxies.cookie_is_secure(policy, TRUSTED, own_tls=own_tls)(request) is secure
