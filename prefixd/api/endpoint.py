@@ -6,6 +6,7 @@ Refusals happen before the body is read: a stranger's megabyte is never parsed. 
 route does not document are a fault of ours; `strict` (tests) makes them fail loudly.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -33,6 +34,8 @@ from prefixd.domain.actor import Actor, ActorKind
 from prefixd.engine.answers import Busy
 from prefixd.errors import Conflict, StoreUnavailable
 
+log = logging.getLogger(__name__)
+
 NOBODY = Actor(kind=ActorKind.OPERATOR, name="nobody", permissions=frozenset())
 
 
@@ -48,6 +51,7 @@ class Asked(NamedTuple):
 ASKED = web.RequestKey("asked", Asked)
 
 NO_QUERY = NoQuery()
+NOTE_EVERY_S = 10.0
 QUERIES = 64
 """Parsed query strings a route remembers: dashboards ask the same again and again."""
 _encoder = msgspec.json.Encoder()
@@ -70,6 +74,7 @@ class Endpoint:
         self._limiter = limiter if route.limited else None
         self._deadlines = deadlines
         self._strict = strict
+        self._noted_at = float("-inf")
         self._public = route.permission is None and not route.signed_in
         answers = services.answers
         self._repeats = (
@@ -132,12 +137,23 @@ class Endpoint:
                 limit_s = self._deadlines.limit_s
                 message = f"no answer within {limit_s:.0f} s; what was asked may still happen"
                 return ApiError(503, "too_slow", message, retry_after_s=1)
-            case StoreUnavailable() | Busy():
+            case StoreUnavailable():
+                self._note_refusal(error)
+                return unavailable(error)
+            case Busy():
                 return unavailable(error)
             case Conflict():
                 return conflict(error)
             case _:
                 return None
+
+    def _note_refusal(self, error: StoreUnavailable) -> None:
+        """For the log, now and then: while the database is away every request ends like this."""
+        now = self._services.clock.monotonic()
+        if now - self._noted_at >= NOTE_EVERY_S:
+            self._noted_at = now
+            fields = {"route": self.route.path, "reason": str(error)}
+            log.warning("a request ended at the database", extra=fields)
 
     async def _handled(self, call: Call[Any, Any]) -> Reply | web.StreamResponse:
         key = None if self._repeats is None else call.request.headers.get(HEADER)

@@ -111,7 +111,9 @@ def refused(reasons: Sequence[Refusal]) -> ApiError:
 
 
 def unavailable(error: StoreUnavailable | Busy) -> ApiError:
-    return ApiError(503, "unavailable", str(error), retry_after_s=max(1, error.retry_after_s))
+    """A driver's words name tables, users and files: they are for the log alone."""
+    message = str(error) if isinstance(error, Busy) else "the database does not answer"
+    return ApiError(503, "unavailable", message, retry_after_s=max(1, error.retry_after_s))
 
 
 def conflict(error: Conflict) -> ApiError:

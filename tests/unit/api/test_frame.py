@@ -74,7 +74,7 @@ async def listed(call: Call[None, PageQuery]) -> Reply:
 
 
 async def store_away(_call: Call[None, NoQuery]) -> Reply:
-    raise StoreUnavailable("the database does not answer", retry_after_s=3)
+    raise StoreUnavailable("the database failed: no such table: shadow", retry_after_s=3)
 
 
 async def broken(_call: Call[None, NoQuery]) -> Reply:
@@ -200,6 +200,21 @@ async def test_every_refusal_has_the_same_shape(
         assert found["request_id"] == reply.headers["X-Request-ID"]
         assert "shadow" not in json.dumps(found)
         assert CODES[code][0] == status
+
+
+async def test_what_the_database_said_is_for_the_log_and_not_said_a_thousand_times(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+    async with serving(an_app(clock)) as http:
+        for _ in range(5):
+            async with http.get("/v1/away", headers=VIEWER) as reply:
+                assert (await reply.json())["error"] == "the database does not answer"
+                assert reply.headers["Retry-After"] == "3"
+        clock.advance(60)
+        await http.get("/v1/away", headers=VIEWER)
+    reasons = [getattr(record, "reason", "") for record in caplog.records]
+    assert reasons == ["the database failed: no such table: shadow"] * 2
 
 
 async def test_an_undocumented_status_is_a_fault_of_ours() -> None:
