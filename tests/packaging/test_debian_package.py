@@ -96,6 +96,22 @@ def test_the_installed_program_accepts_the_installed_configuration(machine: Path
     assert client.stdout.startswith("prefixdctl "), client.stdout + client.stderr
 
 
+def test_the_manual_pages_say_what_the_programs_say(machine: Path) -> None:
+    for name, words in (
+        ("prefixd.8", ["install-service", "--config DIR", "SIGHUP"]),
+        ("prefixdctl.1", ["mitigations withdraw", "--format FORMAT"]),
+        ("prefixd.yaml.5", ["restart_time_seconds", "max_active_per_customer"]),
+    ):
+        packed = machine / f"usr/share/man/man{name[-1]}/{name}.gz"
+        done = subprocess.run(
+            [binary("man"), "--warnings", "--local-file", "-"],
+            input=gzip.decompress(packed.read_bytes()).decode(), capture_output=True, text=True,
+            timeout=60, check=False, env={**os.environ, "MANWIDTH": "200", "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, ""), name
+        assert [word for word in words if word not in done.stdout] == [], name
+
+
 def test_an_upgrade_keeps_the_operators_files_and_a_purge_keeps_the_database(
     machine: Path, package: Path
 ) -> None:
@@ -128,19 +144,3 @@ def test_the_same_tree_makes_the_same_package(
         script.build(program, tmp_path / name, tmp_path / "stages" / name) for name in "ab"
     )
     assert first.read_bytes() == second.read_bytes()
-
-
-def test_the_manual_pages_say_what_the_programs_say(machine: Path) -> None:
-    for name, words in (
-        ("prefixd.8", ["install-service", "--config DIR", "SIGHUP"]),
-        ("prefixdctl.1", ["mitigations withdraw", "--format FORMAT"]),
-        ("prefixd.yaml.5", ["restart_time_seconds", "max_active_per_customer"]),
-    ):
-        packed = machine / f"usr/share/man/man{name[-1]}/{name}.gz"
-        done = subprocess.run(
-            [binary("man"), "--warnings", "--local-file", "-"],
-            input=gzip.decompress(packed.read_bytes()).decode(), capture_output=True, text=True,
-            timeout=60, check=False, env={**os.environ, "MANWIDTH": "200", "LC_ALL": "C.UTF-8"},
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, ""), name
-        assert [word for word in words if word not in done.stdout] == [], name
