@@ -81,9 +81,6 @@ def feed_message(item: News) -> Message | None:  # noqa: C901  a table of words
             return {"type": "system_stopping"}
         case (
             news.CorroboratorReceived()
-            | news.IncidentOpened()
-            | news.IncidentUpdated()
-            | news.IncidentClosed()
             | news.QuotaNear()
             | news.ConfigRefused()
             | news.OperatorChanged()

@@ -136,6 +136,7 @@ def group(value: Group) -> shapes.Group:
         state=value.state,
         pop=value.pop,
         held_reason=value.hold_reason,
+        incident_id=value.incident_id,
         close_reason=value.close_reason,
         met_at=_time(value.met_at_us),
         mitigation_ids=list(value.mitigation_ids),

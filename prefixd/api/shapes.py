@@ -249,6 +249,7 @@ class Group(msgspec.Struct, kw_only=True):
     state: str
     pop: str
     held_reason: str | None
+    incident_id: str | None
     close_reason: str | None
     met_at: str | None
     mitigation_ids: list[str]

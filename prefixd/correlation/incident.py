@@ -1,70 +1,45 @@
 """What people talk about: all groups of one victim, and a customer's victims hit together.
 
-A group belongs to the live incident of its victim; else to an incident of the same customer
-that began within the joining time; else to a new one. Incidents decide nothing.
+A group belongs to the incident of its victim's live groups; else to the customer's latest one, if
+that began within the joining time; else it begins a new one, named after it. Incidents decide
+nothing: they are a name that groups share.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from prefixd.correlation.combine import SECOND_US
-from prefixd.correlation.settings import CorrelationSettings
-from prefixd.domain.group import Group, Incident
-from prefixd.domain.ids import IncidentId
+from prefixd.domain.group import Group
+from prefixd.domain.ids import GroupId, IncidentId
 
 
-def find_incident(
-    group: Group, live: Iterable[Incident], settings: CorrelationSettings
-) -> Incident | None:
-    candidates = [incident for incident in live if incident.closed_at_us is None]
-    same_victim = [incident for incident in candidates if group.victim in incident.victims]
-    if same_victim:
-        return max(same_victim, key=_age)
-    if group.customer_id is None:
-        return None
-    limit_us = settings.incident_join_s * SECOND_US
-    together = [
-        incident
-        for incident in candidates
-        if incident.customer_id == group.customer_id
-        and abs(group.created_at_us - incident.opened_at_us) <= limit_us
-    ]
-    return max(together, key=_age, default=None)
+class Incidents:
+    """The latest incident of each customer, and when it began."""
 
+    def __init__(self) -> None:
+        self._latest: dict[str, tuple[int, IncidentId]] = {}
 
-def open_incident(group: Group, incident_id: IncidentId) -> Incident:
-    return add_group(
-        Incident(
-            incident_id=incident_id,
-            customer_id=group.customer_id,
-            opened_at_us=group.created_at_us,
-            updated_at_us=group.created_at_us,
-            victims=(),
-            group_ids=(),
-            vectors=(),
-        ),
-        group,
-    )
+    def know(self, group: Group) -> None:
+        """A stored group: its incident began with the group that it is named after."""
+        named = IncidentId(group.group_id)
+        if group.incident_id == named and group.customer_id is not None:
+            began = (group.created_at_us, named)
+            self._latest[group.customer_id] = max(began, self._latest.get(group.customer_id, began))
 
-
-def add_group(incident: Incident, group: Group) -> Incident:
-    """The incident with this group in it, or brought up to date with it."""
-    return replace(
-        incident,
-        opened_at_us=min(incident.opened_at_us, group.created_at_us),
-        updated_at_us=max(incident.updated_at_us, group.last_primary_at_us),
-        victims=tuple(sorted({*incident.victims, group.victim})),
-        group_ids=tuple(sorted({*incident.group_ids, group.group_id})),
-        vectors=tuple(sorted({*incident.vectors, group.vector})),
-        peak_bps=_peak(incident.peak_bps, (item.bps for item in group.evidence)),
-        peak_pps=_peak(incident.peak_pps, (item.pps for item in group.evidence)),
-    )
-
-
-def _peak(held: int | None, rates: Iterable[int | None]) -> int | None:
-    known = [rate for rate in (held, *rates) if rate is not None]
-    return max(known) if known else None
-
-
-def _age(incident: Incident) -> tuple[int, str]:
-    return (incident.opened_at_us, incident.incident_id)
+    def of_new_group(
+        self,
+        group_id: GroupId,
+        customer_id: str | None,
+        at_us: int,
+        same_victim: Iterable[Group],
+        join_s: int,
+    ) -> IncidentId:
+        """Which incident a group that opens now belongs to."""
+        for group in same_victim:
+            if group.incident_id is not None:
+                return group.incident_id
+        latest = None if customer_id is None else self._latest.get(customer_id)
+        if latest is not None and abs(at_us - latest[0]) <= join_s * 1_000_000:
+            return latest[1]
+        opened = IncidentId(group_id)
+        if customer_id is not None:
+            self._latest[customer_id] = (at_us, opened)
+        return opened

@@ -24,7 +24,7 @@ from prefixd.domain.group import (
     Group,
     GroupState,
 )
-from prefixd.domain.ids import GroupId, SignalId
+from prefixd.domain.ids import GroupId, IncidentId, SignalId
 from prefixd.domain.signal import Signal, SignalKind
 from prefixd.domain.vector import UNSPECIFIC, Vector
 
@@ -117,6 +117,7 @@ def open_group(
     where: Where,
     settings: CorrelationSettings,
     episode: int = 1,
+    incident_id: IncidentId | None = None,
 ) -> Group:
     """A new group with this signal in it. Only a primary source's signal may open one."""
     at_us = signal.received_at_us
@@ -136,6 +137,7 @@ def open_group(
         pops=(pop,),
         interfaces=_with((), where.interface),
         routers=_with((), where.router),
+        incident_id=incident_id,
     )
 
 

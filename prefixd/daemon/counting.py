@@ -99,10 +99,7 @@ class NewsCounter:
             case news.StoreRestored() | news.SystemStarted():
                 m.store_up.labels().set(1)
             case (
-                news.IncidentOpened()
-                | news.IncidentUpdated()
-                | news.IncidentClosed()
-                | news.SafelistAdded()
+                news.SafelistAdded()
                 | news.SafelistRemoved()
                 | news.LoginFailed()  # counted where it is answered
                 | news.OperatorChanged()

@@ -147,22 +147,6 @@ class Episode:
     outcome: str | None = None  # of the last signal; None: its processing never finished
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """All groups of one victim, and of one customer's victims that began together."""
-
-    incident_id: IncidentId
-    customer_id: str | None
-    opened_at_us: int
-    updated_at_us: int
-    victims: tuple[Prefix, ...]
-    group_ids: tuple[GroupId, ...]
-    vectors: tuple[Vector, ...]
-    peak_bps: int | None = None
-    peak_pps: int | None = None
-    closed_at_us: int | None = None
-
-
 def compatible_status(group: Group) -> str:
     """The word older clients know: `open`, `resolved` or `expired`."""
     match group.state:

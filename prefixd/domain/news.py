@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from prefixd.domain.actor import Actor
 from prefixd.domain.derive import quick
-from prefixd.domain.group import CloseReason, Group, HoldReason, Incident
+from prefixd.domain.group import CloseReason, Group, HoldReason
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.prefix import Prefix
@@ -83,26 +83,6 @@ class GroupClosed:
     reason: CloseReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentOpened:
-    at_us: int
-    incident: Incident
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentUpdated:
-    at_us: int
-    incident: Incident
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentClosed:
-    at_us: int
-    incident: Incident
-
-
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MitigationActivated:
     """A rule began to hold: made by a decision or by hand."""
@@ -318,16 +298,7 @@ MitigationNews: TypeAlias = (
     | MitigationRejected
     | MitigationAcknowledged
 )
-GroupNews: TypeAlias = (
-    GroupOpened
-    | GroupChanged
-    | AgreementReached
-    | GroupHeld
-    | GroupClosed
-    | IncidentOpened
-    | IncidentUpdated
-    | IncidentClosed
-)
+GroupNews: TypeAlias = GroupOpened | GroupChanged | AgreementReached | GroupHeld | GroupClosed
 SystemNews: TypeAlias = (
     PeerUp
     | PeerDown

@@ -183,14 +183,22 @@ def _join(
         return before, group
     if role is not EvidenceRole.PRIMARY:
         return None, None
+    group_id = GroupId(turn.new_id())
     opened = open_group(
         signal,
         signal_id,
-        group_id=GroupId(turn.new_id()),
+        group_id=group_id,
         pop=turn.snapshot.pop,
         where=where,
         settings=settings,
         episode=episode,
+        incident_id=turn.picture.incidents.of_new_group(
+            group_id,
+            where.customer_id,
+            signal.received_at_us,
+            turn.live_groups(),
+            settings.incident_join_s,
+        ),
     )
     kept = turn.picture.corroborations
     if kept:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from prefixd.correlation.incident import Incidents
 from prefixd.domain.actor import SYSTEM
 from prefixd.domain.group import Group
 from prefixd.domain.ids import GroupId, MitigationId
@@ -40,6 +41,7 @@ class Picture:
         self.episodes: dict[EpisodeKey, Known] = {}
         self.corroborations: dict[EpisodeKey, CorroborationRecord] = {}
         self.elsewhere = Elsewhere()
+        self.incidents = Incidents()
         self.revision = 0
         """Grows with every change of a mitigation; equal numbers, equal lists."""
         self.looks: dict[GroupId, int] = {}
@@ -193,6 +195,7 @@ class Picture:
         if group.is_live:
             if old is None:
                 self._groups_of.setdefault(group.victim, {})[group.group_id] = None
+                self.incidents.know(group)
             self.groups[group.group_id] = group
         elif old is not None:
             del self.groups[group.group_id]

@@ -2,42 +2,52 @@
 
 from dataclasses import replace
 
-from prefixd.correlation.incident import add_group, find_incident, open_incident
-from prefixd.correlation.window import Where
-from prefixd.domain.ids import IncidentId
-from prefixd.domain.vector import Vector
-from tests.kit.signals import a_group_of, a_signal, at, settings_with
-
-S = settings_with()
-FIRST = open_incident(a_group_of(a_signal(bps=5, pps=None)), IncidentId("i1"))
+from prefixd.correlation.incident import Incidents
+from prefixd.domain.group import Group
+from prefixd.domain.ids import GroupId, IncidentId
+from tests.kit.signals import a_group_of, a_signal, at
 
 
-def test_all_groups_of_a_victim_are_one_incident_whenever_they_begin():
-    later = a_group_of(a_signal(after=3000, vector=Vector.SYN_FLOOD), group_id="g2")
-    assert find_incident(later, [FIRST], S) == FIRST
+def opened(
+    incidents: Incidents,
+    name: str,
+    after: int,
+    *same_victim: Group,
+    customer: str | None = "cust-1",
+) -> Group:
+    found = incidents.of_new_group(GroupId(name), customer, at(after), same_victim, 120)
+    group = a_group_of(a_signal(after=after), group_id=name)
+    return replace(group, incident_id=found, customer_id=customer, created_at_us=at(after))
 
 
-def test_a_customers_victims_that_begin_together_are_one_incident():
-    other = a_group_of(a_signal(after=120, victim="198.51.100.99"), group_id="g2")
-    assert find_incident(other, [FIRST], S) == FIRST
-    late = a_group_of(a_signal(after=121, victim="198.51.100.99"), group_id="g2")
-    assert find_incident(late, [FIRST], S) is None
+def test_all_groups_of_a_victim_are_one_incident_whenever_they_begin() -> None:
+    incidents = Incidents()
+    first = opened(incidents, "g1", 0)
+    assert first.incident_id == "g1"
+    assert opened(incidents, "g2", 3000, first).incident_id == "g1"
 
 
-def test_other_customers_unowned_victims_and_closed_incidents_stay_apart():
-    other = a_group_of(a_signal(victim="203.0.113.9"), where=Where(customer_id="cust-9"))
-    unowned = a_group_of(a_signal(victim="203.0.113.9"), where=Where())
-    assert find_incident(other, [FIRST], S) is None
-    assert find_incident(unowned, [FIRST], S) is None
-    closed = replace(FIRST, closed_at_us=at(9))
-    assert find_incident(a_group_of(a_signal()), [closed], S) is None
+def test_a_customers_victims_that_begin_together_are_one_incident() -> None:
+    incidents = Incidents()
+    opened(incidents, "g1", 0)
+    assert opened(incidents, "g2", 120).incident_id == "g1"
+    assert opened(incidents, "g3", 121).incident_id == "g3"
+    assert opened(incidents, "g4", 130).incident_id == "g3"
 
 
-def test_an_incident_remembers_its_peak_and_everything_that_belongs_to_it():
-    bigger = a_group_of(a_signal(after=60, victim="198.51.100.99", bps=9, pps=None), group_id="g2")
-    smaller = a_group_of(a_signal(after=90, bps=1, pps=7), group_id="group-1")
-    incident = add_group(add_group(FIRST, bigger), smaller)
-    assert (incident.peak_bps, incident.peak_pps) == (9, 7)
-    assert incident.group_ids == ("g2", "group-1")
-    assert len(incident.victims) == 2
-    assert incident.updated_at_us == at(90)
+def test_other_customers_and_victims_nobody_owns_stay_apart() -> None:
+    incidents = Incidents()
+    opened(incidents, "g1", 0)
+    assert opened(incidents, "g2", 1, customer="cust-9").incident_id == "g2"
+    assert opened(incidents, "g3", 1, customer=None).incident_id == "g3"
+    assert opened(incidents, "g4", 1, customer=None).incident_id == "g4"
+
+
+def test_groups_from_before_a_restart_are_known() -> None:
+    before = Incidents()
+    groups = [opened(before, "g1", 0), opened(before, "g2", 200), opened(before, "g3", 210)]
+    incidents = Incidents()
+    for group in reversed(groups):
+        incidents.know(group)
+    incidents.know(replace(groups[0], incident_id=IncidentId("elsewhere")))
+    assert opened(incidents, "g4", 320).incident_id == "g2"
