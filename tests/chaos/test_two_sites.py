@@ -6,9 +6,10 @@ harms neither the rows nor the rules of the other, and catches up when it is bac
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,10 @@ def cluster() -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def two_sites(
-    folder: Path, cluster: Cluster, second_host: Path | None = None
+    folder: Path,
+    cluster: Cluster,
+    second_host: Path | None = None,
+    main: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[Site, Site]]:
     """`second_host`: where the second finds the database, if not where the first does."""
     schema = cluster.schema_url().rpartition("search_path=")[2]
@@ -45,12 +49,12 @@ def two_sites(
         sites = []
         for pop, kind in (("ams1", "bird"), ("fra1", "gobgp")):
             router = stack.enter_context(router_of_kind(kind, folder / kind))
-            main = settings([router], listen_port=free_port(), pop=pop)
+            chosen = settings([router], listen_port=free_port(), pop=pop) | dict(main or {})
             url = f"postgres:///postgres?host={hosts[pop]}&user=prefixd&search_path={schema}"
-            main["storage"] = {"connection_string": url, **PATIENCE}
+            chosen["storage"] = {"connection_string": url, **PATIENCE}
             (folder / pop).mkdir()
             files = {"inventory.yaml": inventory(), "playbooks.yaml": playbooks()}
-            daemon = stack.enter_context(DaemonProcess(folder / pop, main=main, files=files))
+            daemon = stack.enter_context(DaemonProcess(folder / pop, main=chosen, files=files))
             sites.append(Site(daemon, [router], partial(postgres_rules, cluster, schema, pop)))
         for site in sites:
             site.await_sessions()
@@ -122,3 +126,41 @@ def test_a_site_that_is_cut_off_keeps_its_rules_and_reads_what_it_missed(
         assert again.json["mitigation_id"]
         assert there.agree() == 3
         assert here.agree() == 2
+
+
+def test_w29_lists_are_of_the_site_that_was_asked_for(tmp_path: Path, cluster: Cluster) -> None:
+    with two_sites(tmp_path, cluster) as (here, there):
+        here.daemon.event("10.0.0.1")
+        there.daemon.event("10.0.0.2")
+        there.daemon.event("10.0.0.3")
+        wait_for(lambda: len(_victims(here, "")) == 3, 5, "all rows at one site")
+        for site in (here, there):
+            assert _victims(site, "?pop=ams1") == {"10.0.0.1"}
+            assert _victims(site, "?pop=fra1") == {"10.0.0.2", "10.0.0.3"}
+            assert _victims(site, "?pop=nowhere") == set()
+            assert "fra1" in site.daemon.get("/v1/pops").body.decode()
+
+
+def _victims(site: Site, query: str) -> set[str]:
+    rows = site.daemon.get(f"/v1/mitigations{query}").json["mitigations"]
+    return {row["victim_ip"] for row in rows}
+
+
+def test_w30_what_must_hold_for_all_sites_is_shared(tmp_path: Path, cluster: Cluster) -> None:
+    """Limits over all sites, protected prefixes, the retry of a report and the trail; only what is
+    about one process (its feed, how often one client may ask it) counts per process."""
+    quotas = {"quotas": {"max_active_global": 2}}
+    with two_sites(tmp_path, cluster, main=quotas) as (here, there):
+        assert here.daemon.event("10.0.0.1", event_id="same").json["outcome"] == "mitigated"
+        assert there.daemon.event("10.0.0.2").json["outcome"] == "mitigated"
+        refused = here.daemon.event("10.0.0.3")
+        assert refused.status == 422, refused.body
+        assert "global" in refused.body.decode()
+        entry = {"prefix": "10.0.7.0/24", "reason": "ours"}
+        assert here.daemon.post("/v1/safelist", entry).status < 300
+        covers = lambda: there.daemon.event("10.0.7.1").status == 422  # noqa: E731
+        wait_for(covers, 5, "the protected prefix at the other site")
+        entries = there.daemon.get("/v1/audit?limit=100").json["entries"]
+        assert "safelist_add" in {entry["action"] for entry in entries}
+        for site in (here, there):
+            assert site.daemon.get("/v1/audit/verify").json["ok"] is True

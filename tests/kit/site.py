@@ -153,14 +153,17 @@ def a_site(
     database: tuple[Cluster, str] | None = None,
     neighbours: Sequence[Mapping[str, Any]] = (),
     environment: Mapping[str, str] | None = None,
+    each_neighbour: Mapping[str, Any] | None = None,
 ) -> Iterator[Site]:
     """`database` is a server and a schema on it; without one the store is a file. `neighbours`
-    are those whose table nobody compares."""
+    are those whose table nobody compares; `each_neighbour` changes the routers' settings."""
     with contextlib.ExitStack() as stack:
         routers = [stack.enter_context(router_of_kind(kind, folder / kind)) for kind in kinds]
         port = free_port()
         chosen = _merged(settings(routers, listen_port=port), dict(main or {}))
-        chosen["bgp"]["neighbors"] += map(dict, neighbours)
+        routed = chosen["bgp"]["neighbors"]
+        routed = [_merged(each, dict(each_neighbour or {})) for each in routed]
+        chosen["bgp"]["neighbors"] = [*routed, *map(dict, neighbours)]
         stored: Callable[[], list[StoredRule]] = partial(sqlite_rules, folder / "prefixd.db")
         if database is not None:
             cluster, schema = database
