@@ -2,7 +2,8 @@
 
 `python bench/sinks.py PORT` accepts any number of sessions on every loopback address and answers
 OPEN and KEEPALIVE. A line on standard input asks for the counts since the last line: octets,
-UPDATEs and the monotonic time of the last octet; on Linux all processes share that clock.
+UPDATEs, End-of-RIB markers and the monotonic times of the last of each; on Linux all processes
+share that clock.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from typing import ClassVar
 
 MARKER = b"\xff" * 16
 KEEPALIVE = MARKER + struct.pack("!HB", 19, 4)
+LONGEST_END_OF_RIB = 30
+"""An UPDATE that withdraws nothing and names at most a family (RFC 4724 2); others are longer."""
 
 
 def greeting(asn: int, router_id: int) -> bytes:
@@ -32,6 +35,8 @@ class Sink(asyncio.Protocol):
     updates = 0
     last_at = 0.0
     sessions = 0
+    ends = 0
+    last_end_at = 0.0
     arrivals: ClassVar[list[float]] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,6 +58,9 @@ class Sink(asyncio.Protocol):
                 Sink.octets += length
                 Sink.last_at = time.monotonic()
                 Sink.arrivals.append(Sink.last_at)
+                if length <= LONGEST_END_OF_RIB:
+                    Sink.ends += 1
+                    Sink.last_end_at = Sink.last_at
             start += length
         del self.buffer[:start]
 
@@ -68,10 +76,12 @@ async def main(port: int) -> None:
             "octets": Sink.octets,
             "updates": Sink.updates,
             "last_at": Sink.last_at,
+            "ends": Sink.ends,
+            "last_end_at": Sink.last_end_at,
             "arrivals": Sink.arrivals if len(Sink.arrivals) <= 200 else [],
         }
         print(json.dumps(answer), flush=True)
-        Sink.octets = Sink.updates = 0
+        Sink.octets = Sink.updates = Sink.ends = 0
         Sink.arrivals = []
     server.close()
 

@@ -95,9 +95,9 @@ class Engine:
         """Load the live picture from the store and make the RIB equal to it. Raises
         StoreUnavailable; no BGP socket should open before this returned."""
         core = self._core
-        await load(core)
+        unreadable = await load(core)
         self._watch.start()
-        await self._reconciler.run(expect_drift=True)
+        self._reconciler.begin(unreadable)
         await sweep_safelist(core)
         if not core.snapshot.dry_run:
             await end_dry_run_rows(core)

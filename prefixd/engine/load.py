@@ -5,9 +5,10 @@ safelist that cannot be read is not "no safelist": until it can, nothing new is 
 """
 
 import logging
+from collections.abc import Sequence
 
 from prefixd.domain.mitigation import Status
-from prefixd.domain.page import PAGE_MAX, MitigationFilter, PageRequest
+from prefixd.domain.page import PAGE_MAX, MitigationFilter, PageRequest, Unreadable
 from prefixd.engine.core import Core
 from prefixd.engine.episodes import known_from
 from prefixd.engine.snapshot import with_safelist
@@ -16,8 +17,9 @@ from prefixd.errors import StoreUnavailable
 log = logging.getLogger(__name__)
 
 
-async def load(core: Core) -> None:
-    """Raises StoreUnavailable when the rows cannot be had at all."""
+async def load(core: Core) -> Sequence[Unreadable]:
+    """The live rows that cannot be read; the rest is in the picture now. Raises StoreUnavailable
+    when the rows cannot be had at all."""
     store, picture, pop = core.store, core.picture, core.snapshot.pop
     await load_safelist(core)
     live = await store.mitigations.live(pop)
@@ -39,6 +41,7 @@ async def load(core: Core) -> None:
     await _load_signals(core)
     await _load_withdrawals(core)
     await core.refresh_elsewhere()
+    return live.unreadable
 
 
 async def load_safelist(core: Core) -> None:

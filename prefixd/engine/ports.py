@@ -15,7 +15,7 @@ Announcer. Synchronous: it changes what the world shall hear, in memory; peers f
 Notifier. Takes news and never blocks; it owns its queue and its losses.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol
 
@@ -183,6 +183,10 @@ class MitigationReads(Protocol):
 
     async def live_versions(self, pop: str) -> Sequence[tuple[MitigationId, int]]:
         """Id and version of each live row, readable or not: cheap enough to ask often."""
+        ...
+
+    async def live_elsewhere(self, pop: str) -> Mapping[str | None, int]:
+        """How many live rows the other POPs have, by customer (None: of nobody's)."""
         ...
 
     async def get(self, mitigation_id: str) -> Mitigation | None: ...

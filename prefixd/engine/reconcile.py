@@ -51,6 +51,10 @@ class Reconciler:
         self.last: ReconcileAnswer | None = None
         self._clean_at = (-1, -1)
 
+    def begin(self, unreadable: Sequence[Unreadable]) -> ReconcileAnswer:
+        """At the start: the picture has just been read, only the RIB has to follow."""
+        return self._follow_picture(False, unreadable, expect_drift=True)
+
     async def run(self, *, expect_drift: bool = False) -> ReconcileAnswer:
         """Compare and heal. `expect_drift` after a start or a reload, where a difference is the
         point and no news. Raises StoreUnavailable, having changed nothing."""

@@ -36,16 +36,11 @@ async def reread(store: Store, picture: Picture, pop: str, turn: Turn, adopt: Ad
 
 async def count_elsewhere(store: Store, picture: Picture, pop: str) -> None:
     """Count the live rows of other POPs, which limits over all POPs include."""
-    live = await store.mitigations.live(None)
-    total = 0
-    by_customer: dict[str, int] = {}
-    for row in live.rows:
-        if row.pop != pop:
-            total += 1
-            if row.customer_id is not None:
-                by_customer[row.customer_id] = by_customer.get(row.customer_id, 0) + 1
-    picture.elsewhere.total = total
-    picture.elsewhere.by_customer = by_customer
+    live = await store.mitigations.live_elsewhere(pop)
+    picture.elsewhere.total = sum(live.values())
+    picture.elsewhere.by_customer = {
+        customer: count for customer, count in live.items() if customer is not None
+    }
 
 
 async def _episodes(store: Store, picture: Picture, pop: str, turn: Turn) -> None:

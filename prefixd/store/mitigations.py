@@ -6,7 +6,7 @@ it was decided on and touches live rows only, so nothing revives what has ended,
 late. Counters and rows change in one transaction and only here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from prefixd.domain.ids import MitigationId
@@ -153,6 +153,15 @@ class MitigationReads:
             if len(rows) < VERSION_STEP_ROWS:
                 return found
             last = found[-1][0]
+
+    async def live_elsewhere(self, pop: str) -> Mapping[str | None, int]:
+        """How many live rows the other POPs have, by customer (None: of nobody's)."""
+        rows = await self._database.fetch_all(
+            f"SELECT customer_id, COUNT(*) FROM mitigations WHERE {_LIVE} AND pop <> ?"
+            " GROUP BY customer_id",
+            (pop,),
+        )
+        return {row[0]: row[1] for row in rows}
 
     async def get(self, mitigation_id: str) -> Mitigation | None:
         row = await self._database.fetch_one(f"{_SELECT} WHERE mitigation_id = ?", (mitigation_id,))

@@ -5,6 +5,7 @@ not say is added and left out when it says nothing. Decoding checks everything a
 foreign as a request, and a rule that means something else than was decided must not be announced.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -135,6 +136,7 @@ def decode_rule(match_text: str, kind: str, action_text: str) -> Rule:
     return Rule(decode_match(match_text), decode_action(kind, action_text))
 
 
+@lru_cache(maxsize=1024)  # a row names its victim two or three times
 def parse_prefix(text: str) -> Prefix:
     prefix = Prefix.parse(text, strict=True)
     if prefix is None:

@@ -213,6 +213,15 @@ async def test_live_is_by_pop_and_whole(settings: StoreSettings) -> None:
         assert sorted(versions) == sorted((row.mitigation_id, row.version) for row in mine)
 
 
+async def test_live_rows_of_other_pops_are_counted_by_customer(settings: StoreSettings) -> None:
+    async with await a_store(settings) as store:
+        ended = a_mitigation(pop="fra1", status=Status.REJECTED, rejection_reason="quota")
+        theirs = [a_mitigation(pop=pop, customer_id="c9") for pop in ("fra1", "fra1", "lon1")]
+        nobodys = a_mitigation(pop="fra1", customer_id=None)
+        await save(store, a_mitigation(customer_id="c9"), ended, *theirs, nobodys)
+        assert await store.mitigations.live_elsewhere("ams1") == {"c9": 3, None: 1}
+
+
 async def test_pages_keep_rows_of_one_microsecond_apart(settings: StoreSettings) -> None:
     rows = [a_mitigation(created_at_us=T0_US + number // 5) for number in range(23)]
     async with await a_store(settings) as store:
