@@ -246,10 +246,10 @@ class Daemon:
     async def _start(self, parts: _Parts) -> None:
         self.metrics.build_info.labels(__version__, self.config.pop, self.config.mode).set(1)
         self.metrics.start_time.labels().set(self.clock.now_us() / 1_000_000)
+        # A row or an event makes hundreds of objects and no cycles: look for cycles more rarely.
+        gc.set_threshold(50_000, 50, 100)
         await parts.engine.start()
         gc.freeze()  # what was loaded stays: full collections need not look at it again
-        # An event makes some hundreds of objects and no cycles: look for cycles more rarely.
-        gc.set_threshold(50_000, 50, 100)
         for name, loop in parts.engine.loops():
             self.supervisor.start(f"engine:{name}", loop)
         self.supervisor.start("alerts", parts.dispatcher.run)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from functools import partial
 
+from prefixd.correlation.window import ACTING
 from prefixd.decision.decision import TriggerKind
 from prefixd.domain.actor import SYSTEM
 from prefixd.domain.ids import GroupId, MitigationId
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 CHORES = "chores"
 CHORES_EVERY_US = 60_000_000
 CLOCK_EVERY_S = 1.0
+FIRST_LOOK_EVERY_US = 1000
+"""After a start, between two groups that are acted upon already."""
 
 
 def expire_one(mitigation_id: MitigationId, turn: Turn) -> None:
@@ -64,11 +67,17 @@ class Watch:
             ((Due.MITIGATION, row.mitigation_id), row.expires_at_us)
             for row in picture.mitigations.values()
         ]
-        # Every group is looked at once: whatever was stored and not yet decided is decided now.
+        # Every group is looked at once. What was stored and not yet decided is decided now; where a
+        # rule stands already there is time, and routers that wait for their tables come first.
         now_us = self._core.time.now_us()
-        for group_id in picture.groups:
-            picture.looks[group_id] = now_us
-            entries.append(((Due.GROUP, group_id), now_us))
+        acting = 0
+        for group_id, group in picture.groups.items():
+            at_us = now_us
+            if group.state in ACTING:
+                at_us += acting * FIRST_LOOK_EVERY_US
+                acting += 1
+            picture.looks[group_id] = at_us
+            entries.append(((Due.GROUP, group_id), at_us))
         entries.append(((Due.ROUTINE, CHORES), self._chores_us))
         self._core.due.load(entries)
 
