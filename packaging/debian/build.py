@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from email.utils import formatdate
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,11 +22,12 @@ sys.path[:0] = [str(ROOT), str(HERE)]  # a package named `packaging` is in every
 import manual_pages  # noqa: E402  found only now
 
 SERVICE = ROOT / "prefixd" / "daemon" / "service_files"
+MAINTAINER = "prefixd developers <prefixd@localhost>"
 CONTROL = """\
 Package: prefixd
 Version: {version}
 Architecture: {architecture}
-Maintainer: prefixd developers <prefixd@localhost>
+Maintainer: {maintainer}
 Installed-Size: {size_kb}
 Depends: systemd, libc6 (>= {libc})
 Suggests: postgresql, prometheus, logrotate
@@ -43,6 +45,7 @@ FILES = {
     SERVICE / "tmpfiles.conf": "usr/lib/tmpfiles.d/prefixd.conf",
     SERVICE / "logrotate.conf": "etc/logrotate.d/prefixd",
     ROOT / "LICENSE": "usr/share/doc/prefixd/copyright",
+    HERE / "lintian-overrides": "usr/share/lintian/overrides/prefixd",
 }
 TREES = {
     ROOT / "docs": "usr/share/doc/prefixd",
@@ -89,13 +92,25 @@ def fill(stage: Path, program: Path) -> None:
         put(source, stage / place)
     for source, place in TREES.items():
         put_tree(source, stage / place)
-    pack(stage / "usr/share/doc/prefixd/changelog.gz", (ROOT / "CHANGELOG.md").read_bytes())
+    pack(stage / "usr/share/doc/prefixd/changelog.gz", changelog().encode())
     for name, page in manual_pages.pages().items():
         pack(stage / f"usr/share/man/man{name[-1]}/{name}.gz", page.encode())
     for path in sorted((ROOT / "prefixd" / "config" / "sample").glob("*.yaml")):
         target = stage / "etc/prefixd" / path.name
         put(path, target, 0o640)
         target.write_text(target.read_text().replace(SAMPLE_DATABASE, DATABASE))
+
+
+def changelog() -> str:
+    """CHANGELOG.md as the one entry of a Debian changelog."""
+    text = (ROOT / "CHANGELOG.md").read_text().splitlines()
+    entry = "\n".join(f"  {line}".rstrip() for line in text)
+    date = formatdate(moment())
+    return f"prefixd ({version()}) stable; urgency=medium\n\n{entry}\n\n -- {MAINTAINER}  {date}\n"
+
+
+def moment() -> int:
+    return int(os.environ.get("SOURCE_DATE_EPOCH") or output("git", "log", "-1", "--format=%ct"))
 
 
 def pack(target: Path, content: bytes) -> None:
@@ -115,7 +130,11 @@ def describe(stage: Path) -> None:
     architecture = output("dpkg", "--print-architecture")
     (control / "control").write_text(
         CONTROL.format(
-            version=version(), architecture=architecture, size_kb=size, libc=built_against()
+            maintainer=MAINTAINER,
+            version=version(),
+            architecture=architecture,
+            size_kb=size,
+            libc=built_against(),
         )
     )
 
@@ -142,11 +161,11 @@ def build(program: Path, into: Path, stage: Path) -> Path:
         folder.chmod(0o755)
     into.mkdir(parents=True, exist_ok=True)
     package = into / f"prefixd_{version()}_{output('dpkg', '--print-architecture')}.deb"
-    moment = os.environ.get("SOURCE_DATE_EPOCH") or output("git", "log", "-1", "--format=%ct")
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(moment())}
     subprocess.run(
         # A higher level saves a twentieth and takes three times as long.
         ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(stage), str(package)],
-        check=True, stdout=subprocess.DEVNULL, env={**os.environ, "SOURCE_DATE_EPOCH": moment},
+        check=True, stdout=subprocess.DEVNULL, env=environment,
     )  # fmt: skip
     return package
 

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.kit.require import absent, binary
 
 SYSTEMD = Path("/lib/systemd/systemd")
-BOOT_LIMIT_S = 30.0
+BOOT_LIMIT_S = 60.0
 # First into a control group of our own (only then can it be the root of a namespace), then into
 # the namespaces, then the root directory that process 1 shall see.
 ENTER = """
@@ -127,7 +129,8 @@ def _await_boot(first: "subprocess.Popen[bytes]", said: Path) -> Machine:
     end = time.monotonic() + BOOT_LIMIT_S
     while time.monotonic() < end:
         if first.poll() is not None:
-            absent(f"a kernel that lets systemd boot in namespaces ({said.read_text().strip()})")
+            # Nothing that could be installed: the machine around this one does not allow it.
+            pytest.skip(f"systemd cannot be process 1 in namespaces here: {said.read_text()}")
         children = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
         for child in children:
             if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
