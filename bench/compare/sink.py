@@ -4,6 +4,7 @@ It answers OPEN and KEEPALIVE, walks the NLRI of what arrives, and notes when th
 it waits for was there. Counting starts when the speaker's first KEEPALIVE has arrived.
 """
 
+import contextlib
 import socket
 import struct
 import threading
@@ -30,20 +31,29 @@ class Sink:
     done: threading.Event = field(default_factory=threading.Event)
 
     def listen(self) -> None:
+        self._over = threading.Event()
+        self._connections: list[socket.socket] = []
         self._listening = socket.create_server((self.address, self.port))
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        self._listening.close()
+        """The session ends too: the next round begins with a new one."""
+        self._over.set()
+        for each in (self._listening, *self._connections):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._thread.join(5)
 
     def _serve(self) -> None:
-        while not self.done.is_set():
+        while not self._over.is_set():
             try:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
-            with connection:
-                self._talk(connection)
+            self._connections.append(connection)
+            self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
         buffer = b""

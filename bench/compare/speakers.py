@@ -5,18 +5,26 @@ the process whose CPU seconds and memory count; it calls the sink by itself.
 """
 
 import contextlib
+import re
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from prefixd import __version__
+from prefixd.bgp.wire.flowspec import encode_nlri, encode_rule
+from prefixd.bgp.wire.flowspec_text import parse_rule
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from tests.kit.daemon_process import DaemonProcess, free_port
 from tests.kit.daemons import wait_for
+from tests.kit.lab import OUR_ASN, announcement
+from tests.kit.raw_speaker import RawSpeaker
 from tests.kit.reporters import event
 from tests.kit.require import binary
 from tests.kit.site import inventory, playbooks, settings, victim_number
 
 US, SINK, ASN = "127.0.0.1", "127.0.0.11", 65000
+FEEDER, FEEDER_ASN = "127.0.0.12", OUR_ASN
 BATCH = 100
 
 Speaker = Callable[[Path, int, int], "contextlib.AbstractContextManager[int]"]
@@ -34,7 +42,8 @@ def prefixd(folder: Path, rules: int, port: int) -> Iterator[int]:
             "peer_asn": ASN,
             "profile": "bird",
             "local_address": US,
-            "timers": {"connect_retry_seconds": 0.2},
+            "timers": {"connect_retry_seconds": 0.05},
+            "poison": {"window_seconds": 0},  # a sink that hangs up accuses no rule
             "budget": {"rules_total": rules * 2, "rules_v4": rules * 2},
             "afi_safi": ["ipv4-flowspec"],
             "export": {},
@@ -60,7 +69,7 @@ protocol bgp sink {{
   local {us} port {ours} as {asn};
   neighbor {sink} port {port} as {asn};
   multihop;
-  connect delay time 1; connect retry time 1;
+  connect delay time 1; connect retry time 1; error wait time 1, 1;
   flow4 {{ table f4; import none; export all; }};
 }}
 """
@@ -101,16 +110,18 @@ def exabgp(folder: Path, rules: int, port: int) -> Iterator[int]:
     )  # fmt: skip
 
 
+CLIENT_UP_TO = 1000
+"""Its client takes one rule a call, fifty a second; a larger table comes over a session."""
+
+
 @contextlib.contextmanager
 def gobgp(folder: Path, rules: int, port: int) -> Iterator[int]:
-    """Its client takes one rule a call, so loading takes long; that is not measured."""
-    api = free_port()
+    api, ours = free_port(), free_port(FEEDER)
     (folder / "gobgp.toml").write_text(
-        f'[global.config]\nas = {ASN}\nrouter-id = "{US}"\nport = -1\n'
-        f'[[neighbors]]\n[neighbors.config]\nneighbor-address = "{SINK}"\npeer-as = {ASN}\n'
-        f'[neighbors.transport.config]\nlocal-address = "{US}"\nremote-port = {port}\n'
-        "[neighbors.timers.config]\nconnect-retry = 1\nidle-hold-time-after-reset = 1\n"
-        '[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "ipv4-flowspec"\n'
+        f'[global.config]\nas = {ASN}\nrouter-id = "{US}"\nport = {ours}\n'
+        f'local-address-list = ["{US}"]\n'
+        + _gobgp_neighbour(SINK, ASN, f'remote-port = {port}\nlocal-address = "{US}"\n')
+        + _gobgp_neighbour(FEEDER, FEEDER_ASN, "passive-mode = true\n")
     )
     client = [binary("gobgp"), "-u", US, "-p", str(api)]
 
@@ -123,19 +134,38 @@ def gobgp(folder: Path, rules: int, port: int) -> Iterator[int]:
         done = subprocess.run([*client, "global"], capture_output=True, check=False, timeout=10)
         return done.returncode == 0
 
-    command = [
-        binary("gobgpd"),
-        "-f",
-        "gobgp.toml",
-        "--api-hosts",
-        f"{US}:{api}",
-        "--pprof-disable",
-    ]
-    for pid in _program(folder, command):
+    def loaded() -> bool:
+        words = [*client, "global", "rib", "summary", "-a", "ipv4-flowspec"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+        return f"Destination: {rules}" in done.stdout
+
+    command = [binary("gobgpd"), "-f", "gobgp.toml", "--api-hosts", f"{US}:{api}"]
+    for pid in _program(folder, [*command, "--pprof-disable"]):
         wait_for(answers, 10, "GoBGP's API")
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(add, range(rules)))
-        yield pid
+        if rules <= CLIENT_UP_TO:
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(add, range(rules)))
+            yield pid
+            continue
+        families = (IPV4_FLOWSPEC,)
+        with RawSpeaker((US, ours), asn=FEEDER_ASN, families=families, source=FEEDER) as feeder:
+            feeder.send(b"".join(announcement(_flow_rules(rules), IPV4_FLOWSPEC)))
+            wait_for(loaded, 120, f"{rules} rules in GoBGP")
+            yield pid
+
+
+def _gobgp_neighbour(address: str, asn: int, transport: str) -> str:
+    return (
+        f'[[neighbors]]\n[neighbors.config]\nneighbor-address = "{address}"\npeer-as = {asn}\n'
+        f"[neighbors.transport.config]\n{transport}"
+        "[neighbors.timers.config]\nconnect-retry = 1\nidle-hold-time-after-reset = 1\n"
+        '[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "ipv4-flowspec"\n'
+    )
+
+
+def _flow_rules(count: int) -> list[bytes]:
+    texts = (f"dst {victim_number(number)}/32 proto udp" for number in range(count))
+    return [encode_nlri(encode_rule(parse_rule(text))) for text in texts]
 
 
 def _program(folder: Path, command: list[str]) -> Iterator[int]:
@@ -154,3 +184,20 @@ SPEAKERS: Mapping[str, Speaker] = {
     "GoBGP": gobgp,
     "ExaBGP": exabgp,
 }
+VERSIONS: Mapping[str, Sequence[str]] = {
+    "BIRD": ("bird", "--version"),
+    "GoBGP": ("gobgpd", "--version"),
+    "ExaBGP": ("exabgp", "--version"),
+}
+
+
+def version_of(name: str) -> str:
+    """Such as `BIRD 2.0.12`."""
+    if name not in VERSIONS:
+        return f"{name} {__version__}"
+    program, *words = VERSIONS[name]
+    done = subprocess.run(
+        [binary(program), *words], capture_output=True, text=True, check=False, timeout=10
+    )
+    found = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
+    return f"{name} {found[0]}" if found else name
