@@ -201,7 +201,7 @@ MAIN = Section(
     [
         key("pop", POP, "Name of this site; stands on every mitigation.", live=Live.RESTART),
         key("mode", Word(Mode), "`dry-run` decides and shows but announces nothing; `enforced` "
-            "announces.", default=Mode.DRY_RUN, live=Live.RESTART),
+            "announces.", default=Mode.DRY_RUN, live=Live.LIVE),
         key("http", HTTP, "The API, and who may call."),
         key("bgp", BGP, "The BGP speaker and its neighbors."),
         key("guardrails", GUARDRAILS, "Hard limits."),
