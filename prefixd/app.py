@@ -56,6 +56,7 @@ from prefixd.daemon.speaker_face import SpeakerFace
 from prefixd.daemon.speaker_news import SpeakerNews
 from prefixd.daemon.systemd import Notifier as ServiceManager
 from prefixd.daemon.systemd import inherited_sockets
+from prefixd.daemon.untold import Untold
 from prefixd.decision.rules import Rules
 from prefixd.domain.actor import SYSTEM, Actor
 from prefixd.domain.news import News, SystemStarted
@@ -184,6 +185,8 @@ class Daemon:
         sources = SourceWatch(clock, tell)
         sources.expect(config.correlation.sources)
         engine.bus.listen(sources.hear)
+        soon = asyncio.get_running_loop().call_soon
+        engine.bus.listen(Untold(announcer.why_untold, tell, soon).hear)
         accounts = Accounts(store, config.auth, clock, self.new_id, config.pop, tell)
         cors = Cors(config.api.cors_origin)
         services = Services(

@@ -55,6 +55,11 @@ class BgpAnnouncer:
     def inexpressible(self) -> tuple[Inexpressible, ...]:
         return tuple(self._inexpressible.values())
 
+    def why_untold(self, mitigation_id: str) -> str | None:
+        """Why no router can be told this rule; None when routers can, or when it is not wanted."""
+        found = self._inexpressible.get(mitigation_id)
+        return None if found is None else found.reason
+
     def announce(self, intents: Iterable[Intent]) -> None:
         routes, refused = self._routes(intents)
         for each in refused:

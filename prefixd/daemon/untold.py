@@ -1,0 +1,37 @@
+"""Tells of mitigations that are in force and protect nobody: no router can be told the rule.
+
+A rule is announced before its news is published, so by then it is known whether it could be said.
+This news is published on its own afterwards, so that subscribers see the beginning first.
+"""
+
+from collections.abc import Callable, Sequence
+
+from prefixd.domain.news import (
+    MitigationActivated,
+    MitigationEscalated,
+    MitigationRejected,
+    MitigationRevised,
+    News,
+)
+
+
+class Untold:
+    def __init__(
+        self,
+        why_untold: Callable[[str], str | None],
+        publish: Callable[[Sequence[News]], None],
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """`soon` calls a function when what is being done now is done."""
+        self._why_untold = why_untold
+        self._publish = publish
+        self._soon = soon
+
+    def hear(self, item: News) -> None:
+        """A listener on the bus."""
+        if not isinstance(item, MitigationActivated | MitigationEscalated | MitigationRevised):
+            return
+        reason = self._why_untold(item.mitigation.mitigation_id)
+        if reason is not None:
+            failed = MitigationRejected(at_us=item.at_us, mitigation=item.mitigation, text=reason)
+            self._soon(lambda: self._publish((failed,)))
