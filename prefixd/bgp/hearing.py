@@ -120,7 +120,7 @@ class Hearing:
                 if took is not None:
                     standing.fence_s = took
                     self._fanout.proven(link.name)
-                    self._telling.quiet_point(standing)
+                    self._telling.digest(standing)
             case RefreshSubtype.END:
                 self._learned(standing, standing.received.sweep((refresh.family,)))
             case _:

@@ -118,16 +118,16 @@ class Speaker:
         return plan
 
     def _housekeep(self) -> None:
-        """Once a second: overdue rules, quiet points; now and then a look at the whole."""
+        """Once a second: overdue rules, what was digested; now and then a look at the whole."""
         now = self._clock.monotonic()
         gone, keys = self.loc.expire(self._clock.now_us() - EXPIRY_GRACE_US)
         if gone:
             self._tell(RulesExpired(gone))
             self._telling.moved(keys)
         for standing in self._standings:
-            if standing.up and standing.quarantine.busy:
-                self._telling.quiet_point(standing)
-            if not standing.up and self.roster.get(standing.link.name) is None:
+            if standing.up:
+                self._telling.digest(standing)
+            elif self.roster.get(standing.link.name) is None:
                 self._standings.forget(standing.link.name)  # a dynamic neighbour that left
         if now - self._checked_at >= self.roster.settings.self_check_s:
             self._checked_at = now

@@ -76,15 +76,15 @@ class Telling:
             elif not self._fanout.judging(link.name):
                 return
 
-    def quiet_point(self, standing: Standing) -> None:
-        """The peer has digested what it got, as far as we can know."""
+    def digest(self, standing: Standing) -> None:
+        """Note what the peer has parsed by now, as far as it proved it or may be believed."""
         member = self._fanout.member(standing.link.name)
-        if member is None or member.has_more:
-            return  # what is on trial has not even been written
-        believed = self._clock.monotonic() - member.written_at >= standing.quiet_after_s
-        if not believed and member.proven < member.written:
+        if member is None:
             return
-        if standing.quarantine.quiet():
+        now = self._clock.monotonic()
+        if not member.has_more:
+            standing.quarantine.told_all(member.written, now)
+        if standing.quarantine.digested(member.proven, now - standing.quiet_after_s):
             self.change_terms(standing.link.name)
 
     def _tell_one(self, name: str, now: float) -> bool:
@@ -98,7 +98,7 @@ class Telling:
         if chunk is None:
             self._at_rest(standing, now)
             return False
-        standing.quarantine.wrote(chunk.before)
+        standing.quarantine.wrote(chunk.seq, now, chunk.before)
         standing.link.write(chunk.octets, chunk.messages)
         return True
 

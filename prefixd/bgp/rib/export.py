@@ -42,6 +42,9 @@ from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.prefix import AFI_IPV4, Prefix, mask_octets
 
 _Rule = FlowSpecRule | None
+_IN_QUARANTINE: Final = Withheld(
+    Step.QUARANTINE, Reason.QUARANTINED, "the session was reset right after it was sent"
+)
 
 
 def judge(route: Route, terms: Terms) -> Verdict:
@@ -60,7 +63,7 @@ def explain(route: Route, terms: Terms) -> tuple[Finding, ...]:
     for step, check in _STEPS:
         objection = check(route, rule, terms)
         if isinstance(objection, Withheld):
-            found.append(Finding(step, passed=False, detail=objection.detail))
+            found.append(Finding(objection.step, passed=False, detail=objection.detail))
             return tuple(found)
         detail = f"as {len(objection.parts)} rules" if isinstance(objection, Split) else "passed"
         found.append(Finding(step, passed=True, detail=detail))
@@ -158,7 +161,12 @@ def _check_profile(route: Route, rule: _Rule, terms: Terms) -> Withheld | Split 
         if rate < profile.min_rate_bps:
             detail = f"{rate:.0f} bit/s is below {profile.min_rate_bps}"
             return Withheld(Step.PROFILE, Reason.RATE_TOO_LOW, detail)
-    return None if rule is None else _fit(route, rule, profile)
+    fitted = None if rule is None else _fit(route, rule, profile)
+    if isinstance(fitted, Split) and not terms.quarantined.isdisjoint(
+        Key(route.family, part) for part in fitted.parts
+    ):
+        return _IN_QUARANTINE  # all parts or none
+    return fitted
 
 
 def _fit(route: Route, rule: FlowSpecRule, profile: Profile) -> Withheld | Split | None:
@@ -176,8 +184,7 @@ def _fit(route: Route, rule: FlowSpecRule, profile: Profile) -> Withheld | Split
 def _check_quarantine(route: Route, _: _Rule, terms: Terms) -> Withheld | None:
     if not terms.quarantined or Key(route.family, route.nlri) not in terms.quarantined:
         return None
-    detail = "the session was reset right after it was sent"
-    return Withheld(Step.QUARANTINE, Reason.QUARANTINED, detail)
+    return _IN_QUARANTINE
 
 
 _Check = Callable[[Route, _Rule, Terms], Withheld | Split | None]

@@ -2,15 +2,18 @@
 
 Some routers answer a rule they dislike by resetting the session, and with it every mitigation;
 after the reconnect the same rule would be sent again, for ever. So when a session ends shortly
-after a write, everything written since the last quiet point is suspect. The next session gets the
+after a write, everything the peer had not digested by then is suspect. The next session gets the
 rest first; then the suspects return half by half, and a half that ends the session again is halved
 again. A rule that is alone when the session ends is convicted: quarantined for this peer, with the
 evidence kept, until the rule or the peer changes.
 
-A quiet point is a moment up to which the peer is known, or may be believed, to have parsed what it
-got. This module knows no sockets and no clock; it is told what was written and what happened.
+Each write is digested on its own: when the peer has proven it (a fence), or when it lies so far
+back that the peer may be believed to have parsed it. A router that is told something every second
+is no worse off than a quiet one. This module knows no sockets and no clock; it is told what was
+written, and when, and what happened.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +32,16 @@ class Evidence:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    seq: int
+    at: float
+    changes: Sequence[tuple[Key, object]] = ()
+
+    def digested(self, proven: int, until: float) -> bool:
+        return self.seq <= proven or self.at <= until
+
+
 @dataclass(slots=True)
 class Quarantine:
     """One peer; lives across its sessions."""
@@ -37,10 +50,12 @@ class Quarantine:
     convicted: dict[Key, Evidence] = field(default_factory=dict[Key, Evidence])
     _untested: list[tuple[Key, ...]] = field(default_factory=list[tuple[Key, ...]])
     _on_trial: tuple[Key, ...] = ()
+    _untold: set[Key] = field(default_factory=set[Key])
+    """What is on trial and has not been written yet."""
+    _told: _Write | None = None
+    """When all that the peer may hold now had been written, what is on trial included."""
     _coincidences: int = 0
-    _written: list[Sequence[tuple[Key, object]]] = field(
-        default_factory=list[Sequence[tuple[Key, object]]]
-    )
+    _written: deque[_Write] = field(default_factory=deque[_Write])
 
     @property
     def held_back(self) -> frozenset[Key]:
@@ -49,22 +64,38 @@ class Quarantine:
 
     @property
     def busy(self) -> bool:
-        """A trial is under way or waits for the next quiet point."""
+        """A trial is under way or waits for the one before."""
         return bool(self._untested or self._on_trial)
 
-    def wrote(self, changes: Sequence[tuple[Key, object]]) -> None:
+    def wrote(self, seq: int, at: float, changes: Sequence[tuple[Key, object]]) -> None:
         """Remember what a chunk told; by reference, because nearly always nobody will ask."""
-        if changes:
-            self._written.append(changes)
+        if not changes:
+            return
+        self._written.append(_Write(seq, at, changes))
+        if self._untold:
+            self._untold.difference_update(key for key, _ in changes)
+            if not self._untold:
+                self.told_all(seq, at)
 
-    def quiet(self) -> bool:
-        """Everything written was digested; True when `held_back` became smaller: test more."""
-        self._written.clear()
+    def told_all(self, seq: int, at: float) -> None:
+        """Nothing waits to be written; the last chunk was `seq`."""
+        if self._told is None:
+            self._told = _Write(seq, at)
+
+    def digested(self, proven: int, until: float) -> bool:
+        """The peer has parsed all chunks up to `proven`, and what was written up to `until`. True
+        when `held_back` became smaller by this: test more."""
+        while self._written and self._written[0].digested(proven, until):
+            self._written.popleft()
+        if self._told is None or not self._told.digested(proven, until):
+            return False
         self._on_trial = ()
         self._coincidences = 0
         if not self._untested:
             return False
         self._on_trial = self._untested.pop(0)
+        self._untold = set(self._on_trial)
+        self._told = None
         return True
 
     def session_ended(
@@ -85,8 +116,11 @@ class Quarantine:
         second time in a row makes suspects of what was written, and nobody is convicted who was
         not alone on trial.
         """
-        suspects = tuple(dict.fromkeys(key for each in self._written for key, _ in each))
+        written = (key for each in self._written for key, _ in each.changes)
+        suspects = tuple(dict.fromkeys(written))
         self._written.clear()
+        self._untold.clear()
+        self._told = None
         trial, self._on_trial = self._on_trial, ()
         if blamed and not certain and not trial:
             self._coincidences += 1

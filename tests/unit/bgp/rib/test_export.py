@@ -6,7 +6,7 @@ import pytest
 
 from prefixd.bgp.rib.export import explain, judge
 from prefixd.bgp.rib.profile import PROFILES
-from prefixd.bgp.rib.route import Route, describe, host_nlri
+from prefixd.bgp.rib.route import Key, Route, describe, host_nlri
 from prefixd.bgp.rib.safety import OwnSession, SafetyNet
 from prefixd.bgp.rib.terms import ExportPolicy, Terms
 from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment
@@ -219,3 +219,15 @@ def test_quarantined_for_this_neighbour_only() -> None:
         judge(a_route("dst 192.0.2.2/32"), replace(OPEN, quarantined=frozenset({route.key})))
         is EXPORT
     )
+
+
+def test_a_rule_of_which_one_part_is_quarantined_is_not_sent_at_all() -> None:
+    """What was convicted is what was on the wire, and that is a part."""
+    rule = a_route("dst 192.0.2.1/32 proto udp dport 1,3,5,7,9,11,13")
+    verdict = judge(rule, profile("frr"))
+    assert isinstance(verdict, Split)
+    bad = Key(IPV4_FLOWSPEC, verdict.parts[1])
+    terms = replace(profile("frr"), quarantined=frozenset({bad}))
+    assert reason(rule, terms) is Reason.QUARANTINED
+    *_, last = explain(rule, terms)
+    assert (last.step, last.passed) == (Step.QUARANTINE, False)

@@ -9,28 +9,49 @@ from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 KEYS = [Key(IPV4_FLOWSPEC, bytes((1, n))) for n in range(100)]
 
 
-def live_through(quarantine: Quarantine, wanted: list[Key], poison: set[Key]) -> int:
+class Peer:
+    """One neighbour's quarantine and a count of what it was told; it believes after ten seconds."""
+
+    def __init__(self, **more: object) -> None:
+        self.quarantine = Quarantine(**more)  # type: ignore[arg-type]  # a builder trusts its tests
+        self.seq = 0
+        self.now = 100.0
+
+    def tell(self, *keys: Key) -> None:
+        self.seq += 1
+        self.quarantine.wrote(self.seq, self.now, [(key, None) for key in keys])
+
+    def rest(self) -> bool:
+        """Nothing more to tell, and then ten quiet seconds."""
+        self.quarantine.told_all(self.seq, self.now)
+        self.now += 10.0
+        return self.quarantine.digested(0, self.now - 10.0)
+
+
+def live_through(peer: Peer, wanted: list[Key], poison: set[Key]) -> int:
     """Sessions with a router that resets on poison, until nothing is left to find out."""
+    quarantine = peer.quarantine
     resets = 0
     for _ in range(60):
         told: set[Key] = set()
         while True:
             fresh = [k for k in wanted if k not in quarantine.held_back and k not in told]
-            quarantine.wrote([(key, None) for key in fresh])
+            peer.tell(*fresh)
             told.update(fresh)
             if told & poison:
                 resets += 1
                 quarantine.session_ended(blamed=True, at_us=5, code=3, subcode=9, data=b"\x01")
                 break
-            if not quarantine.quiet():
+            if not peer.rest():
                 return resets
     raise AssertionError("no end in sight")
 
 
 @pytest.mark.parametrize("place", [0, 1, 49, 50, 98, 99])
 def test_one_poison_rule_among_a_hundred(place: int) -> None:
-    quarantine = Quarantine()
-    resets = live_through(quarantine, KEYS, {KEYS[place]})
+    peer = Peer()
+    quarantine = peer.quarantine
+    resets = live_through(peer, KEYS, {KEYS[place]})
     assert set(quarantine.convicted) == {KEYS[place]}
     assert quarantine.held_back == {KEYS[place]}
     assert resets <= 9  # log2(100) + 1, and the first
@@ -39,32 +60,35 @@ def test_one_poison_rule_among_a_hundred(place: int) -> None:
 
 
 def test_several_poison_rules() -> None:
-    quarantine = Quarantine()
+    peer = Peer()
     poison = {KEYS[3], KEYS[4], KEYS[77]}
-    live_through(quarantine, KEYS, poison)
-    assert set(quarantine.convicted) == poison
+    live_through(peer, KEYS, poison)
+    assert set(peer.quarantine.convicted) == poison
 
 
 def test_what_was_digested_is_never_suspected() -> None:
-    quarantine = Quarantine()
-    quarantine.wrote([(key, None) for key in KEYS[:50]])
-    assert not quarantine.quiet()
-    quarantine.wrote([(KEYS[60], None)])
+    peer = Peer()
+    quarantine = peer.quarantine
+    peer.tell(*KEYS[:50])
+    assert not peer.rest()
+    peer.tell(KEYS[60])
     assert quarantine.session_ended(blamed=True, at_us=0) == (KEYS[60],)
 
 
 def test_an_innocent_end_accuses_nobody() -> None:
-    quarantine = Quarantine()
-    quarantine.wrote([(key, None) for key in KEYS])
+    peer = Peer()
+    quarantine = peer.quarantine
+    peer.tell(*KEYS)
     assert quarantine.session_ended(blamed=False, at_us=0) == ()
     assert quarantine.held_back == frozenset()
 
 
 def test_an_innocent_end_during_a_trial_resumes_it_later() -> None:
-    quarantine = Quarantine()
-    quarantine.wrote([(key, None) for key in KEYS[:4]])
+    peer = Peer()
+    quarantine = peer.quarantine
+    peer.tell(*KEYS[:4])
     quarantine.session_ended(blamed=True, at_us=0)
-    assert quarantine.quiet()
+    assert peer.rest()
     on_trial = set(KEYS[:4]) - quarantine.held_back
     quarantine.session_ended(blamed=False, at_us=0)
     assert on_trial <= quarantine.held_back
@@ -72,30 +96,84 @@ def test_an_innocent_end_during_a_trial_resumes_it_later() -> None:
 
 
 def test_without_bisection_all_suspects_stay_out() -> None:
-    quarantine = Quarantine(bisect=False)
-    quarantine.wrote([(key, None) for key in KEYS[:7]])
+    peer = Peer(bisect=False)
+    quarantine = peer.quarantine
+    peer.tell(*KEYS[:7])
     assert set(quarantine.session_ended(blamed=True, at_us=0)) == set(KEYS[:7])
 
 
 def test_a_broken_connection_alone_convicts_nobody() -> None:
-    quarantine = Quarantine()
-    quarantine.wrote([(KEYS[0], None)])
+    peer = Peer()
+    quarantine = peer.quarantine
+    peer.tell(KEYS[0])
     assert quarantine.session_ended(blamed=True, certain=False, at_us=0) == ()
     assert quarantine.held_back == frozenset()  # a router may be restarted at any moment
-    quarantine.wrote([(KEYS[0], None)])
+    peer.tell(KEYS[0])
     assert quarantine.session_ended(blamed=True, certain=False, at_us=0) == ()
     assert quarantine.held_back == {KEYS[0]}
-    assert quarantine.quiet()  # the session lives without it: let it try once more
+    assert peer.rest()  # the session lives without it: let it try once more
     assert quarantine.held_back == frozenset()
-    quarantine.wrote([(KEYS[0], None)])
+    peer.tell(KEYS[0])
     assert quarantine.session_ended(blamed=True, certain=False, at_us=0) == (KEYS[0],)
 
 
 def test_pardon() -> None:
-    quarantine = Quarantine()
-    quarantine.wrote([(KEYS[0], None)])
+    peer = Peer()
+    quarantine = peer.quarantine
+    peer.tell(KEYS[0])
     quarantine.session_ended(blamed=True, at_us=0)
     assert not quarantine.pardon([KEYS[1]])
     assert quarantine.pardon([KEYS[0]])
     assert quarantine.held_back == frozenset()
     assert not quarantine.pardon()
+
+
+def test_writes_are_forgotten_one_by_one_however_busy_the_router_is() -> None:
+    """Something is told every second, nothing is ever proven, and there is never a pause."""
+    peer = Peer()
+    for _ in range(1000):
+        peer.tell(KEYS[0])
+        peer.now += 1.0
+        peer.quarantine.digested(0, peer.now - 10.0)
+    assert len(peer.quarantine._written) <= 10
+
+
+def test_a_trial_ends_also_on_a_router_that_is_never_left_in_peace() -> None:
+    peer = Peer()
+    quarantine = peer.quarantine
+    peer.tell(*KEYS[:4])
+    quarantine.session_ended(blamed=True, at_us=0)
+    quarantine.told_all(peer.seq, peer.now)  # the rest of the table
+    seen: set[Key] = set()
+    for second in range(60):
+        peer.tell(KEYS[50 + second % 40])
+        fresh = [key for key in KEYS[:4] if key not in quarantine.held_back and key not in seen]
+        if fresh:
+            peer.tell(*fresh)
+            seen.update(fresh)
+        peer.now += 1.0
+        quarantine.digested(0, peer.now - 10.0)
+    assert seen == set(KEYS[:4])
+    assert not quarantine.busy
+
+
+def test_a_trial_that_was_told_late_is_not_over_before_it_was_digested() -> None:
+    peer = Peer()
+    quarantine = peer.quarantine
+    peer.tell(*KEYS[:2])
+    quarantine.session_ended(blamed=True, at_us=0)
+    assert peer.rest()
+    (on_trial,) = set(KEYS[:2]) - quarantine.held_back
+    peer.now += 100.0  # a long way to go before it is its turn
+    assert not quarantine.digested(0, peer.now - 10.0)
+    peer.tell(on_trial)
+    assert not quarantine.digested(0, peer.now - 10.0)
+    assert quarantine.session_ended(blamed=True, at_us=0) == (on_trial,)
+
+
+def test_what_the_peer_has_proven_needs_no_patience() -> None:
+    peer = Peer()
+    peer.tell(*KEYS[:50])
+    peer.quarantine.digested(peer.seq, 0.0)
+    peer.tell(KEYS[60])
+    assert peer.quarantine.session_ended(blamed=True, at_us=0) == (KEYS[60],)
