@@ -36,7 +36,7 @@ def feed_message(item: News) -> Message | None:  # noqa: C901  a table of words
             return {**_whole("mitigation_rejected", value), "text": text}
         case news.SignalReceived():
             return _event(item)
-        case news.GroupOpened(group=group) | news.GroupChanged(group=group):
+        case news.GroupOpened(group=group):
             return {"type": "group_updated", "group": _built(render.group(group))}
         case news.AgreementReached(group=group, text=text):
             return {"type": "group_updated", "group": _built(render.group(group)), "text": text}

@@ -36,9 +36,8 @@ class NewsCounter:
             case news.CorroboratorReceived(signal=corroboration, attached=attached):
                 m.corroborator_ingested.labels(corroboration.source).inc()
                 m.corroborator_attached.labels(corroboration.source).inc(attached)
-            case news.GroupOpened(group=group) | news.GroupChanged(group=group):
-                if isinstance(item, news.GroupOpened):
-                    m.signal_groups.labels("open", group.vector).inc()
+            case news.GroupOpened(group=group):
+                m.signal_groups.labels("open", group.vector).inc()
                 m.confidence.labels(group.vector).observe(group.confidence)
             case news.AgreementReached(group=group):
                 m.corroboration_met.labels(group.vector).inc()

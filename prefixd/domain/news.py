@@ -54,12 +54,6 @@ class GroupOpened:
     group: Group
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupChanged:
-    at_us: int
-    group: Group
-
-
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementReached:
@@ -298,7 +292,7 @@ MitigationNews: TypeAlias = (
     | MitigationRejected
     | MitigationAcknowledged
 )
-GroupNews: TypeAlias = GroupOpened | GroupChanged | AgreementReached | GroupHeld | GroupClosed
+GroupNews: TypeAlias = GroupOpened | AgreementReached | GroupHeld | GroupClosed
 SystemNews: TypeAlias = (
     PeerUp
     | PeerDown

@@ -85,7 +85,6 @@ class Composer(Drafts):
                 news.SignalReceived()
                 | news.CorroboratorReceived()
                 | news.GroupOpened()
-                | news.GroupChanged()
                 | news.AgreementReached()
                 | news.GroupClosed()
                 | news.MitigationRevised()
