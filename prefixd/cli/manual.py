@@ -22,7 +22,8 @@ Data goes to standard output, everything about it to standard error. `-f json` p
 answer whole, `-f csv` the columns of the table with times as the service wrote them. On a terminal
 a table fits the width: times become relative, long texts are cut, and the least important columns
 leave; into a pipe everything goes whole. Colours appear only on a terminal and never with
-`NO_COLOR`. Times are UTC; durations may be written `600`, `10m`, `2h`, `1d`, rates `20M`, `2.5G`.
+`NO_COLOR`. Titles with an underscore are those of the earlier client, kept for scripts. Times are
+UTC; durations may be written `600`, `10m`, `2h`, `1d`, rates `20M`, `2.5G`.
 
 ## Exit codes
 
