@@ -5,6 +5,7 @@ instead of a table of its own: one statement saves a group, whatever changed. `s
 source names between bars (`|fastnetmon|akvorado|`) because lists are filtered by them.
 """
 
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -198,10 +199,10 @@ def _group(row: Row) -> Group:
     ) = row
     details = _DETAILS.decode(details_text)
     return Group(
-        group_id=GroupId(group_id),
-        pop=pop,
+        group_id=GroupId(intern(group_id)),
+        pop=intern(pop),
         victim=parse_prefix(victim),
-        key=key,
+        key=intern(key),
         vector=Vector(vector),
         state=GroupState(state),
         created_at_us=created_at,
@@ -212,17 +213,17 @@ def _group(row: Row) -> Group:
         confidence=confidence,
         source_count=source_count,
         primary_count=primary_count,
-        playbook=playbook,
+        playbook=playbook and intern(playbook),
         hold_reason=None if hold_reason is None else HoldReason(hold_reason),
         clearing_since_us=clearing_since,
         close_reason=None if close_reason is None else CloseReason(close_reason),
         closed_at_us=closed_at,
-        customer_id=customer_id,
-        service_id=service_id,
+        customer_id=customer_id and intern(customer_id),
+        service_id=service_id and intern(service_id),
         pops=details.pops,
         interfaces=details.interfaces,
         routers=details.routers,
-        mitigation_ids=details.mitigation_ids,
+        mitigation_ids=tuple(MitigationId(intern(one)) for one in details.mitigation_ids),
         trigger_signal_id=details.trigger_signal_id,
         incident_id=details.incident_id,
         config_version=details.config_version,

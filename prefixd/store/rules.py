@@ -110,6 +110,7 @@ def _stored_action(action: Action) -> _Action:
             return _Action(communities=communities, next_hop=None if hop is None else str(hop))
 
 
+@lru_cache(maxsize=256)  # a site uses few of them
 def decode_action(kind: str, text: str) -> Action:
     stored = _ACTIONS.decode(text)
     hop = None if stored.next_hop is None else _parse_address(stored.next_hop)

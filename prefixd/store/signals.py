@@ -6,6 +6,7 @@ and adds none, so a detector that reports every ten seconds for a week leaves on
 """
 
 from collections.abc import Sequence
+from sys import intern
 from typing import Final
 
 import msgspec
@@ -221,8 +222,8 @@ def _record(row: Row) -> SignalRecord:
     ) = row
     details = _DETAILS.decode(details_text)
     signal = Signal(
-        source=source,
-        adapter=details.adapter,
+        source=intern(source),
+        adapter=intern(details.adapter),
         external_id=external_id,
         kind=SignalKind(kind),
         victim=parse_prefix(victim),
@@ -231,7 +232,7 @@ def _record(row: Row) -> SignalRecord:
         received_at_us=received_at,
         direction=details.direction,
         confidence=confidence,
-        confidence_origin=details.confidence_origin,
+        confidence_origin=intern(details.confidence_origin),
         bps=bps,
         pps=pps,
         dst_ports=details.dst_ports,
@@ -243,17 +244,17 @@ def _record(row: Row) -> SignalRecord:
         raw=raw or "",
     )
     return SignalRecord(
-        signal_id=SignalId(event_id),
+        signal_id=SignalId(intern(event_id)),
         signal=signal,
         episode=episode,
-        pop=pop,
+        pop=intern(pop),
         outcome=Outcome(outcome),
         last_seen_us=last_seen_at,
         reason=reason,
         codes=() if codes_text == "[]" else _WORDS.decode(codes_text),
-        group_id=None if group_id is None else GroupId(group_id),
-        mitigation_id=None if mitigation_id is None else MitigationId(mitigation_id),
-        customer_id=customer_id,
+        group_id=None if group_id is None else GroupId(intern(group_id)),
+        mitigation_id=None if mitigation_id is None else MitigationId(intern(mitigation_id)),
+        customer_id=customer_id and intern(customer_id),
         refresh_count=refresh_count,
         last_hash=last_hash,
     )
