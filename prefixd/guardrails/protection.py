@@ -5,7 +5,7 @@ session both directions of TCP port 179 are protected, whichever side opened the
 BFD beside it (single hop, echo and multihop: RFC 5881, RFC 5883).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from prefixd.domain.prefix import Address, Prefix
@@ -39,13 +39,6 @@ def _towards(dst: Prefix, src: Prefix | None, peer: str) -> Iterator[ProtectedFl
     yield ProtectedFlow(name=session, src=src, dst=dst, protocol=TCP, dst_ports=_BGP)
     yield ProtectedFlow(name=session, src=src, dst=dst, protocol=TCP, src_ports=_BGP)
     yield ProtectedFlow(name=bfd, src=src, dst=dst, protocol=UDP, dst_ports=_BFD)
-
-
-def management_flows(networks: Iterable[Prefix]) -> tuple[ProtectedFlow, ...]:
-    """Everything to the management networks."""
-    return tuple(
-        ProtectedFlow(name=f"the management network {network}", dst=network) for network in networks
-    )
 
 
 def touches(match: Match, flow: ProtectedFlow) -> bool:

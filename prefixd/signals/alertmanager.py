@@ -68,12 +68,6 @@ def read_alertmanager(
     ]
 
 
-def truncated_alerts(payload: JsonValue) -> int:
-    """How many alerts the sender left out of this body because of its own limit."""
-    value = member(payload, "truncatedAlerts")
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
 def _located(index: int, read: Read) -> Read:
     return element_path("alerts", index, read) if isinstance(read, Problem) else read
 

@@ -20,10 +20,6 @@ NAME_REMEMBERED: Final = 64
 SECRET_WORDS = ("secret", "password", "passwd", "token", "authorization", "api_key", "apikey")
 
 
-def is_object(value: JsonValue) -> bool:
-    return isinstance(value, dict)
-
-
 def member(value: JsonValue, name: str) -> JsonValue:
     """The member of an object; null when absent or when there is no object."""
     return value.get(name) if isinstance(value, Mapping) else None

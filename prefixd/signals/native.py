@@ -19,7 +19,7 @@ from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Signal, SignalKind
 from prefixd.domain.vector import Vector
 from prefixd.signals.coerce import ports, time_us
-from prefixd.signals.json_value import JsonValue, elements, members
+from prefixd.signals.json_value import JsonValue, members
 from prefixd.signals.reading import Reading, Said, make_signal
 
 TEXT_MAX: Final = 1024
@@ -135,18 +135,6 @@ def read_closely(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem
         ),
         reading,
     )
-
-
-def read_batch(
-    payload: JsonValue, reading: Reading
-) -> list[Signal | tuple[Problem, ...]] | Problem:
-    """`{"events": [1 to 100]}`; each element is a signal or its problems, none spoils another."""
-    listed = members(payload).get("events")
-    if isinstance(listed, str) or not elements(listed):
-        return Problem("events", f"must be a list of 1 to {BATCH_MAX} events", "bad_type")
-    if len(elements(listed)) > BATCH_MAX:
-        return Problem("events", f"holds more than {BATCH_MAX} events", "too_many")
-    return [read_event(item, reading) for item in elements(listed)]
 
 
 class _Fields:

@@ -10,7 +10,7 @@ from prefixd.signals.corroborator import read_corroborator
 from prefixd.signals.deception_decode import decode_json_line, decode_syslog, decode_webhook
 from prefixd.signals.fastnetmon import read_fastnetmon
 from prefixd.signals.jsonpath import BudgetSpent, NodeBudget, PathError, compile_path
-from prefixd.signals.native import read_batch, read_event
+from prefixd.signals.native import read_event
 from prefixd.signals.reading import Reading
 from prefixd.signals.settings import AlertmanagerSettings, DeceptionSettings, FastNetMonSettings
 from prefixd.signals.webhook import read_webhook
@@ -46,7 +46,6 @@ def test_any_payload_is_answered_and_every_signal_is_sound(payload):
     sensor = DeceptionSettings(name="s")
     answers = [
         read_event(payload, READING),
-        read_batch(payload, READING),
         read_alertmanager(payload, AlertmanagerSettings(allow_instance_fallback=True), READING),
         read_fastnetmon(payload, FastNetMonSettings(allow_prefixes=True), READING),
         *[read_webhook(payload, adapter, READING) for adapter in ADAPTERS],

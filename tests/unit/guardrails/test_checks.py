@@ -22,7 +22,7 @@ from prefixd.domain.vector import Vector
 from prefixd.guardrails.checks import CHECKS, inspect
 from prefixd.guardrails.facts import Counts, Facts, Proposal, Purpose, Withdrawal
 from prefixd.guardrails.limits import Limits, ProtectedFlow, problems
-from prefixd.guardrails.protection import management_flows, session_flows
+from prefixd.guardrails.protection import session_flows
 from prefixd.guardrails.refusal import Refusal
 from tests.kit.builders import NOW_US, SECOND, a_prefix, a_rule, a_safelist, an_address
 
@@ -308,7 +308,9 @@ GUARDED = replace(
     LIMITS,
     protected_flows=(
         *session_flows("edge1", an_address(PEER), an_address(OWN)),
-        *management_flows([a_prefix("198.51.100.128/25")]),
+        ProtectedFlow(
+            name="the management network 198.51.100.128/25", dst=a_prefix("198.51.100.128/25")
+        ),
     ),
 )
 

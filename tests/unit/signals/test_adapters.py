@@ -4,7 +4,7 @@ import pytest
 
 from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Direction, Ignored, Signal, SignalKind
-from prefixd.signals.alertmanager import read_alertmanager, truncated_alerts
+from prefixd.signals.alertmanager import read_alertmanager
 from prefixd.signals.coerce import time_us
 from prefixd.signals.fastnetmon import read_fastnetmon
 from prefixd.signals.fastnetmon_text import text_document
@@ -91,11 +91,6 @@ def test_an_alert_of_another_shape_is_a_problem_of_its_own(broken):
     first, second = alerts(broken, alert())
     assert isinstance(first, Problem)
     assert isinstance(second, Signal)
-
-
-def test_alerts_the_sender_left_out_are_counted():
-    assert truncated_alerts({"truncatedAlerts": 3}) == 3
-    assert truncated_alerts({"truncatedAlerts": "3"}) == 0
 
 
 def fastnetmon(action="ban", **details):

@@ -2,12 +2,11 @@
 
 import pytest
 
-from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Signal
 from prefixd.domain.vector import Vector
 from prefixd.signals.coerce import time_us
 from prefixd.signals.json_value import RAW_MAX_BYTES
-from prefixd.signals.native import read_batch, read_event
+from prefixd.signals.native import read_event
 from prefixd.signals.reading import Reading
 
 NOW = time_us("2031-03-04T10:15:10Z") or 0
@@ -113,14 +112,3 @@ def test_without_an_id_the_alert_is_what_it_is_about():
     assert first.external_id == second.external_id
     assert first.external_id != other.external_id
     assert first.external_id.startswith("auto:")
-
-
-def test_w86_a_batch_is_bounded_and_its_bad_elements_spoil_nothing():
-    found = read_batch({"events": [EVENT, {}, EVENT]}, READING)
-    assert isinstance(found, list)
-    assert [isinstance(one, Signal) for one in found] == [True, False, True]
-    for body in ({}, {"events": []}, {"events": "x"}, {"events": {}}):
-        assert isinstance(read_batch(body, READING), Problem)
-    too_many = read_batch({"events": [EVENT] * 101}, READING)
-    assert isinstance(too_many, Problem)
-    assert too_many.code == "too_many"
