@@ -191,7 +191,7 @@ class Hearing:
                 case Echoed(key):
                     standing.echoes += 1
                     member = self._fanout.member(name)
-                    if member is not None:
+                    if member is not None and member.table_source.told(key) is not None:
                         member.seen[key] = self._clock.now_us()
                 case Filling(family, held, most):
                     self._tell(PeerFilling(name, family, held, most))

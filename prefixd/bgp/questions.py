@@ -14,7 +14,13 @@ from prefixd.bgp.rib.route import Route
 from prefixd.bgp.rib.verdict import Finding, Step, Withheld
 from prefixd.bgp.rib.what_if import Decision, Preview, preview, simulate
 from prefixd.bgp.roster import Roster
-from prefixd.bgp.speaker_status import PeerTable, RuleState, SpeakerStatus, peer_table, rule_state
+from prefixd.bgp.speaker_status import (
+    PeerTable,
+    Progress,
+    RuleState,
+    SpeakerStatus,
+    peer_table,
+)
 from prefixd.bgp.standing import Standings
 from prefixd.clock import Clock
 
@@ -48,12 +54,15 @@ class Questions:
         return findings
 
     def state(self, route_id: str, peer: str) -> RuleState | None:
-        route, link = self._loc.get(route_id), self._roster.get(peer)
-        if route is None or link is None:
+        route, progress = self._loc.get(route_id), self.progress(peer)
+        return None if route is None or progress is None else progress.of(route)
+
+    def progress(self, peer: str) -> Progress | None:
+        link = self._roster.get(peer)
+        if link is None:
             return None
         member = self._fanout.member(peer)
-        group = member.group if member else self._group(link)
-        return rule_state(self._loc, route, group, member)
+        return Progress(self._loc, member.group if member else self._group(link), member)
 
     def status(self) -> SpeakerStatus:
         return SpeakerStatus(

@@ -30,7 +30,7 @@ from prefixd.bgp.rib.what_if import Decision, Preview
 from prefixd.bgp.roster import Roster, Tasks
 from prefixd.bgp.settings import IPNetwork, SpeakerSettings, StopMode, default_stop_mode
 from prefixd.bgp.speaker_event import RulesExpired, SpeakerEvent, TablesDiffered
-from prefixd.bgp.speaker_status import RuleState, SpeakerStatus
+from prefixd.bgp.speaker_status import Progress, RuleState, SpeakerStatus
 from prefixd.bgp.standing import Standings
 from prefixd.bgp.telling import Telling
 from prefixd.clock import Clock
@@ -192,6 +192,10 @@ class Speaker:
     def state(self, route_id: str, peer: str) -> RuleState | None:
         """How far one route has come at one neighbour; None for an unknown one."""
         return self._questions.state(route_id, peer)
+
+    def progress(self, peer: str) -> Progress | None:
+        """To ask for many routes at once; stale with the next change."""
+        return self._questions.progress(peer)
 
     def status(self) -> SpeakerStatus:
         return self._questions.status()

@@ -17,7 +17,7 @@ from prefixd.bgp.rib.treatment import FlowTreatment, abilities_of
 from prefixd.bgp.rib.verdict import Finding
 from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.speaker import Speaker
-from prefixd.bgp.speaker_status import PeerTable, RuleState
+from prefixd.bgp.speaker_status import PeerTable, Progress, RuleState
 from prefixd.domain.rule import Rule, format_action, format_match
 
 # What the health page has always called them.
@@ -51,24 +51,19 @@ class SpeakerFace:
         return next((peer for peer in self.peers() if peer["name"] == name), None)
 
     def rib(self) -> Sequence[Mapping[str, object]]:
-        names = [link.name for link in self._speaker.roster.peers()]
-        return [
-            {
-                "mitigation_id": route.route_id,
-                "family": str(route.family),
-                "rule": describe(route.family, route.nlri),
-                "nlri": route.nlri.hex(),
-                "action": _action(route),
-                "priority": route.priority,
-                "expires_at": format_time(route.expires_at_us) if route.expires_at_us else None,
-                "peers": {
-                    name: _state(state)
-                    for name in names
-                    if (state := self._speaker.state(route.route_id, name)) is not None
-                },
-            }
-            for route in self._speaker.loc.routes()
-        ]
+        progress: dict[object, Progress] = {}
+        """By place: neighbours at one place have come equally far, so one of them is asked."""
+        places: dict[str, object] = {}
+        for link in self._speaker.roster.peers():
+            found = self._speaker.progress(link.name)
+            if found is not None:
+                place = places[link.name] = found.place or link.name
+                progress.setdefault(place, found)
+        rows: list[Mapping[str, object]] = []
+        for route in self._speaker.loc.routes():
+            states = {place: _state(each.of(route)) for place, each in progress.items()}
+            rows.append(_row(route, {name: states[place] for name, place in places.items()}))
+        return rows
 
     def inexpressible(self) -> Sequence[Mapping[str, object]]:
         """Live mitigations that no router can be told, and why."""
@@ -106,6 +101,19 @@ class SpeakerFace:
             if describe(route.family, route.nlri) == wanted:
                 return route.route_id
         return None
+
+
+def _row(route: Route, states: Mapping[str, object]) -> Mapping[str, object]:
+    return {
+        "mitigation_id": route.route_id,
+        "family": str(route.family),
+        "rule": describe(route.family, route.nlri),
+        "nlri": route.nlri.hex(),
+        "action": _action(route),
+        "priority": route.priority,
+        "expires_at": format_time(route.expires_at_us) if route.expires_at_us else None,
+        "peers": states,
+    }
 
 
 def _action(route: Route) -> str:
