@@ -164,6 +164,10 @@ class Health:
     """The store was loaded and the first reconcile ran."""
     store_ok: bool
     store_problem: str | None
+    safelist_ok: bool
+    """False: it could not be read, and nothing new is mitigated until it can."""
+    suspect: bool
+    """Something may be stored that is not in the picture: they are compared before long."""
     stopping: bool
     pop: str
     dry_run: bool

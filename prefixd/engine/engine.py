@@ -244,6 +244,8 @@ class Engine:
             ready=self._ready,
             store_ok=core.store_problem is None,
             store_problem=core.store_problem,
+            safelist_ok=core.safelist_ok,
+            suspect=core.suspect,
             stopping=self._stopping,
             pop=core.snapshot.pop,
             dry_run=core.snapshot.dry_run,

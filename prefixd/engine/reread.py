@@ -7,9 +7,8 @@ where the turn looked, and the verbs can then be asked once more.
 
 from collections.abc import Callable
 
-from prefixd.domain.group import GroupState
 from prefixd.domain.mitigation import LIVE, Mitigation
-from prefixd.domain.page import PAGE_MAX, GroupFilter, MitigationFilter, PageRequest
+from prefixd.domain.page import PAGE_MAX, MitigationFilter, PageRequest
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.signal import SignalKind
 from prefixd.engine.episodes import known_from
@@ -60,7 +59,5 @@ async def _victim(store: Store, picture: Picture, pop: str, victim: Prefix, adop
     rows = MitigationFilter(victim=victim, pop=pop, statuses=statuses)
     for row in (await store.mitigations.page(rows, everything)).items:
         adopt(row)
-    states = frozenset(state.value for state in GroupState if state is not GroupState.CLOSED)
-    groups = GroupFilter(victim=victim, pop=pop, states=states)
-    for group in (await store.groups.page(groups, everything)).items:
+    for group in await store.groups.live_of(pop, victim):
         picture.put_group(group)

@@ -5,6 +5,7 @@ instead of a table of its own: one statement saves a group, whatever changed. `s
 source names between bars (`|fastnetmon|akvorado|`) because lists are filtered by them.
 """
 
+from collections.abc import Sequence
 from sys import intern
 from typing import Final
 
@@ -13,6 +14,7 @@ import msgspec
 from prefixd.domain.group import CloseReason, Evidence, Group, GroupState, HoldReason
 from prefixd.domain.ids import GroupId, IncidentId, MitigationId, SignalId
 from prefixd.domain.page import GroupFilter, Live, Page, PageRequest
+from prefixd.domain.prefix import Prefix
 from prefixd.domain.vector import Vector
 from prefixd.store.database import Database, Row
 from prefixd.store.paging import Listing, Where, read_live, read_page
@@ -114,6 +116,14 @@ class GroupReads:
             _group,
             self._unreadables,
         )
+
+    async def live_of(self, pop: str, victim: Prefix) -> Sequence[Group]:
+        """A victim's groups that are not closed; one that cannot be read is left out."""
+        rows = await self._database.fetch_all(
+            f"{_SELECT} WHERE pop = ? AND victim_ip = ? AND state <> 'closed'",
+            (pop, victim.victim_text()),
+        )
+        return self._unreadables.read("signal_groups", rows, _group)[0]
 
     async def get(self, group_id: str) -> Group | None:
         row = await self._database.fetch_one(f"{_SELECT} WHERE group_id = ?", (group_id,))

@@ -208,6 +208,9 @@ async def test_one_live_group_per_victim_and_key(settings: StoreSettings) -> Non
             tx.groups.update(closed)
             tx.groups.insert(a_group(victim=victim))
         assert len((await store.groups.live("ams1")).rows) == 1
+        (live,) = await store.groups.live_of("ams1", victim)
+        assert live.state is GroupState.OPEN
+        assert await store.groups.live_of("fra1", victim) == []
         with pytest.raises(Conflict, match="version"):  # what is closed stays closed
             async with store.transaction() as tx:
                 tx.groups.update(replace(closed, state=GroupState.OPEN, version=3))

@@ -1,6 +1,6 @@
 """Every list reads along an index in its own order: no page sorts a table, however large."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 import pytest
 
@@ -40,8 +40,8 @@ GROUPS = [GroupFilter(), GroupFilter(states=frozenset({"open"}), pop="ams1", met
 AUDIT = [AuditFilter(), AuditFilter(action="withdraw"), AuditFilter(target_id="x")]
 
 
-async def plans_of(store: Store, ask: str, wanted: object, page: PageRequest) -> list[str]:
-    """The plans of the queries one call makes, in SQLite's words."""
+async def plans_of(store: Store, call: Awaitable[object]) -> list[str]:
+    """The plans of the queries one read makes, in SQLite's words."""
     asked: list[tuple[str, Sequence[Value]]] = []
     database = store._database
     fetch_all = database.fetch_all
@@ -52,7 +52,7 @@ async def plans_of(store: Store, ask: str, wanted: object, page: PageRequest) ->
 
     database.fetch_all = note  # type: ignore[method-assign] # because it only listens
     try:
-        await getattr(store, ask).page(wanted, page)
+        await call
     finally:
         database.fetch_all = fetch_all  # type: ignore[method-assign] # because it only listened
     plans = []
@@ -74,11 +74,25 @@ async def plans_of(store: Store, ask: str, wanted: object, page: PageRequest) ->
 @pytest.mark.parametrize("page", [PAGE, PageRequest()], ids=["middle", "first"])
 async def test_no_page_sorts_a_table(ask: str, wanted: object, page: PageRequest) -> None:
     async with await a_store() as store:
-        plans = await plans_of(store, ask, wanted, page)
+        plans = await plans_of(store, getattr(store, ask).page(wanted, page))
     assert plans
     assert "USING INDEX" in plans[0]
     # Rows of one microsecond may still need their ids put in order where an index ends in time.
     assert "USE TEMP B-TREE FOR ORDER BY" not in plans
+
+
+async def test_reading_again_about_a_victim_reads_no_table() -> None:
+    """After a conflict, in the middle of an attack: it must not cost more the more is stored."""
+    live = MitigationFilter(victim=VICTIM, pop="ams1", statuses=frozenset({"active", "escalated"}))
+    async with await a_store() as store:
+        for call in (
+            store.groups.live_of("ams1", VICTIM),
+            store.mitigations.page(live, PageRequest()),
+            store.signals.latest("fastnetmon", "a1", "firing"),
+        ):
+            plans = await plans_of(store, call)
+            assert plans
+            assert plans[0].startswith("SEARCH"), plans
 
 
 async def test_nothing_due_costs_one_index_probe() -> None:
