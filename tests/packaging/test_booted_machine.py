@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,6 +28,18 @@ FIRST_OCTETS = """
 import socket
 with socket.create_connection(("127.0.0.1", 179), 20) as router:
     print(router.recv(19, socket.MSG_WAITALL).hex())
+"""
+
+POST = """
+import sys, urllib.error, urllib.request
+path, body = sys.argv[1:]
+request = urllib.request.Request(
+    "http://127.0.0.1:8080" + path, body.encode(), {"Content-Type": "application/json"}
+)
+try:
+    print(urllib.request.urlopen(request, timeout=20).read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode())
 """
 
 
@@ -195,6 +208,31 @@ def test_a_secret_is_handed_over_by_the_service_manager(service: Service) -> Non
     assert "failed" in service.box.run("systemctl", "restart", "prefixd", check=False)
     assert "CREDENTIALS_DIRECTORY is not set" in service.journal()
     assert "a key of the router" not in service.journal()
+
+
+def test_an_upgrade_beneath_it_disturbs_nothing_until_the_restart(service: Service) -> None:
+    """The program's files are gone, as far as the running one can tell."""
+    hook = {"destinations": [{"type": "generic", "url": "https://alerts.example.invalid/hook"}]}
+    alerting = service.box.path("/etc/prefixd/alerting.yaml")
+    before = alerting.read_text()
+    alerting.write_text(yaml.safe_dump(hook))
+    service.start()
+    service.box.run("mv", "/usr/lib/prefixd", "/usr/lib/prefixd.old")
+    try:
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        event = {"timestamp": now, "source": "test", "victim_ip": "198.51.100.77",
+                 "vector": "udp_flood", "confidence": 0.9}  # fmt: skip
+        for path, body, answer in (
+            ("/v1/events", event, '"outcome":"mitigated"'),
+            ("/v1/config/reload", {}, "reloaded"),
+            ("/v1/config/alerting/test", {}, "its name is not known"),
+        ):
+            said = service.box.run("python3", "-c", POST, path, json.dumps(body))
+            assert answer in said, said
+        assert "Traceback" not in service.journal()
+    finally:
+        service.box.run("mv", "/usr/lib/prefixd.old", "/usr/lib/prefixd")
+        alerting.write_text(before)
 
 
 def test_removing_the_package_stops_the_service(service: Service) -> None:
