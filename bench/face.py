@@ -36,23 +36,21 @@ except ImportError:
 
 PLENTY = RateLimitSettings(events_per_second=10_000_000, burst=10_000_000)
 UUID = "01a1fcae-0630-745d-8764-f1aec24e09b0"
+ANSWER = IngestAnswer(
+    signal_id=UUID,
+    external_id="det-42",
+    outcome=Outcome.MITIGATED,
+    reason="Acted: police to 20 Mbit/s dst 10.200.0.50/32 proto udp for 180 s.",
+    group_id=UUID,
+    mitigation_id=UUID,
+)
 
 
 async def serve(port: int) -> None:
     async with an_engine() as house:
 
         async def at_once(signals: Sequence[Signal], _actor: Actor) -> list[IngestAnswer]:
-            return [
-                IngestAnswer(
-                    signal_id=UUID,
-                    external_id=signal.external_id,
-                    outcome=Outcome.MITIGATED,
-                    reason="Acted: police to 20 Mbit/s dst 10.200.0.50/32 proto udp for 180 s.",
-                    group_id=UUID,
-                    mitigation_id=UUID,
-                )
-                for signal in signals
-            ]
+            return [ANSWER] * len(signals)
 
         house.engine.ingest = at_once  # type: ignore[method-assign]  # because: this is the point
         clock = SystemClock()

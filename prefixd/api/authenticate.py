@@ -77,7 +77,7 @@ class ModeAuthenticator:
         wrote the page: such requests must come from our pages when they change or stream things."""
         upgrade = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
         harmless = request.method in SAFE_METHODS and not upgrade
-        if not harmless and not self._cors.same_site(request.headers, request.host):
+        if not harmless and not self._cors.same_site(request):
             raise ApiError(403, "bad_origin", "this request came from another site")
         return actor
 

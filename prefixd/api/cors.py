@@ -5,10 +5,10 @@ are ours: a form on any site can send one, so a request that carries a session c
 from our own origin or the configured one.
 """
 
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
+from multidict import istr
 
 from prefixd.api.octets import field_lines
 
@@ -17,6 +17,7 @@ HEADERS = (
     "content-type, authorization, cookie, if-match, if-none-match, idempotency-key, x-request-id"
 )
 EXPOSED = "etag, x-request-id, retry-after"
+SEC_FETCH_SITE = istr("Sec-Fetch-Site")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -55,12 +56,12 @@ class Cors:
         own = request.headers.get(hdrs.ORIGIN) == self._origin
         return self._shared + self._readable if own else self._shared
 
-    def same_site(self, headers: Mapping[str, str], host: str) -> bool:
+    def same_site(self, request: web.Request) -> bool:
         """Whether a request with a cookie may count as the person's own wish."""
-        site = headers.get("Sec-Fetch-Site")
+        site = request.headers.get(SEC_FETCH_SITE)
         if site in {"same-origin", "none"}:
             return True
-        origin = headers.get(hdrs.ORIGIN)
+        origin = request.headers.get(hdrs.ORIGIN)
         if origin is None:
             return site is None  # not a browser's cross-site request: those always say so
-        return origin == self._origin or urlsplit(origin).netloc == host
+        return origin == self._origin or urlsplit(origin).netloc == request.host

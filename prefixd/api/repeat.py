@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 from aiohttp import web
+from multidict import istr
 
 from prefixd.api.problem import ApiError, bad_request
 from prefixd.api.reply import Reply
@@ -19,7 +20,7 @@ from prefixd.clock import Clock
 from prefixd.domain.actor import Actor
 from prefixd.errors import Conflict
 
-HEADER = "Idempotency-Key"
+HEADER = istr("Idempotency-Key")
 REPLAYED = {"Idempotency-Replayed": "true"}
 LONGEST = 128
 KEPT_US = 24 * 3600 * 1_000_000
