@@ -185,6 +185,17 @@ async def test_stopping_with_withdrawal_takes_everything_back() -> None:
         assert (last.code, last.subcode) == (6, 2)
 
 
+async def test_a_large_table_is_taken_back_as_a_whole() -> None:
+    """More than is judged, fed or written in one go."""
+    many = [f"dst 10.0.{n // 250}.{n % 250}/32 proto udp" for n in range(2500)]
+    async with fake_router() as router, speaking(neighbour(router)) as at_work:
+        at_work.speaker.replace([a_route(text) for text in many])
+        at_work.speaker.start()
+        await router.until(lambda r: len(r.rules) == 2500)
+        await at_work.speaker.stop(StopMode.WITHDRAW, "decommissioned")
+        await router.until(lambda r: not r.rules)
+
+
 async def test_a_rule_nobody_withdraws_in_time_is_withdrawn() -> None:
     async with fake_router() as router, speaking(neighbour(router)) as at_work:
         soon = SystemClock().now_us() + 700_000
