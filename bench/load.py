@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -197,13 +197,9 @@ def run(daemon: DaemonProcess, seconds: int, rate: int, warm_up_s: int = ROUND_S
             while time.monotonic() - start < ends:
                 time.sleep(min(1.0, max(0.0, ends - (time.monotonic() - start))))
                 readings.take()
-            waits = detectors.between(begins, ends)
             part = Part(
                 until_s=ends - warm_up_s,
-                answered=len(waits),
-                p50_ms=statistics.median(waits) if waits else 0.0,
-                p99_ms=waits[int(len(waits) * 0.99)] if waits else 0.0,
-                worst_ms=waits[-1] if waits else 0.0,
+                **latencies(detectors.between(begins, ends)),
                 rss_mib=readings.rss_mib,
                 cpu_share=(readings.cpu_s() - cpu) / PART_S,
                 lag_ms=readings.worst["lag_s"] * 1000,
@@ -212,10 +208,25 @@ def run(daemon: DaemonProcess, seconds: int, rate: int, warm_up_s: int = ROUND_S
             )
             parts.append(part)
             print(table_row(part, PART_S), flush=True)
+    # Those that were late when their line was printed count as what they were.
+    parts = [
+        replace(part, **latencies(detectors.between(begins, begins + PART_S)))
+        for part, begins in zip(parts, itertools.count(warm_up_s, PART_S), strict=False)
+    ]
     print(f"\n{len(detectors.waits)} answered, {len(detectors.refused)} refused")
     if detectors.refused:
         sys.exit(f"refused with {sorted(set(detectors.refused))}")
     return parts
+
+
+def latencies(waits: Sequence[float]) -> dict[str, Any]:
+    """Of ascending milliseconds."""
+    return {
+        "answered": len(waits),
+        "p50_ms": statistics.median(waits) if waits else 0.0,
+        "p99_ms": waits[int(len(waits) * 0.99)] if waits else 0.0,
+        "worst_ms": waits[-1] if waits else 0.0,
+    }
 
 
 @contextlib.contextmanager
