@@ -167,11 +167,12 @@ class Reconciler:
         now_us = core.time.now_us()
         desired = self.desired()
         drift = core.announcer.replace(desired)
+        surplus = [one for one in drift.surplus if not self._is_ending(MitigationId(one))]
         answer = ReconcileAnswer(
             at_us=now_us,
             desired=len(desired),
             missing=len(drift.missing),
-            surplus=len(drift.surplus),
+            surplus=len(surplus),
             changed=len(drift.changed),
             corrupt=len(unreadable),
             guarded=guarded,
@@ -187,7 +188,7 @@ class Reconciler:
                 "the RIB differed from the store and was made to match",
                 extra={
                     "missing": list(drift.missing)[:20],
-                    "surplus": list(drift.surplus)[:20],
+                    "surplus": surplus[:20],
                     "changed": list(drift.changed)[:20],
                 },
             )
@@ -202,6 +203,11 @@ class Reconciler:
                 ]
             )
         return answer
+
+    def _is_ending(self, mitigation_id: MitigationId) -> bool:
+        """Its time is over and its end is about to be saved: nobody made a mistake."""
+        row = self._core.picture.mitigations.get(mitigation_id)
+        return row is not None and row.on_the_wire
 
     def desired(self) -> list[Intent]:
         """What the world shall hear now. A row whose time is over is not part of it, even while

@@ -62,6 +62,20 @@ async def test_reconcile_heals_the_wire_in_both_directions_and_tells():
         assert clean.clean
 
 
+
+async def test_a_rule_whose_end_is_being_saved_is_no_drift():
+    async with an_engine(one_step()) as house:
+        await house.report()
+        (row,) = await house.live_rows()
+        house.clock.advance((row.expires_at_us - house.clock.now_us()) / 1e6 + 0.5)
+        answer = await house.engine.reconcile()  # its time is over, and nobody has said so yet
+        assert house.announcer.rules == {}
+        assert answer.surplus == 0
+        assert not [n for n in house.notifier.news if isinstance(n, DriftRepaired)]
+        await house.settle()
+        assert await house.live_rows() == []
+
+
 async def test_the_periodic_look_costs_nothing_when_nothing_moved():
     async with an_engine(one_step()) as house:
         await house.report()
