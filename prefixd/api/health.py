@@ -81,6 +81,8 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
     untold = len(services.speaker.inexpressible())
     if untold:
         reasons.append(f"{untold} live mitigations cannot be told to any router")
+    if health.suspect:
+        reasons.append("store and table are being compared")
     last = health.last_reconcile
     value = Detail(
         status="healthy" if not reasons else "degraded",
@@ -95,7 +97,7 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
             error=f"{len(down)} of {len(sessions)} sessions are down" if down else None,
         ),
         auth_mode=services.authenticator.mode,
-        ready=health.ready and health.store_ok and not health.stopping,
+        ready=not not_ready_reasons(call),
         reasons=reasons,
         dry_run=health.dry_run,
         queue_depth=health.queue_depth,
@@ -122,6 +124,8 @@ def not_ready_reasons(call: Call[None, NoQuery]) -> list[str]:
         reasons.append("the rules are not loaded yet")
     if not health.store_ok:
         reasons.append("the database does not answer; rules stay on the routers")
+    if health.ready and not health.safelist_ok:
+        reasons.append("the safelist cannot be read: nothing new is mitigated")
     return reasons
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,22 @@ async def test_w72_a_database_that_is_away_and_comes_back() -> None:
         await house.report()
         assert await readiness(http) == (200, [])
     await store.close()
+
+
+async def test_a_safelist_that_cannot_be_read_and_a_table_that_is_suspected() -> None:
+    async with an_engine() as house, asked(house) as http:
+        core = house.engine._core
+        whole = core.snapshot
+        core.snapshot = replace(whole, safelist=None)
+        reason = "the safelist cannot be read: nothing new is mitigated"
+        assert await readiness(http) == (503, [reason])
+        core.snapshot = whole
+        core.suspect = True
+        assert await readiness(http) == (200, [])
+        async with http.get("/v1/health/detail", headers={"X-Role": "viewer"}) as reply:
+            detail = await reply.json()
+        assert (detail["status"], detail["ready"]) == ("degraded", True)
+        assert detail["reasons"] == ["store and table are being compared"]
 
 
 async def test_w72_a_daemon_that_stops_says_so_to_who_sends_it_work() -> None:
