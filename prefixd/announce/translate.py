@@ -225,7 +225,7 @@ def _community(text: str) -> int:
 def rule_of_flow(flow: FlowSpecRule, treatment: FlowTreatment) -> Rule | Untranslatable:
     """A rule learned from a neighbour, in an operator's words."""
     try:
-        return Rule(match_of(flow), _action(treatment))
+        return Rule(match_of(flow), action_of(treatment))
     except ValueError as error:
         return Untranslatable(str(error))
 
@@ -315,7 +315,8 @@ def _fragments(component: BitmaskMatch) -> tuple[Fragment, ...]:
     return tuple(kind for kind, bit in _FRAGMENT_BITS.items() if wanted & bit)
 
 
-def _action(treatment: FlowTreatment) -> Action:
+def action_of(treatment: FlowTreatment) -> Action:
+    """ValueError when an operator has no word for it."""
     if len(treatment.actions) != 1:
         raise ValueError("several actions in one rule have no word here")
     match treatment.actions[0]:

@@ -4,21 +4,23 @@ Rules that no router can be told are the announcer's knowledge and not the RIB's
 here beside the others, because who looks for a mitigation looks here.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from prefixd.announce.announcer import BgpAnnouncer, Inexpressible
-from prefixd.announce.translate import rule_of_flow
+from prefixd.announce.translate import action_of
 from prefixd.api.page import format_time
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.link import PeerStatus
-from prefixd.bgp.rib.route import Route, describe, rule_of
-from prefixd.bgp.rib.treatment import FlowTreatment, abilities_of
+from prefixd.bgp.rib.route import Route, describe
+from prefixd.bgp.rib.treatment import FlowTreatment, Treatment, abilities_of
 from prefixd.bgp.rib.verdict import Finding
 from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.speaker import Speaker
 from prefixd.bgp.speaker_status import PeerTable, Progress, RuleState
-from prefixd.domain.rule import Rule, format_action, format_match
+from prefixd.domain.rule import format_action, format_match
 
 # What the health page has always called them.
 SESSION_WORDS = {
@@ -109,20 +111,20 @@ def _row(route: Route, states: Mapping[str, object]) -> Mapping[str, object]:
         "family": str(route.family),
         "rule": describe(route.family, route.nlri),
         "nlri": route.nlri.hex(),
-        "action": _action(route),
+        "action": _action(route.treatment),
         "priority": route.priority,
         "expires_at": format_time(route.expires_at_us) if route.expires_at_us else None,
         "peers": states,
     }
 
 
-def _action(route: Route) -> str:
-    """In an operator's words; what no operator asked for, in the RIB's."""
-    if isinstance(route.treatment, FlowTreatment):
-        said = rule_of_flow(rule_of(route.family, route.nlri), route.treatment)
-        if isinstance(said, Rule):
-            return format_action(said.action)
-    return "+".join(sorted(abilities_of(route.treatment)))
+@lru_cache(maxsize=256)
+def _action(treatment: Treatment) -> str:
+    """In an operator's words, or in the RIB's. Few treatments, many rules."""
+    if isinstance(treatment, FlowTreatment):
+        with contextlib.suppress(ValueError):
+            return format_action(action_of(treatment))
+    return "+".join(sorted(abilities_of(treatment)))
 
 
 def _peer(table: PeerTable, settings: PeerSettings | None) -> dict[str, Any]:
