@@ -150,7 +150,9 @@ def output(*words: str) -> str:
     ).stdout.strip()
 
 
-def build(program: Path, into: Path, stage: Path) -> Path:
+def build(
+    program: Path, into: Path, stage: Path, packing: tuple[str, ...] = ("-Zxz", "-z1")
+) -> Path:
     if not (program / "prefixd").exists():
         raise SystemExit(f"{program} is absent: make binary comes first")
     shutil.rmtree(stage, ignore_errors=True)
@@ -164,7 +166,7 @@ def build(program: Path, into: Path, stage: Path) -> Path:
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(moment())}
     subprocess.run(
         # A higher level saves a twentieth and takes three times as long.
-        ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", str(stage), str(package)],
+        ["dpkg-deb", "--root-owner-group", *packing, "--build", str(stage), str(package)],
         check=True, stdout=subprocess.DEVNULL, env=environment,
     )  # fmt: skip
     return package

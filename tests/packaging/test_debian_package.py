@@ -38,7 +38,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not PROGRAM.exists():
         absent("build/binary/folder (make binary)")
     directory = tmp_path_factory.mktemp("deb")
-    built: Path = build_script().build(PROGRAM, directory, directory / "stage")
+    built: Path = build_script().build(PROGRAM, directory, directory / "stage", packing=("-Znone",))
     return built
 
 
