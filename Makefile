@@ -7,7 +7,7 @@ SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help audit binary deb dist sbom e2e chaos load compare setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
+.PHONY: help audit binary deb dist sbom e2e chaos load compare soak setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,8 +106,13 @@ e2e: $(SETUP) ## flood, rule, quiet, expiry, through real routers in namespaces
 chaos: $(SETUP) ## break everything, compare everything: the full counts
 	PREFIXD_CRASH_EVENTS=10000 $(BIN)/python -m pytest tests/chaos $(PYTEST_ARGS)
 
-load: $(SETUP) ## a minute of new attacks, ten neighbours
-	$(BIN)/python -m bench.load
+load: $(SETUP) ## a minute (MINUTES=10) of new attacks, ten neighbours: flat or not flat
+	$(BIN)/python -m bench.load $(if $(MINUTES),--minutes $(MINUTES))
 
 compare: $(SETUP) ## GoBGP, ExaBGP, BIRD and ours: same rules, same sink, one run
-	$(BIN)/python -m bench.compare
+	$(BIN)/python -m bench.compare --svg docs/compare.svg
+
+soak: $(SETUP) ## ten minutes (MINUTES=480: a night) of load, then as much of sessions under churn
+	@mkdir -p build
+	$(BIN)/python -m bench.load --minutes $(or $(MINUTES),10)
+	$(BIN)/python -m tests.interop.soak --minutes $(or $(MINUTES),10) --result build/soak.json
