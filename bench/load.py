@@ -31,7 +31,7 @@ from typing import Any
 
 import yaml
 
-from bench.verdict import Part, table_head, table_row, verdict
+from bench.verdict import Part, starved, table_head, table_row, verdict
 from tests.kit.daemon_process import ROOT, DaemonProcess, free_port
 from tests.kit.daemons import wait_for
 from tests.kit.postgres import shared_cluster
@@ -109,6 +109,10 @@ class Readings:
     def cpu_s(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, fields[11:13])) / 100
+
+    def starved_s(self) -> float:
+        """How long its main thread was ready to run and had no processor."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 class Detectors:
@@ -193,7 +197,7 @@ def run(daemon: DaemonProcess, seconds: int, rate: int, warm_up_s: int = ROUND_S
         for begins in range(warm_up_s, warm_up_s + seconds, PART_S):
             ends = begins + PART_S
             readings.worst.clear()
-            cpu = readings.cpu_s()
+            cpu, starved_s = readings.cpu_s(), readings.starved_s()
             while time.monotonic() - start < ends:
                 time.sleep(min(1.0, max(0.0, ends - (time.monotonic() - start))))
                 readings.take()
@@ -202,6 +206,7 @@ def run(daemon: DaemonProcess, seconds: int, rate: int, warm_up_s: int = ROUND_S
                 **latencies(detectors.between(begins, ends)),
                 rss_mib=readings.rss_mib,
                 cpu_share=(readings.cpu_s() - cpu) / PART_S,
+                starved_share=(readings.starved_s() - starved_s) / PART_S,
                 lag_ms=readings.worst["lag_s"] * 1000,
                 queue=int(readings.worst["queue"] + readings.worst["commit_queue"]),
                 outbox=int(readings.worst["outbox"]),
@@ -267,6 +272,8 @@ def main() -> None:
     if given.flat_out:
         return
     problems = verdict(parts, PART_S, rate)
+    if starved(parts):
+        print("the machine was busy with other work: latency and rate are not judged")
     print("verdict: flat" if not problems else f"verdict: not flat: {'; '.join(problems)}")
     sys.exit(bool(problems))
 

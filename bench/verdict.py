@@ -1,7 +1,9 @@
 """Flat or not: the last third of a run against its first.
 
 Allowances are for a machine that has other work: what they let through is noise, what grows with
-time is not, because it would be larger in the longer run of the night.
+time is not, because it would be larger in the longer run of the night. When the daemon had to wait
+for a processor for a good part of the time, latency says nothing about the daemon and is not
+judged; memory always is.
 """
 
 import statistics
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 MEMORY_FACTOR, MEMORY_MIB = 1.05, 2.0
 LATENCY_FACTOR, LATENCY_MS = 1.5, 5.0
 RATE_SHARE = 0.98
+STARVED_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class Part:
     worst_ms: float
     rss_mib: float
     cpu_share: float
+    starved_share: float
+    """Of the time: ready to run, and no processor free."""
     lag_ms: float
     queue: int
     outbox: int
@@ -31,8 +36,8 @@ class Part:
 
 def table_head() -> str:
     names = (
-        "until s", "events/s", "p50 ms", "p99 ms", "worst ms", "RSS MiB", "CPU", "loop lag ms",
-        "queue", "outbox",
+        "until s", "events/s", "p50 ms", "p99 ms", "worst ms", "RSS MiB", "CPU", "waiting for CPU",
+        "loop lag ms", "queue", "outbox",
     )  # fmt: skip
     return f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
 
@@ -46,11 +51,16 @@ def table_row(part: Part, seconds: int) -> str:
         f"{part.worst_ms:.1f}",
         f"{part.rss_mib:.1f}",
         f"{part.cpu_share:.2f}",
+        f"{part.starved_share:.2f}",
         f"{part.lag_ms:.1f}",
         f"{part.queue}",
         f"{part.outbox}",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def starved(parts: Sequence[Part]) -> bool:
+    return statistics.mean(part.starved_share for part in parts) > STARVED_SHARE
 
 
 def verdict(parts: Sequence[Part], seconds: int, rate: int) -> list[str]:
@@ -66,6 +76,8 @@ def verdict(parts: Sequence[Part], seconds: int, rate: int) -> list[str]:
             problems.append(f"{name} from {early:.1f} to {late:.1f} {unit}")
 
     grew("memory", lambda part: part.rss_mib, MEMORY_FACTOR, MEMORY_MIB, "MiB")
+    if starved(parts):
+        return problems
     grew("median latency", lambda part: part.p50_ms, LATENCY_FACTOR, LATENCY_MS, "ms")
     grew("p99 latency", lambda part: part.p99_ms, 2 * LATENCY_FACTOR, 10 * LATENCY_MS, "ms")
     answered = sum(part.answered for part in parts)

@@ -32,7 +32,7 @@ def _announced(daemon: DaemonProcess) -> list[int]:
 def a_part(until_s: int, **changes: float) -> Part:
     values: dict[str, float] = {
         "answered": 2000, "p50_ms": 5.0, "p99_ms": 20.0, "worst_ms": 40.0, "rss_mib": 100.0,
-        "cpu_share": 0.5, "lag_ms": 5.0, "queue": 3, "outbox": 9,
+        "cpu_share": 0.5, "starved_share": 0.01, "lag_ms": 5.0, "queue": 3, "outbox": 9,
     }  # fmt: skip
     return Part(until_s=until_s, **{**values, **changes})  # type: ignore[arg-type]  # a builder trusts its tests
 
@@ -52,5 +52,11 @@ def test_what_grows_is_not_flat(grows: dict[str, float], said: list[str]) -> Non
         a_part(10 * n, **{name: base[name] + more * n for name, more in grows.items()})
         for n in range(1, 7)
     ]
-    found = verdict(parts, 10, 200)
-    assert found == said
+    assert verdict(parts, 10, 200) == said
+
+
+def test_latency_on_a_machine_without_a_free_processor_is_nobodys_fault() -> None:
+    parts = [a_part(10 * n, p50_ms=100.0 * n, starved_share=0.4, rss_mib=100.0) for n in range(6)]
+    assert verdict(parts, 10, 200) == []
+    parts[-2:] = [a_part(10 * n, starved_share=0.4, rss_mib=130.0) for n in (5, 6)]
+    assert verdict(parts, 10, 200) == ["memory from 100.0 to 130.0 MiB"]
