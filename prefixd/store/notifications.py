@@ -38,6 +38,9 @@ class Queued(NamedTuple):
 
 
 class NotificationWrites:
+    """All of it hot: one statement that could not be merged would take its unit, and on SQLite
+    every unit of the commit, out of those that are stored together."""
+
     __slots__ = ("_unit",)
 
     def __init__(self, unit: Unit) -> None:
@@ -59,8 +62,6 @@ class NotificationWrites:
             notification_id, pop, destination, event, body, "queued", 0, created_at_us, due_at_us,
             None,
         )  # fmt: skip
-        # Hot, because it comes with mitigations: one that is not would take its unit, and on SQLite
-        # every unit of the commit, out of the statements that are stored together.
         self._unit.statements.append(Statement(_INSERT, params, hot=True))
 
     def delivered(self, notification_id: str, attempts: int, at_us: int) -> None:
@@ -77,7 +78,7 @@ class NotificationWrites:
         self, notification_id: str, state: str, attempts: int, at_us: int, error: str | None
     ) -> None:
         params = (state, attempts, at_us, error, notification_id)
-        self._unit.statements.append(Statement(_SETTLE, params))
+        self._unit.statements.append(Statement(_SETTLE, params, hot=True))
 
 
 class NotificationReads:
