@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 .PHONY: help audit binary deb dist sbom e2e chaos load compare soak setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(SETUP): requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "prefixd needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }

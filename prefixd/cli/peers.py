@@ -120,7 +120,11 @@ def explain(call: Call) -> None:
 
 
 def _stages(peers_of_rule: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {state['stage']}" for name, state in peers_of_rule.items())
+    """A rule that is kept from a neighbour says why where it is seen."""
+    return ", ".join(
+        f"{name} {state['stage']}" + (f" ({state['reason']})" if state.get("reason") else "")
+        for name, state in peers_of_rule.items()
+    )
 
 
 def _counts(counts: Any) -> str:

@@ -56,10 +56,14 @@ def log_news(item: News) -> None:  # noqa: C901  a table, one row a fact
 
 
 def _fields(value: Mitigation) -> dict[str, object]:
-    return {
+    """What does not apply is left out: most rules have a customer, and few are a dry run."""
+    found: dict[str, object] = {
         "mitigation_id": value.mitigation_id,
         "rule": format_match(value.rule.match),
         "action": format_action(value.rule.action),
-        "customer": value.customer_id,
-        "dry_run": value.dry_run,
     }
+    if value.customer_id is not None:
+        found["customer"] = value.customer_id
+    if value.dry_run:
+        found["dry_run"] = True
+    return found

@@ -152,6 +152,9 @@ def test_rib_and_explain() -> None:
         "01a1fc36-aaf0-7465-a881-f86d63249002  dst 198.51.100.20/32 proto udp  discard"
         "  2026-01-01 00:01:00Z (in 1 min)  edge1 told\n"
     )
+    kept = {**rule, "peers": {"edge1": {"stage": "withheld", "reason": "family"}}}
+    service = CannedService({"GET /v1/bgp/rib": {"rules": [kept], "count": 1}})
+    assert ctl(service, "rib").out.endswith("  edge1 withheld (family)\n")
     narrow = CannedService({"GET /v1/bgp/rib": {"rules": [rule], "count": 1}})
     assert ctl(narrow, "rib", screen=terminal(80)).out == (
         "RULE                            ACTION   EXPIRES   PEERS\n"

@@ -1,11 +1,20 @@
 """What somebody who reads the journal during an attack gets to see."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
 from prefixd.daemon.news_log import log_news
-from prefixd.domain.news import News, PeerUp, SourceRecovered, SourceSilent, StoreRestored
+from prefixd.domain.news import (
+    MitigationExpired,
+    News,
+    PeerUp,
+    SourceRecovered,
+    SourceSilent,
+    StoreRestored,
+)
+from tests.kit.builders import a_mitigation
 
 
 @pytest.mark.parametrize(
@@ -33,3 +42,15 @@ def test_what_the_speaker_logs_itself_is_not_said_twice(caplog: pytest.LogCaptur
     with caplog.at_level(logging.DEBUG):
         log_news(PeerUp(at_us=1, peer="edge1", address="192.0.2.1"))
     assert caplog.records == []
+
+
+def test_a_rule_is_told_with_what_applies_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    plain = a_mitigation(customer_id=None, dry_run=False)
+    owned = replace(plain, customer_id="cust_example", dry_run=True)
+    with caplog.at_level(logging.INFO):
+        for value in (plain, owned):
+            log_news(MitigationExpired(at_us=1, mitigation=value))
+    first, second = caplog.records
+    assert not hasattr(first, "customer")
+    assert not hasattr(first, "dry_run")
+    assert (second.customer, second.dry_run) == ("cust_example", True)  # type: ignore[attr-defined]  # because: given by extra
