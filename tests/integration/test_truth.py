@@ -62,7 +62,6 @@ async def test_reconcile_heals_the_wire_in_both_directions_and_tells():
         assert clean.clean
 
 
-
 async def test_a_rule_whose_end_is_being_saved_is_no_drift():
     async with an_engine(one_step()) as house:
         await house.report()
