@@ -188,16 +188,15 @@ async def at_the_router() -> AsyncIterator[Speaker]:
 
 async def test_an_attack_is_dropped_limited_and_let_through_again(street: Street) -> None:
     async with at_the_router() as speaker:
-        normal = await street.rate(9999)
-        assert normal > 100
+        assert await _eventually(street, 9999, _flows)
         speaker.announce([a_route(ATTACK, "m1")])
         assert await _eventually(street, 9999, lambda rate: rate == 0)
-        assert await street.rate(8888) > 100  # nobody else's traffic
+        assert await _eventually(street, 8888, _flows)  # nobody else's traffic
         speaker.announce([a_route(ATTACK, "m1", treatment=FlowTreatment((RateLimit(LIMIT_BPS),)))])
         limit = LIMIT_BPS / 8 / PACKET_OCTETS
         assert await _eventually(street, 9999, lambda rate: 0.6 * limit < rate < 1.4 * limit, 2.0)
         speaker.withdraw(["m1"])
-        assert await _eventually(street, 9999, lambda rate: rate > 0.5 * normal)
+        assert await _eventually(street, 9999, _flows)
 
 
 async def test_traffic_flows_again_when_a_rule_expires(street: Street) -> None:
@@ -205,7 +204,12 @@ async def test_traffic_flows_again_when_a_rule_expires(street: Street) -> None:
         soon = SystemClock().now_us() + 2_500_000
         speaker.announce([a_route(ATTACK, "m1", expires_at_us=soon)])
         assert await _eventually(street, 9999, lambda rate: rate == 0, 0.3)
-        assert await _eventually(street, 9999, lambda rate: rate > 100)
+        assert await _eventually(street, 9999, _flows)
+
+
+def _flows(rate: float) -> bool:
+    """The sender's 500 a second shrink when the machine has other things to do."""
+    return rate > 100
 
 
 async def _eventually(
