@@ -8,6 +8,7 @@ route does not document are a fault of ours; `strict` (tests) makes them fail lo
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -76,6 +77,7 @@ class Endpoint:
         self._strict = strict
         self._noted_at = float("-inf")
         self._public = route.permission is None and not route.signed_in
+        self._free = self._public and not route.limited
         answers = services.answers
         self._repeats = (
             Repeats(answers, services.clock) if answers is not None and takes_key(route) else None
@@ -98,16 +100,17 @@ class Endpoint:
         route = self.route
         watch: Watch | None = None
         try:
-            actor = await self._actor(request, asked.address)
+            path, request_id, address = asked
+            actor = NOBODY if self._free else await self._actor(request, address)
             call: Call[Any, Any] = Call(
                 self._services,
                 actor,
                 None if route.body is None else await self._body(request),
                 NO_QUERY if route.query is NoQuery else self._query(request),
-                asked.path,
+                path,
                 request,
-                asked.request_id,
-                asked.address,
+                request_id,
+                address,
             )
             reply: Reply | web.StreamResponse | None = (
                 None if route.at_hand is None else route.at_hand(call)
@@ -259,7 +262,7 @@ def _parsed_query(request: web.Request, type_: type[msgspec.Struct]) -> msgspec.
 def _encoded(reply: Reply, request: web.Request) -> Octets:
     fields = field_lines(reply.headers.items()) if reply.headers else b""
     if reply.etag is not None:
-        fields += field_line("ETag", reply.etag)
+        fields += _etag_line(reply.etag)
         if _names(request.headers.get("If-None-Match"), reply.etag):
             return Octets(304, fields)
     if reply.value is None:
@@ -268,6 +271,11 @@ def _encoded(reply: Reply, request: web.Request) -> Octets:
     fields += JSON_FIELD if kind == JSON else field_line("Content-Type", kind)
     body = reply.value if isinstance(reply.value, bytes) else _encoder.encode(reply.value)
     return Octets(reply.status, fields, body)
+
+
+@lru_cache(maxsize=256)
+def _etag_line(etag: str) -> bytes:
+    return field_line("ETag", etag)
 
 
 def _names(header: str | None, etag: str) -> bool:
