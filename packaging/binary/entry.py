@@ -5,9 +5,6 @@ was said to the first is therefore not said to us: the name it was called by, an
 that a service manager addresses its sockets and its watchdog to. Both are looked up here.
 """
 
-# A package upgrade replaces our files while we run, and nothing can be loaded from them any more.
-# This is all that would be loaded late: the first host name of an alert asks for it.
-import encodings.idna  # noqa: F401  for its being loaded
 import os
 import sys
 from pathlib import Path
