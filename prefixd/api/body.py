@@ -20,7 +20,7 @@ from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
 
 from prefixd.api.problem import ApiError, wrong_json, wrong_shape
-from prefixd.api.repeat import HEADER
+from prefixd.api.repeat import FOLDED
 from prefixd.signals.json_value import JsonValue, depth_exceeds
 
 BODY_TIMEOUT_S = 15.0
@@ -40,7 +40,7 @@ async def read_body(request: web.Request) -> bytes:
     """The whole body within the size and the time allowed."""
     content = request.content
     try:
-        if content.is_eof() and HEADER not in request.headers:
+        if content.is_eof() and FOLDED not in request.headers:
             # Small bodies come with the headers: nothing to wait for, one piece to take. With an
             # Idempotency-Key the body is wanted a second time, so the request has to keep it.
             raw = content.read_nowait()

@@ -26,7 +26,7 @@ from prefixd.api.problem import (
     unavailable,
     wrong_shape,
 )
-from prefixd.api.repeat import HEADER, Repeats
+from prefixd.api.repeat import FOLDED, Repeats
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route, takes_key
 from prefixd.api.services import Services
@@ -159,7 +159,7 @@ class Endpoint:
             log.warning("a request ended at the database", extra=fields)
 
     async def _handled(self, call: Call[Any, Any]) -> Reply | web.StreamResponse:
-        key = None if self._repeats is None else call.request.headers.get(HEADER)
+        key = None if self._repeats is None else call.request.headers.get(FOLDED)
         if self._repeats is None or key is None:
             return await self.route.handle(call)
 

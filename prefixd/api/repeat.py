@@ -20,7 +20,9 @@ from prefixd.clock import Clock
 from prefixd.domain.actor import Actor
 from prefixd.errors import Conflict
 
-HEADER = istr("Idempotency-Key")
+HEADER = "Idempotency-Key"
+FOLDED = istr(HEADER)
+"""To look it up with; a name that is written down is plain text."""
 REPLAYED = {"Idempotency-Replayed": "true"}
 LONGEST = 128
 KEPT_US = 24 * 3600 * 1_000_000

@@ -314,3 +314,9 @@ def test_the_document_names_every_route_and_every_status() -> None:
         statuses = {*map(str, route.replies), *(str(CODES[c][0]) for c in documented_codes(route))}
         assert set(operation["responses"]) == statuses
     assert len(document["paths"]) == len(ROUTES)
+
+
+async def test_the_document_can_be_fetched() -> None:
+    async with serving(an_app()) as http, http.get("/openapi.json") as reply:
+        assert reply.status == 200
+        assert set((await reply.json())["paths"]) >= {route.path for route in ROUTES}
