@@ -61,6 +61,7 @@ interop: $(SETUP) ## against real BGP daemons and detectors
 bench: $(SETUP) ## print the benchmark tables (docs/benchmarks.md)
 	$(BIN)/python -m pytest bench -s --benchmark-only -o testpaths=bench -o python_files='bench_*.py' $(PYTEST_ARGS)
 	for each in rib speaker session store ingest; do echo "== bench_$$each"; $(BIN)/python bench/bench_$$each.py || exit 1; done
+	$(BIN)/python -m bench.bench_start
 	if command -v wrk >/dev/null; then $(BIN)/python bench/bench_api.py; else echo "bench_api needs wrk"; fi
 
 lock: $(SETUP) ## pin exact versions anew
