@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import random
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -174,6 +175,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--result", type=Path, default=Path("soak.json"))
     options = parser.parse_args()
+    # Whoever stops us early must not leave a dozen daemons behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="pfx-soak-") as directory:
         result = run(options.minutes, Path(directory))
     options.result.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
