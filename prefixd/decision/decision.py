@@ -168,6 +168,8 @@ class Decision:
                 return (code,)
             case Wait(missing=missing):
                 return tuple(dict.fromkeys(str(item.need) for item in missing))
+            case _ if not self.not_done:
+                return ()
             case _:
                 return tuple(dict.fromkeys(refusal.code for refusal in self.not_done))
 
