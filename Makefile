@@ -104,8 +104,8 @@ dist: $(SETUP) ## dist/: wheel and sdist
 e2e: $(SETUP) ## flood, rule, quiet, expiry, through real routers in namespaces
 	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
 
-chaos: $(SETUP) ## break everything, compare everything: the full counts
-	PREFIXD_CRASH_EVENTS=10000 $(BIN)/python -m pytest tests/chaos $(PYTEST_ARGS)
+chaos: $(SETUP) ## break everything, compare everything (EVENTS=10000: the long crash runs)
+	$(if $(EVENTS),PREFIXD_CRASH_EVENTS=$(EVENTS)) $(BIN)/python -m pytest tests/chaos $(PYTEST_ARGS)
 
 load: $(SETUP) ## a minute (MINUTES=10) of new attacks, ten neighbours: flat or not flat
 	$(BIN)/python -m bench.load $(if $(MINUTES),--minutes $(MINUTES))
