@@ -1,7 +1,7 @@
 """Killed at random moments while detectors report: nothing that was answered is lost.
 
-By default a short run; `make chaos EVENTS=10000` is the long one. Every event is repeated until it is
-answered, as detectors do, and one in twenty mitigations is withdrawn by hand.
+By default a short run; `make chaos EVENTS=10000` is the long one. Every event is repeated until it
+is answered, as detectors do, and one in twenty mitigations is withdrawn by hand.
 """
 
 import os
