@@ -5,6 +5,7 @@ detectors are at the other end. Pulling the cable tells nobody anything: only ti
 """
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -113,22 +114,31 @@ def by_hand(machine: Machine, victim: str, ttl_s: int) -> str:
     return str(answer.json["mitigation_id"])
 
 
+def in_two_halves(count: int, cut: threading.Event) -> Iterator[int]:
+    """Events of before the cut, and events that begin while nobody can be reached."""
+    yield from range(count // 2)
+    cut.wait(60)
+    yield from range(count // 2, count)
+
+
 def test_a_machine_cut_off_from_everybody_heals_without_help(tmp_path: Path) -> None:
     """Meanwhile a rule's time passes: no router may hold it when the cable is back."""
     with a_machine_of_its_own(tmp_path) as machine:
         ledger = Ledger(machine.daemon.host, machine.daemon.port, patience_s=2)
-        with reporting(ledger, range(200), clients=4):
-            wait_for(lambda: len(ledger.answered) >= 60, 20, "some answers")
+        cut = threading.Event()
+        with reporting(ledger, in_two_halves(200, cut), clients=4):
+            wait_for(lambda: len(ledger.answered) == 100, 20, "the first half's answers")
             short = by_hand(machine, "198.51.100.77", SHORT_TTL_S)
             wait_for(lambda: _has(machine, "198.51.100.77"), 10, "the short rule on both routers")
             machine.pull_the_cable()
+            cut.set()
             # Both routers forget our rules: traffic flows while nobody looks after it.
             wait_for(
                 lambda: not _any_rule(machine), HOLD_S + RESTART_S + 10, "routers without rules"
             )
             answered = len(ledger.answered)
             machine.plug_it_in()
-        assert answered < 200
+        assert answered == 100
         assert len(ledger.answered) == 200
         assert not ledger.surprises
         wait_for(lambda: machine.sessions() == {"established"}, 30, "established sessions")
@@ -162,9 +172,11 @@ def test_what_stands_in_front_of_the_api_fails_and_no_rule_moves(tmp_path: Path)
         near = ("127.0.0.1", free_port())
         with relay_to_port(near, behind) as proxy:
             ledger = Ledger(*near, patience_s=1)
-            with reporting(ledger, range(120), clients=4):
-                wait_for(lambda: len(ledger.answered) > 30, 20, "some answers")
+            cut = threading.Event()
+            with reporting(ledger, in_two_halves(120, cut), clients=4):
+                wait_for(lambda: len(ledger.answered) == 60, 20, "the first half's answers")
                 proxy.cut()
+                cut.set()
                 wait_for(lambda: ledger.repeats > 0, 20, "a detector without an answer")
                 held = site.agree()
                 assert site.daemon.event(victim_number(9999)).status == 202
