@@ -14,6 +14,7 @@ where an old one was.
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -26,6 +27,7 @@ T = TypeVar("T")
 
 PAGE_BYTES = 4096
 CACHED_STATEMENTS = 512
+WAL_PAUSE_S = 0.01
 # After these the connection itself is suspect and the next use opens a fresh one.
 _FATAL = {
     sqlite3.SQLITE_IOERR,
@@ -125,7 +127,7 @@ class Lane:
         try:
             run = connection.execute
             run(f"PRAGMA busy_timeout = {int(settings.lock_timeout_s * 1000)}")
-            (mode,) = run("PRAGMA journal_mode = WAL").fetchone()
+            mode = _write_ahead(connection, settings.lock_timeout_s)
             if mode not in ("wal", "memory"):
                 raise StoreUnavailable(
                     f"{settings.where} cannot use write-ahead logging (mode {mode!r});"
@@ -147,6 +149,21 @@ class Lane:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _write_ahead(connection: sqlite3.Connection, patience_s: float) -> str:
+    """Switch to write-ahead logging; the mode it is in now. While another process does the same to
+    a new file SQLite says "locked" at once, whatever its timeout, so the waiting is ours."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(WAL_PAUSE_S)
+        else:
+            return str(mode)
 
 
 def _create_private(path: str) -> None:
