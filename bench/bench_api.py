@@ -32,9 +32,9 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.wrk import BATCHES, NEW_EVENTS, REPEATS, Load, drive  # noqa: E402
-from prefixd.observability.metrics import Metrics  # noqa: E402
-from tests.kit.daemon_process import DaemonProcess, free_port  # noqa: E402
+from bench.wrk import BATCHES, NEW_EVENTS, REPEATS, Load, drive  # noqa: E402  found only now
+from prefixd.observability.metrics import Metrics  # noqa: E402  found only now
+from tests.kit.daemon_process import DaemonProcess, free_port  # noqa: E402  found only now
 
 TRIVIAL = """
 import asyncio, sys

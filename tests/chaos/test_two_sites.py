@@ -158,8 +158,11 @@ def test_w30_what_must_hold_for_all_sites_is_shared(tmp_path: Path, cluster: Clu
         assert "global" in refused.body.decode()
         entry = {"prefix": "10.0.7.0/24", "reason": "ours"}
         assert here.daemon.post("/v1/safelist", entry).status < 300
-        covers = lambda: there.daemon.event("10.0.7.1").status == 422  # noqa: E731
-        wait_for(covers, 5, "the protected prefix at the other site")
+        wait_for(
+            lambda: there.daemon.event("10.0.7.1").status == 422,
+            5,
+            "the protected prefix at the other site",
+        )
         entries = there.daemon.get("/v1/audit?limit=100").json["entries"]
         assert "safelist_add" in {entry["action"] for entry in entries}
         for site in (here, there):
