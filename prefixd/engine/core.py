@@ -139,8 +139,7 @@ class Core:
     def _start_turn(self, key: Hashable, jobs: list[AnyJob], ended: Callable[[], None]) -> None:
         turn = self.begin(key if isinstance(key, Prefix) else None)
         try:
-            answers = [job.context.run(job.verb, turn) for job in jobs]
-            turn.alerts = self.effects.prepare(turn.news)
+            answers = self._decide(turn, jobs)
             if turn.is_empty:
                 self._conclude(turn, jobs, answers)
                 ended()
@@ -155,6 +154,12 @@ class Core:
         except BaseException:
             turn.release()
             raise
+
+    def _decide(self, turn: Turn, jobs: list[AnyJob]) -> list[object]:
+        """Every verb has its say, and what is to be told of it is put into words."""
+        answers = [job.context.run(job.verb, turn) for job in jobs]
+        turn.alerts = self.effects.prepare(turn.news)
+        return answers
 
     def _written(
         self,
@@ -230,8 +235,7 @@ class Core:
 
     async def _attempt(self, turn: Turn, jobs: list[AnyJob]) -> list[object]:
         try:
-            answers = [job.context.run(job.verb, turn) for job in jobs]
-            turn.alerts = self.effects.prepare(turn.news)
+            answers = self._decide(turn, jobs)
             if not turn.is_empty:
                 async with self.store.transaction() as tx:
                     turn.write(tx)
