@@ -68,9 +68,8 @@ def read_quickly(payload: JsonValue, reading: Reading) -> Signal | None:
         return None
     if not source or not event.source.isprintable() or not event_id.isprintable():
         return None
-    action, confidence = event.action or "ban", event.confidence
-    mapped = reading.confidence_mapping.get(action)
-    origin = "given" if confidence is not None else f"mapping:{action}" if mapped else "none"
+    action = event.action or "ban"
+    confidence, origin = _confidence(event.confidence, action, reading)
     return make_signal(
         Said(
             source=source,
@@ -80,7 +79,7 @@ def read_quickly(payload: JsonValue, reading: Reading) -> Signal | None:
             vector=event.vector,
             external_id=event_id.strip(),
             observed_at_us=observed_at_us,
-            confidence=mapped if confidence is None else confidence,
+            confidence=confidence,
             confidence_origin=origin,
             bps=event.bps,
             pps=event.pps,
@@ -108,14 +107,13 @@ def read_closely(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem
     victim = fields.victim("victim_ip")
     vector = fields.vector("vector")
     action = fields.word("action", tuple(_KINDS), default="ban")
-    confidence = fields.confidence("confidence")
+    given = fields.confidence("confidence")
     dst_ports = fields.ports("top_dst_ports")
     bps, pps = fields.rate("bps"), fields.rate("pps")
     force = fields.flag("force")
     if fields.problems or victim is None or vector is None:
         return tuple(fields.problems)
-    mapped = reading.confidence_mapping.get(action)
-    origin = "given" if confidence is not None else f"mapping:{action}" if mapped else "none"
+    confidence, origin = _confidence(given, action, reading)
     return make_signal(
         Said(
             source=source,
@@ -125,7 +123,7 @@ def read_closely(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem
             vector=vector,
             external_id=event_id,
             observed_at_us=observed_at_us,
-            confidence=mapped if confidence is None else confidence,
+            confidence=confidence,
             confidence_origin=origin,
             bps=bps,
             pps=pps,
@@ -135,6 +133,14 @@ def read_closely(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem
         ),
         reading,
     )
+
+
+def _confidence(given: float | None, action: str, reading: Reading) -> tuple[float | None, str]:
+    """How sure the sender is, and where that comes from."""
+    if given is not None:
+        return given, "given"
+    mapped = reading.confidence_mapping.get(action)
+    return mapped, "none" if mapped is None else f"mapping:{action}"
 
 
 class _Fields:

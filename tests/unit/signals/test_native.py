@@ -96,11 +96,12 @@ def test_s06_the_body_is_kept_without_secrets_and_cut_to_size():
     assert '"truncated":true' in long.raw
 
 
-def test_a_source_may_map_the_action_to_a_confidence():
-    mapped = Reading(received_at_us=NOW, confidence_mapping={"ban": 0.75})
+@pytest.mark.parametrize("confidence", [0.75, 0.0])
+def test_a_source_may_map_the_action_to_a_confidence(confidence):
+    mapped = Reading(received_at_us=NOW, confidence_mapping={"ban": confidence})
     found = read_event({**EVENT, "confidence": None}, mapped)
     assert isinstance(found, Signal)
-    assert (found.confidence, found.confidence_origin) == (0.75, "mapping:ban")
+    assert (found.confidence, found.confidence_origin) == (confidence, "mapping:ban")
 
 
 def test_without_an_id_the_alert_is_what_it_is_about():
