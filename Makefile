@@ -107,7 +107,7 @@ e2e: $(SETUP) ## flood, rule, quiet, expiry, through real routers in namespaces
 chaos: $(SETUP) ## break everything, compare everything (EVENTS=10000: the long crash runs)
 	$(if $(EVENTS),PREFIXD_CRASH_EVENTS=$(EVENTS)) $(BIN)/python -m pytest tests/chaos $(PYTEST_ARGS)
 
-load: $(SETUP) ## a minute (MINUTES=10) of new attacks, ten neighbours: flat or not flat
+load: $(SETUP) ## a minute (MINUTES=10) of new attacks, ten neighbors: flat or not flat
 	$(BIN)/python -m bench.load $(if $(MINUTES),--minutes $(MINUTES))
 
 compare: $(SETUP) ## GoBGP, ExaBGP, BIRD and ours: same rules, same sink, one run

@@ -7,7 +7,7 @@
 
 T is aiohttp answering `json_response({"status": "ok"})` on the same event loop as the daemon, with
 no middleware and no access log, in a process of its own. In every round each row drives T and then
-the daemon with the same number of connections, so that both meet the same neighbours on the
+the daemon with the same number of connections, so that both meet the same neighbors on the
 machine; client and server share it. Two ratios come of it: of requests per second, and of the
 server's processor time per request. The second one is the one that repeats.
 

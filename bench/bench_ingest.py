@@ -21,7 +21,7 @@ from prefixd.clock import SystemClock
 from prefixd.domain.record import Outcome
 from prefixd.domain.signal import Signal
 from prefixd.engine.engine import Engine
-from prefixd.engine.identity import Identity
+from prefixd.engine.ids import Identity
 from prefixd.store.settings import StoreSettings
 from prefixd.store.store import open_store
 from tests.kit.announcer import RecordingAnnouncer

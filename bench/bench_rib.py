@@ -16,12 +16,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.bench_speaker import DISCARD, routes
-from prefixd.bgp.rib.fanout import Fanout
-from prefixd.bgp.rib.fence import FenceSettings
+from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.export_terms import ExportPolicy, Pacing, Terms
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.profile import PROFILES
+from prefixd.bgp.rib.refresh_probe import FenceSettings
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.rib.terms import ExportPolicy, Pacing, Terms
+from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 
 RULES = 100_000

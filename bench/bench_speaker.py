@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.rib.treatment import FlowTreatment
+from prefixd.bgp.rib.route_action import FlowTreatment
 from prefixd.bgp.settings import ExportSettings, PeerSettings
 from prefixd.bgp.wire.flowspec import encode_nlri, encode_rule, flowspec_rule
 from prefixd.bgp.wire.flowspec_action import Discard
@@ -35,7 +35,7 @@ from prefixd.bgp.wire.prefix import Prefix
 from tests.kit.daemon_process import free_port
 from tests.kit.daemons import output
 from tests.kit.require import binary
-from tests.kit.speaking import Speaking, a_neighbour, speaking
+from tests.kit.speaking import Speaking, a_neighbor, speaking
 
 DISCARD = FlowTreatment((Discard(),))
 
@@ -87,10 +87,10 @@ class Sinks:
         self._process.wait()
 
 
-def neighbours(count: int, port: int, *, shared: bool) -> list[PeerSettings]:
+def neighbors(count: int, port: int, *, shared: bool) -> list[PeerSettings]:
     """Shared terms make one update group; different ones (a community each) make as many groups."""
     peers = [
-        a_neighbour(f"p{n}", f"127.0.1.{n}", port=port, profile="bird", families=(IPV4_FLOWSPEC,))
+        a_neighbor(f"p{n}", f"127.0.1.{n}", port=port, profile="bird", families=(IPV4_FLOWSPEC,))
         for n in range(1, count + 1)
     ]
     if shared:
@@ -105,7 +105,7 @@ def neighbours(count: int, port: int, *, shared: bool) -> list[PeerSettings]:
 async def established(count: int, *, shared: bool = True) -> AsyncIterator[tuple[Speaking, Sinks]]:
     sinks = Sinks()
     try:
-        peers = neighbours(count, sinks.port, shared=shared)
+        peers = neighbors(count, sinks.port, shared=shared)
         async with speaking(*peers) as at_work:
             at_work.speaker.start()
             await at_work.until_synced(*(peer.name for peer in peers))
@@ -132,7 +132,7 @@ async def load(rules: int, peers: int, *, shared: bool = True) -> dict[str, floa
         cpu, start = time.process_time(), time.monotonic()
         at_work.speaker.announce(prepared)
         while True:
-            await asyncio.sleep(0.2)  # to ask costs some milliseconds with fifty neighbours
+            await asyncio.sleep(0.2)  # to ask costs some milliseconds with fifty neighbors
             if not any(
                 t.lag or t.outbox or t.session.queued_octets for t in at_work.speaker.status().peers
             ):
@@ -193,7 +193,7 @@ template bgp sink {{
   connect delay time 1; connect retry time 1;
   flow4 {{ table f4; import none; export all; }};
 }}
-{neighbours}
+{neighbors}
 """
 
 
@@ -214,13 +214,13 @@ def load_bird(rules: int, peers: int) -> dict[str, float]:
     """The same rules to the same routers: from the command that lets BIRD have them."""
     sinks = Sinks()
     with tempfile.TemporaryDirectory() as name:
-        neighbours = "\n".join(
+        neighbors = "\n".join(
             f"protocol bgp p{n} from sink {{ neighbor 127.0.1.{n} port {sinks.port} as 65000; }}"
             for n in range(1, peers + 1)
         )
         text = BIRD.format(
             routes="\n".join(map(as_bird_has_it, range(rules))),
-            neighbours=neighbours,
+            neighbors=neighbors,
             ours=free_port(),
         )
         (Path(name) / "bird.conf").write_text(text)

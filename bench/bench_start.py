@@ -2,8 +2,8 @@
 
     python -m bench.bench_start [--rules 20000] [--peers 20] [--idle 10]
 
-A daemon without neighbours is filled with live mitigations over HTTP and stopped. Then it is
-started again, with neighbours, and the clock runs from the start of the process: loading the
+A daemon without neighbors is filled with live mitigations over HTTP and stopped. Then it is
+started again, with neighbors, and the clock runs from the start of the process: loading the
 configuration, reading every live row, comparing with the empty table, sessions, full tables.
 Afterwards it is left alone: what does it cost to hold so many rules?
 """
@@ -147,7 +147,7 @@ def main() -> None:
         daemon = DaemonProcess(folder, main=main, files=files)
         with daemon:
             fill(daemon, given.rules)
-        print(f"{given.rules} live mitigations, {given.peers} neighbours\n")
+        print(f"{given.rules} live mitigations, {given.peers} neighbors\n")
         daemon.main["bgp"]["neighbors"] = neighbors(given.peers, port)
         daemon.write_config()
         stack.callback(daemon.stop)

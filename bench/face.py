@@ -25,7 +25,7 @@ from prefixd.domain.actor import Actor
 from prefixd.domain.record import Outcome
 from prefixd.domain.signal import Signal
 from prefixd.engine.answers import IngestAnswer
-from prefixd.engine.identity import Identity
+from prefixd.engine.ids import Identity
 from prefixd.observability.metrics import Metrics
 from tests.kit.engine import an_engine
 

@@ -118,7 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
     listening.add_argument("--host", default="127.0.0.1", help="address (default 127.0.0.1)")
     listening.add_argument("--port", type=int, default=1791, help="TCP port (default 1791)")
     listening.add_argument("--asn", type=int, default=64500, help="our AS (default 64500)")
-    listening.add_argument("--peer-asn", type=int, help="the neighbour's AS (default: ours)")
+    listening.add_argument("--peer-asn", type=int, help="the neighbor's AS (default: ours)")
     listening.add_argument("--allow", default="", metavar="PREFIX", help="who may connect")
     listening.set_defaults(act=commands.listen_for_rules)
 

@@ -35,34 +35,34 @@ from prefixd.api.services import Services
 from prefixd.api.signals import SignalRoutes
 from prefixd.auth.accounts import Accounts
 from prefixd.auth.settings import AuthMode
-from prefixd.bgp.looplag import LoopLag
 from prefixd.bgp.reload import describe
 from prefixd.bgp.settings import IPNetwork
-from prefixd.bgp.speaker import Speaker
+from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.clock import Clock, SystemClock
 from prefixd.config.bundle import Config
 from prefixd.config.diff import ConfigDiff, render_diff
+from prefixd.daemon.banner import greeting
+from prefixd.daemon.bgp_view import SpeakerFace
 from prefixd.daemon.config_files import LiveConfig, changed_parts
-from prefixd.daemon.counting import NewsCounter
-from prefixd.daemon.greeting import greeting
 from prefixd.daemon.http_server import HttpServer, bind_tcp, tls_context
+from prefixd.daemon.inexpressible_alert import Untold
 from prefixd.daemon.lifecycle import Lifecycle
+from prefixd.daemon.loop_lag import LoopLag
+from prefixd.daemon.metrics_from_news import NewsCounter
 from prefixd.daemon.news_log import log_news
 from prefixd.daemon.proxies import address_reader, cookie_is_secure
 from prefixd.daemon.readings import Readings
 from prefixd.daemon.restart import Restarts
 from prefixd.daemon.source_watch import SourceWatch
-from prefixd.daemon.speaker_face import SpeakerFace
 from prefixd.daemon.speaker_news import SpeakerNews
 from prefixd.daemon.systemd import Notifier as ServiceManager
 from prefixd.daemon.systemd import inherited_sockets
-from prefixd.daemon.untold import Untold
 from prefixd.decision.rules import Rules
 from prefixd.domain.actor import SYSTEM, Actor
 from prefixd.domain.news import News, SystemStarted
 from prefixd.engine.answers import ReloadAnswer
 from prefixd.engine.engine import Engine
-from prefixd.engine.identity import Identity
+from prefixd.engine.ids import Identity
 from prefixd.engine.snapshot import Snapshot
 from prefixd.errors import StartupError, StoreUnavailable
 from prefixd.notify.dispatch import Dispatcher

@@ -25,7 +25,23 @@ FLOORS: dict[str, tuple[set[str], str]] = {
     "bgp.rib": ({"bgp.wire"}, "protocol decisions a test can run a million times"),
     "bgp": (
         {"bgp.wire", "bgp.fsm", "bgp.rib", *BESIDE},
-        "binds the pure parts to sockets; knows nothing of attacks or mitigations",
+        "settings that a session, a peer and the speaker share; knows nothing of attacks",
+    ),
+    "bgp.session": (
+        {"bgp", "bgp.wire", "bgp.fsm", *BESIDE},
+        "one TCP connection to one neighbor; knows no table and no other session",
+    ),
+    "bgp.peer": (
+        {"bgp", "bgp.session", "bgp.wire", "bgp.fsm", *BESIDE},
+        "one neighbor across its connections; tables and other neighbors come through an interface",
+    ),
+    "bgp.speaker": (
+        {"bgp", "bgp.peer", "bgp.session", "bgp.wire", "bgp.fsm", "bgp.rib", *BESIDE},
+        "all neighbors and the tables; knows nothing of attacks or mitigations",
+    ),
+    "dissect": (
+        {"bgp.wire", "bgp.session"},
+        "explains messages to a person: an application of the codec, not a part of it",
     ),
     "domain": (set(), "the words we share with operators; depends on no mechanism"),
     "correlation": ({"domain"}, "same input, same output, for ever"),
@@ -40,7 +56,7 @@ FLOORS: dict[str, tuple[set[str], str]] = {
     "store": ({"domain", *BESIDE}, "rows and SQL, replaceable, kept in their own room"),
     "notify": ({"domain", *BESIDE}, "webhooks, replaceable, kept in their own room"),
     "announce": (
-        {"domain", "bgp", "bgp.wire", "bgp.rib", *BESIDE},
+        {"domain", "bgp", "bgp.speaker", "bgp.wire", "bgp.rib", *BESIDE},
         "the one place where a rule becomes NLRI and communities",
     ),
     "engine": (

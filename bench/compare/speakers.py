@@ -120,8 +120,8 @@ def gobgp(folder: Path, rules: int, port: int) -> Iterator[int]:
     (folder / "gobgp.toml").write_text(
         f'[global.config]\nas = {ASN}\nrouter-id = "{US}"\nport = {ours}\n'
         f'local-address-list = ["{US}"]\n'
-        + _gobgp_neighbour(SINK, ASN, f'remote-port = {port}\nlocal-address = "{US}"\n')
-        + _gobgp_neighbour(FEEDER, FEEDER_ASN, "passive-mode = true\n")
+        + _gobgp_neighbor(SINK, ASN, f'remote-port = {port}\nlocal-address = "{US}"\n')
+        + _gobgp_neighbor(FEEDER, FEEDER_ASN, "passive-mode = true\n")
     )
     client = [binary("gobgp"), "-u", US, "-p", str(api)]
 
@@ -154,7 +154,7 @@ def gobgp(folder: Path, rules: int, port: int) -> Iterator[int]:
             yield pid
 
 
-def _gobgp_neighbour(address: str, asn: int, transport: str) -> str:
+def _gobgp_neighbor(address: str, asn: int, transport: str) -> str:
     return (
         f'[[neighbors]]\n[neighbors.config]\nneighbor-address = "{address}"\npeer-as = {asn}\n'
         f"[neighbors.transport.config]\n{transport}"

@@ -13,8 +13,8 @@ from typing import Protocol
 from prefixd.announce.sentence import preview_sentence
 from prefixd.announce.translate import Untranslatable, route_of
 from prefixd.bgp.rib.loc_rib import Drift
+from prefixd.bgp.rib.preview import Preview
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.rib.what_if import Preview
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.rule import Intent, Rule
 

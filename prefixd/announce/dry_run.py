@@ -8,8 +8,8 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from prefixd.bgp.rib.loc_rib import Drift, LocRib
+from prefixd.bgp.rib.preview import Preview
 from prefixd.bgp.rib.route import Route, describe
-from prefixd.bgp.rib.what_if import Preview
 
 log = logging.getLogger(__name__)
 

@@ -1,9 +1,9 @@
-"""What a neighbour would be told, as one line for people."""
+"""What a neighbor would be told, as one line for people."""
 
 from typing import assert_never
 
+from prefixd.bgp.rib.preview import Preview
 from prefixd.bgp.rib.verdict import Export, Split, Withheld
-from prefixd.bgp.rib.what_if import Preview
 
 
 def preview_sentence(preview: Preview) -> str:

@@ -2,7 +2,7 @@
 
 A rule says ports, fragments and bits per second; a route says components and communities. Every
 translation is exact: what cannot be said exactly is `Untranslatable`, with the reason an operator
-can act on, and never something similar. The way back serves rules learned from a neighbour.
+can act on, and never something similar. The way back serves rules learned from a neighbor.
 """
 
 import re
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, assert_never
 
 from prefixd.bgp.rib.route import Route, host_nlri, nlri_of
-from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment, Treatment
+from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment, Treatment
 from prefixd.bgp.wire import flowspec_action as act
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.ext_community import format_administrator
@@ -223,7 +223,7 @@ def _community(text: str) -> int:
 
 
 def rule_of_flow(flow: FlowSpecRule, treatment: FlowTreatment) -> Rule | Untranslatable:
-    """A rule learned from a neighbour, in an operator's words."""
+    """A rule learned from a neighbor, in an operator's words."""
     try:
         return Rule(match_of(flow), action_of(treatment))
     except ValueError as error:

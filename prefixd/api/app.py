@@ -21,7 +21,7 @@ from prefixd.api import (
 from prefixd.api.cors import Cors
 from prefixd.api.deadline import Deadlines
 from prefixd.api.endpoint import Endpoint
-from prefixd.api.guard import Guard
+from prefixd.api.middleware import Guard
 from prefixd.api.openapi import document_route
 from prefixd.api.reference import FRONT_PAGE, reference_route
 from prefixd.api.route import Route

@@ -19,8 +19,8 @@ import msgspec
 from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
 
+from prefixd.api.idempotency import FOLDED
 from prefixd.api.problem import ApiError, wrong_json, wrong_shape
-from prefixd.api.repeat import FOLDED
 from prefixd.signals.json_value import JsonValue, depth_exceeds
 
 BODY_TIMEOUT_S = 15.0

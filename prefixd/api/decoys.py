@@ -13,16 +13,16 @@ import msgspec
 from prefixd.api.adapters import LiveAdapters
 from prefixd.api.body import decode_any, read_body
 from prefixd.api.problem import ApiError, not_found
-from prefixd.api.proof import Proofs, signed_request
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
+from prefixd.api.webhook_auth import Proofs, signed_request
 from prefixd.domain.actor import Actor, ActorKind, Permission
 from prefixd.domain.problem import Problem
 from prefixd.domain.record import Outcome
-from prefixd.signals.deception import ADAPTER, Observation, hint
-from prefixd.signals.deception_decode import WEBHOOK_AUTH, decode_report
+from prefixd.signals.decoy import ADAPTER, Observation, hint
+from prefixd.signals.decoy_formats import WEBHOOK_AUTH, decode_report
+from prefixd.signals.decoy_sightings import Sightings
 from prefixd.signals.settings import DeceptionSettings
-from prefixd.signals.sightings import Sightings
 
 LARGEST = 256 * 1024
 REMEMBERED = 8192

@@ -17,7 +17,7 @@ from aiohttp import web
 from prefixd.api.body import ANY, check_media_type, decode_json, read_body
 from prefixd.api.cors import SAFE_METHODS
 from prefixd.api.deadline import Deadlines, Watch
-from prefixd.api.octets import JSON, JSON_FIELD, Octets, field_line, field_lines
+from prefixd.api.idempotency import FOLDED, Repeats
 from prefixd.api.problem import (
     CODES,
     ApiError,
@@ -26,7 +26,7 @@ from prefixd.api.problem import (
     unavailable,
     wrong_shape,
 )
-from prefixd.api.repeat import FOLDED, Repeats
+from prefixd.api.raw_response import JSON, JSON_FIELD, Octets, field_line, field_lines
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route, takes_key
 from prefixd.api.services import Services

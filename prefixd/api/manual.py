@@ -57,7 +57,7 @@ def who_withholds(peers: Sequence[str]) -> list[str]:
 
 
 def withheld_by(peers: Sequence[str]) -> dict[str, str]:
-    """The neighbours that will not be told, each with its reason."""
+    """The neighbors that will not be told, each with its reason."""
     lines = [line.partition(_WITHHELD) for line in peers if _WITHHELD in line]
     return {name: reason.replace("): ", ": ", 1) for name, _, reason in lines}
 

@@ -13,8 +13,8 @@ import msgspec
 
 from prefixd import __version__
 from prefixd.api.endpoint import documented_codes
+from prefixd.api.idempotency import HEADER, LONGEST
 from prefixd.api.problem import CODES, ErrorBody
-from prefixd.api.repeat import HEADER, LONGEST
 from prefixd.api.reply import Reply
 from prefixd.api.route import PARAMETER, Call, NoQuery, Route, plain_path, takes_key
 

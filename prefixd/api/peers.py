@@ -1,4 +1,4 @@
-"""BGP as an operator sees it: neighbours, rules per neighbour, and why a rule is where it is."""
+"""BGP as an operator sees it: neighbors, rules per neighbor, and why a rule is where it is."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -47,20 +47,20 @@ async def explain(call: Call[None, ExplainQuery]) -> Reply:
 _OBJECT = dict[str, Any]
 ROUTES: Sequence[Route] = (
     Route(
-        method="GET", path="/v1/bgp/peers", handle=list_peers, summary="Every neighbour, in full",
+        method="GET", path="/v1/bgp/peers", handle=list_peers, summary="Every neighbor, in full",
         tag="bgp", replies={200: _OBJECT},
     ),
     Route(
-        method="GET", path="/v1/bgp/peers/{name}", handle=get_peer, summary="One neighbour",
+        method="GET", path="/v1/bgp/peers/{name}", handle=get_peer, summary="One neighbor",
         tag="bgp", replies={200: _OBJECT}, errors=("not_found",),
     ),
     Route(
         method="GET", path="/v1/bgp/rib", handle=rib,
-        summary="Every rule and its state at each neighbour", tag="bgp", replies={200: _OBJECT},
+        summary="Every rule and its state at each neighbor", tag="bgp", replies={200: _OBJECT},
     ),
     Route(
         method="GET", path="/v1/bgp/explain", handle=explain,
-        summary="Why a rule is, or is not, at a neighbour", tag="bgp", query=ExplainQuery,
+        summary="Why a rule is, or is not, at a neighbor", tag="bgp", query=ExplainQuery,
         replies={200: _OBJECT}, errors=("not_found",),
         description="`rule` is a mitigation id or the rule's text.",
     ),

@@ -1,4 +1,4 @@
-"""What if: what a rule by hand would get, and each neighbour would be told. Sends nothing."""
+"""What if: what a rule by hand would get, and each neighbor would be told. Sends nothing."""
 
 from collections.abc import Sequence
 

@@ -64,7 +64,7 @@ async def remove(call: Call[None, NoQuery]) -> Reply:
 STANDS_IN = {
     EntrySource.CONFIG: "stands in the configuration: remove it from the file and reload",
     EntrySource.INFRASTRUCTURE: "protects a router, a management network or ourselves: it follows"
-    " from the configured neighbours and networks, and leaves with them",
+    " from the configured neighbors and networks, and leaves with them",
 }
 
 

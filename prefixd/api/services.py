@@ -10,8 +10,8 @@ from typing import Protocol
 
 from aiohttp import web
 
+from prefixd.api.idempotency import AnswerStore
 from prefixd.api.list_cache import ListCache
-from prefixd.api.repeat import AnswerStore
 from prefixd.clock import Clock
 from prefixd.domain.actor import Actor
 from prefixd.engine.engine import Engine

@@ -170,7 +170,7 @@ class Mitigation(msgspec.Struct, kw_only=True):
     correlation: Correlation | msgspec.UnsetType = msgspec.UNSET
     notes: list[str] | msgspec.UnsetType = msgspec.UNSET
     withheld: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-    """Neighbours that will not be told, each with its reason; where a rule is made by hand."""
+    """Neighbors that will not be told, each with its reason; where a rule is made by hand."""
     # ours
     match: str
     action: str

@@ -1,4 +1,4 @@
-"""What a changed configuration costs each neighbour: decided before anything is touched.
+"""What a changed configuration costs each neighbor: decided before anything is touched.
 
 A pure function from two sets of settings to a plan, so that an operator can read the plan first
 (`describe`) and the roster can carry it out without thinking. The least disturbing effect that is
@@ -22,14 +22,14 @@ from prefixd.bgp.settings import (
 
 
 class Effect(StrEnum):
-    """From harmless to costly; the strongest of a neighbour's changes wins."""
+    """From harmless to costly; the strongest of a neighbor's changes wins."""
 
     NONE = "unchanged"
     LIVE = "applied live"
     NEXT_SESSION = "with the next session"
     REKEY = "keys replaced on the live session"
     RESET = "session reset"
-    REPLACE = "session reset, neighbour set up anew"
+    REPLACE = "session reset, neighbor set up anew"
     ADD = "added"
     REMOVE = "removed"
 
@@ -60,7 +60,7 @@ _PEER_EFFECTS: Final = {
     "record_dir": Effect.NEXT_SESSION,
     "packet_log_messages": Effect.NEXT_SESSION,
 }
-"""Everything else about a neighbour is applied live."""
+"""Everything else about a neighbor is applied live."""
 
 _TIMER_EFFECTS: Final = dict.fromkeys(
     ("hold_time_s", "min_hold_time_s", "keepalive_s", "send_hold_time_s"), Effect.NEXT_SESSION
@@ -158,7 +158,7 @@ def _nested(
 
 
 def describe(plan: ReloadPlan) -> list[str]:
-    """The plan as an operator reads it; unchanged neighbours are not mentioned."""
+    """The plan as an operator reads it; unchanged neighbors are not mentioned."""
     lines = []
     for change in plan.peers:
         if change.effect is Effect.NONE:

@@ -1,4 +1,4 @@
-"""What an operator decides about BGP: one frozen value per neighbour, one for the speaker.
+"""What an operator decides about BGP: one frozen value per neighbor, one for the speaker.
 
 Defaults and units stand here and nowhere else. Nothing in this file parses text or reads a file:
 the configuration builds these values, the peers and the speaker use them. Everything an operator
@@ -232,7 +232,7 @@ class ImportSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerSettings:
-    """One neighbour."""
+    """One neighbor."""
 
     name: str
     address: IPAddress
@@ -253,7 +253,7 @@ class PeerSettings:
     bind_device: str = ""
     """A VRF device; needs CAP_NET_RAW."""
     ttl_security_hops: int | None = None
-    """GTSM (RFC 5082): 1 for a directly connected neighbour."""
+    """GTSM (RFC 5082): 1 for a directly connected neighbor."""
     multihop: int | None = None
     """eBGP over several hops: the TTL to send. Exclusive with `ttl_security_hops`."""
     md5: Secret | None = None
@@ -287,7 +287,7 @@ class PeerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicRange:
-    """Neighbours that may appear from a prefix without being named one by one."""
+    """Neighbors that may appear from a prefix without being named one by one."""
 
     name: str
     prefix: IPNetwork
@@ -295,7 +295,7 @@ class DynamicRange:
     """Its `name` and `address` are replaced by those of whoever calls."""
     max_peers: int = 16
     linger_s: float = 3600.0
-    """How long a vanished neighbour's counters are kept."""
+    """How long a vanished neighbor's counters are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +306,7 @@ class ListenAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
-    """Limits on strangers at the door, applied before a neighbour object exists."""
+    """Limits on strangers at the door, applied before a neighbor object exists."""
 
     connections_per_source_per_minute: int = 5
     pending_handshakes: int = 100

@@ -2,7 +2,7 @@
 
 import json
 
-from prefixd.cli.call import Call, times_of
+from prefixd.cli.context import Call, times_of
 from prefixd.cli.failure import ExitCode
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest

@@ -6,7 +6,7 @@ Each script is a table of the words that may follow a command; it asks nobody wh
 import argparse
 from dataclasses import dataclass
 
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.grammar import Command, arg
 
 SHELLS = ("bash", "zsh", "fish")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.cli.amount import counted
-from prefixd.cli.call import Call, times_of
+from prefixd.cli.context import Call, times_of
 from prefixd.cli.failure import ExitCode, refused, unreadable, usage
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.table import Column

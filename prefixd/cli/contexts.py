@@ -3,8 +3,8 @@
 import json
 import re
 
-from prefixd.cli.call import Call
 from prefixd.cli.configuration import read_tree
+from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.table import Column

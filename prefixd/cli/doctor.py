@@ -1,6 +1,6 @@
 """Is everything as it should be, and if not, what to do: one line for each check.
 
-Two kinds of checks: what the service says of itself, its database and its neighbours; and what can
+Two kinds of checks: what the service says of itself, its database and its neighbors; and what can
 be seen on this machine (ports, kernel abilities, disk, clock), which is asked only when the service
 runs here. A check that cannot be made says so and is not a fault.
 """
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from prefixd import __version__
 from prefixd.cli import machine
 from prefixd.cli.amount import counted, duration
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.machine import Finding
@@ -23,7 +23,7 @@ CLOCK_LIMIT_S = 5
 
 # What a router's or the kernel's complaint usually means. The first that fits is shown.
 HINTS: tuple[tuple[str, str], ...] = (
-    ("refused", "the router does not listen for us: is the neighbour configured there, "
+    ("refused", "the router does not listen for us: is the neighbor configured there, "
                 "and is BGP allowed in its control-plane filter?"),
     ("timed out", "packets do not come back: routing, an access list, or an MD5/AO key mismatch "
                   "(a router drops wrongly signed segments in silence)"),
@@ -191,18 +191,18 @@ def ports(call: Call) -> Iterator[Finding]:
         yield Finding("ok", "bgp port", f"the service listens on {', '.join(bgp['listen'])}")
 
 
-def neighbours(patient: Patient) -> Iterator[Finding]:
+def neighbors(patient: Patient) -> Iterator[Finding]:
     if not patient.peers:
         yield Finding(
-            "warn", "neighbours", "none are configured: nothing can be filtered",
+            "warn", "neighbors", "none are configured: nothing can be filtered",
             "list routers under bgp.neighbors",
         )  # fmt: skip
     for peer in patient.peers:
-        yield from _neighbour(peer)
+        yield from _neighbor(peer)
 
 
-def _neighbour(peer: Any) -> Iterator[Finding]:
-    name = f"neighbour {peer['name']}"
+def _neighbor(peer: Any) -> Iterator[Finding]:
+    name = f"neighbor {peer['name']}"
     if not peer.get("enabled", True):
         yield Finding("warn", name, "disabled in the configuration")
         return
@@ -243,12 +243,12 @@ CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
     readiness,
     database,
     drift,
-    neighbours,
+    neighbors,
 )
 
 COMMANDS = (
     Command(
-        path=("doctor",), summary="check service, neighbours and this machine; say what to do",
+        path=("doctor",), summary="check service, neighbors and this machine; say what to do",
         run=doctor,
         arguments=(
             arg("--data-dir", default="/var/lib/prefixd", metavar="DIR",

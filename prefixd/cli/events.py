@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.cli.amount import bit_rate, packet_rate, parse_rate
-from prefixd.cli.call import Call, times_of
+from prefixd.cli.context import Call, times_of
 from prefixd.cli.failure import ExitCode, unreadable, usage
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest

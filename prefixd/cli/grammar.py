@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from prefixd import __version__
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
 from prefixd.cli.output import FORMATS
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from prefixd.cli.call import Call, Times, times_of
+from prefixd.cli.context import Call, Times, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
 from prefixd.cli.service import segment

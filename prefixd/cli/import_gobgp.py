@@ -1,4 +1,4 @@
-"""Neighbours of a GoBGP configuration as our `bgp` section. Text in, text out; asks nobody.
+"""Neighbors of a GoBGP configuration as our `bgp` section. Text in, text out; asks nobody.
 
 Passwords never come out: the section names an environment variable for each, and a remark says
 which. What has no counterpart here is named, never dropped in silence. The result exports nothing
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
 from prefixd.cli.grammar import Command, arg, flag
 
@@ -22,7 +22,7 @@ FAMILIES = {
     "ipv6-unicast": "ipv6-unicast",
 }
 _NAME = re.compile(r"[^A-Za-z0-9._-]+")
-# Parts of a neighbour that are read below, or are GoBGP's own bookkeeping.
+# Parts of a neighbor that are read below, or are GoBGP's own bookkeeping.
 _READ = {
     "config", "timers", "transport", "ebgp-multihop", "ttl-security", "graceful-restart",
     "afi-safis", "state",
@@ -99,7 +99,7 @@ def convert(tree: Mapping[str, Any], *, export: bool) -> Section:
     for name in sorted(set(tree) - known):
         section.remarks.append(f"{name}: has no counterpart in the bgp section")
     if not export and section.bgp["neighbors"]:
-        section.remarks.append("no neighbour is told anything until it has `export: {}`")
+        section.remarks.append("no neighbor is told anything until it has `export: {}`")
     return section
 
 
@@ -109,7 +109,7 @@ def _neighbor(
     config = _below(entry, "config")
     address = config.get("neighbor-address")
     if not address:
-        raise usage("a neighbour has no neighbor-address")
+        raise usage("a neighbor has no neighbor-address")
     name = _name(str(config.get("description") or address), names)
     made: dict[str, Any] = {"name": name, "address": address}
     made.update(_terms(entry, section, name))
@@ -119,7 +119,7 @@ def _neighbor(
 
 
 def _terms(entry: Mapping[str, Any], section: Section, name: str) -> dict[str, Any]:
-    """What a neighbour and a range of neighbours have in common."""
+    """What a neighbor and a range of neighbors have in common."""
     config, made = _below(entry, "config"), dict[str, Any]()
     made["peer_asn"] = config.get("peer-as") or section.bgp["local_asn"]
     if config.get("local-as") and config["local-as"] != section.bgp["local_asn"]:
@@ -199,7 +199,7 @@ def _dynamic(
 
 
 def _merged(entry: Mapping[str, Any], groups: Mapping[Any, Any]) -> Mapping[str, Any]:
-    """A neighbour with what it takes from its peer group."""
+    """A neighbor with what it takes from its peer group."""
     group = groups.get(_below(entry, "config").get("peer-group"))
     return entry if group is None else _over(group, entry)
 
@@ -248,7 +248,7 @@ COMMANDS = (
         run=import_gobgp,
         arguments=(
             arg("file", metavar="FILE", help="TOML, YAML or JSON"),
-            flag("--export", help="let every neighbour be told rules (`export: {}`)"),
+            flag("--export", help="let every neighbor be told rules (`export: {}`)"),
         ),
         example="prefixdctl import gobgp-conf /etc/gobgpd.conf > bgp.yaml",
         about="Put the section into prefixd.yaml, then run: prefixd check",

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.cli.amount import duration
-from prefixd.cli.call import Call
-from prefixd.cli.earlier import Holdings, OldEntry, OldMitigation, from_api, from_dump
+from prefixd.cli.context import Call
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, arg, flag
+from prefixd.cli.legacy_rows import Holdings, OldEntry, OldMitigation, from_api, from_dump
 from prefixd.cli.service import Service
 from prefixd.cli.table import Column
 from prefixd.cli.target import Target

@@ -14,7 +14,6 @@ from typing import NoReturn, TextIO
 from prefixd.cli import (
     accounts,
     audit,
-    byhand,
     completion,
     configuration,
     contexts,
@@ -27,12 +26,13 @@ from prefixd.cli import (
     panic,
     peers,
     report,
+    rule_args,
     safelist,
     status,
     top,
     watch,
 )
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.cookies import Cookies
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, Parser, build_parser
@@ -48,7 +48,7 @@ COMMANDS: tuple[Command, ...] = (
     *top.COMMANDS,
     *watch.COMMANDS,
     *peers.COMMANDS,
-    *byhand.COMMANDS,
+    *rule_args.COMMANDS,
     *mitigations.COMMANDS,
     *events.COMMANDS,
     *groups.COMMANDS,

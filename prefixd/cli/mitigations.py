@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefixd.cli.amount import parse_duration
-from prefixd.cli.byhand import RULE, rule_body
-from prefixd.cli.call import Call, Times, times_of
+from prefixd.cli.context import Call, Times, times_of
 from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.grammar import Argument, Command, arg, flag
 from prefixd.cli.paging import LARGEST, PAGING, PERIOD, pages, say_rest
+from prefixd.cli.rule_args import RULE, rule_body
 from prefixd.cli.service import segment
 from prefixd.cli.table import Column
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from prefixd.cli.amount import moment, parse_duration
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
 from prefixd.cli.grammar import arg, flag
 from prefixd.cli.service import Answer

@@ -1,6 +1,6 @@
 """The big red button: withdraw everything that this site announces."""
 
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.failure import ExitCode
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.mitigations import report_items

@@ -1,9 +1,9 @@
-"""BGP as the service sees it: neighbours, rules, and why a rule is or is not at a neighbour."""
+"""BGP as the service sees it: neighbors, rules, and why a rule is or is not at a neighbor."""
 
 from typing import Any
 
 from prefixd.cli.amount import counted, duration, size
-from prefixd.cli.call import Call, Times, times_of
+from prefixd.cli.context import Call, Times, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.service import segment
 from prefixd.cli.table import Column
@@ -15,7 +15,7 @@ def peers(call: Call) -> None:
         return
     answer = call.get("/v1/bgp/peers")
     tree = answer.tree
-    call.out.rows(tree, tree["peers"], peer_columns(times_of(answer)), empty="no neighbours")
+    call.out.rows(tree, tree["peers"], peer_columns(times_of(answer)), empty="no neighbors")
 
 
 def peer_columns(times: Times) -> list[Column]:
@@ -120,7 +120,7 @@ def explain(call: Call) -> None:
 
 
 def _stages(peers_of_rule: dict[str, Any]) -> str:
-    """A rule that is kept from a neighbour says why where it is seen."""
+    """A rule that is kept from a neighbor says why where it is seen."""
     return ", ".join(
         f"{name} {state['stage']}" + (f" ({state['reason']})" if state.get("reason") else "")
         for name, state in peers_of_rule.items()
@@ -139,7 +139,7 @@ def _traffic(tree: Any, way: str) -> str:
 def _opener(wire: dict[str, Any]) -> str | None:
     if not wire:
         return None
-    return "the neighbour" if wire.get("incoming") else "us"
+    return "the neighbor" if wire.get("incoming") else "us"
 
 
 def _seconds(value: Any) -> str | None:
@@ -152,20 +152,20 @@ def _time(times: Times, value: object) -> object:
 
 COMMANDS = (
     Command(
-        path=("peers",), summary="BGP neighbours, or one of them in full", run=peers, repeats=True,
+        path=("peers",), summary="BGP neighbors, or one of them in full", run=peers, repeats=True,
         arguments=(arg("name", nargs="?", metavar="NAME", help="show everything about this one"),),
         example="prefixdctl peers\nprefixdctl peers edge1",
     ),
     Command(
-        path=("rib",), summary="every rule and its state at each neighbour", run=rib, repeats=True,
-        arguments=(arg("--peer", metavar="NAME", help="only rules that concern this neighbour"),),
+        path=("rib",), summary="every rule and its state at each neighbor", run=rib, repeats=True,
+        arguments=(arg("--peer", metavar="NAME", help="only rules that concern this neighbor"),),
         example="prefixdctl rib --peer edge1",
     ),
     Command(
-        path=("explain",), summary="why a rule is, or is not, at a neighbour", run=explain,
+        path=("explain",), summary="why a rule is, or is not, at a neighbor", run=explain,
         arguments=(
             arg("rule", metavar="RULE", help="a mitigation id, or the text that `rib` shows"),
-            arg("peer", metavar="PEER", help="name of the neighbour"),
+            arg("peer", metavar="PEER", help="name of the neighbor"),
         ),
         example="prefixdctl explain 'dst 198.51.100.20/32 proto udp' edge1",
     ),

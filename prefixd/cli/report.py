@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
 from prefixd.cli.grammar import Command, arg
 

@@ -1,9 +1,9 @@
-"""How is it: the service, its parts, its neighbours; and the numbers."""
+"""How is it: the service, its parts, its neighbors; and the numbers."""
 
 from typing import Any
 
 from prefixd.cli.amount import duration
-from prefixd.cli.call import Call, times_of
+from prefixd.cli.context import Call, times_of
 from prefixd.cli.failure import ExitCode
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.service import segment
@@ -25,7 +25,7 @@ def _facts(tree: Any) -> list[tuple[str, object]]:
     bgp = tree.get("gobgp") or {}
     speaker = bgp.get("status")
     if not tree.get("bgp_sessions"):
-        speaker = "no neighbours: nobody is told of any rule"
+        speaker = "no neighbors: nobody is told of any rule"
     if bgp.get("error"):
         speaker = f"{speaker}: {bgp['error']}"
     return [

@@ -1,9 +1,9 @@
-"""One live page for the wall: health, neighbours, the newest rules, how much arrives."""
+"""One live page for the wall: health, neighbors, the newest rules, how much arrives."""
 
 from typing import Any
 
 from prefixd.cli.amount import duration
-from prefixd.cli.call import Call, times_of
+from prefixd.cli.context import Call, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.mitigations import LIVE, columns
 from prefixd.cli.peers import peer_columns
@@ -12,13 +12,13 @@ from prefixd.cli.peers import peer_columns
 def top(call: Call) -> None:
     health = call.get("/v1/health/detail").tree
     totals = call.get("/v1/stats").tree
-    neighbours = call.get("/v1/bgp/peers")
+    neighbors = call.get("/v1/bgp/peers")
     newest = call.get("/v1/mitigations", status=LIVE, limit=call.words.rules)
     live = newest.tree["mitigations"]
     tree = {
         "health": health,
         "stats": totals,
-        "peers": neighbours.tree["peers"],
+        "peers": neighbors.tree["peers"],
         "mitigations": live,
     }
     if not call.out.is_table:
@@ -26,8 +26,8 @@ def top(call: Call) -> None:
         return
     rates = per_minute(call, totals["total_events"], totals["total_mitigations"])
     call.out.lines(_head(call, health, rates))
-    call.out.heading("Neighbours")
-    call.out.rows(tree, tree["peers"], peer_columns(times_of(neighbours)), empty="no neighbours")
+    call.out.heading("Neighbors")
+    call.out.rows(tree, tree["peers"], peer_columns(times_of(neighbors)), empty="no neighbors")
     call.out.heading("Newest rules")
     call.out.rows(tree, live, columns(times_of(newest)), empty="no rules")
 
@@ -60,7 +60,7 @@ def _head(call: Call, health: Any, rates: str) -> list[str]:
 
 COMMANDS = (
     Command(
-        path=("top",), summary="a live page: health, neighbours, newest rules, rates", run=top,
+        path=("top",), summary="a live page: health, neighbors, newest rules, rates", run=top,
         repeats=True,
         arguments=(arg("--rules", type=int, default=10, metavar="N", help="rules; default 10"),),
         example="prefixdctl top",

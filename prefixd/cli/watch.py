@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from prefixd.cli.amount import absolute, counted, moment
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.terminal import visible

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from prefixd.bgp.rib.profile import PROFILES
+from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.settings import IPAddress, IPNetwork, Secret
 from prefixd.bgp.wire.iana import FAMILY_BY_NAME, IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
 from prefixd.config.kinds import Listing, Mapped, Number, Spelled, Whole

@@ -1,4 +1,4 @@
-"""`bgp:` of prefixd.yaml: the speaker itself, and the ranges its neighbours may come from."""
+"""`bgp:` of prefixd.yaml: the speaker itself, and the ranges its neighbors may come from."""
 
 import ipaddress
 from enum import StrEnum

@@ -1,6 +1,6 @@
 """`bgp.neighbors[]` of prefixd.yaml: one router each, in the words of routers.
 
-Only spelling is decided here. What a neighbour's values mean together (GTSM against multihop, a
+Only spelling is decided here. What a neighbor's values mean together (GTSM against multihop, a
 hold time against its minimum) is `prefixd.bgp.settings.problems`, asked by `check.py`.
 """
 
@@ -225,7 +225,7 @@ TCP_AO = Section(
     live=Live.LIVE,
 )  # fmt: skip
 
-# Keys that a named neighbour and the template of a dynamic range share.
+# Keys that a named neighbor and the template of a dynamic range share.
 COMMON: tuple[Key, ...] = (
     key("afi_safi", FAMILIES,
         "Address families offered. FlowSpec for rules; unicast as well for blackhole routes.",

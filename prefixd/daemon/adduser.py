@@ -15,7 +15,7 @@ from prefixd.auth.accounts import Accounts
 from prefixd.clock import SystemClock
 from prefixd.config.bundle import Config
 from prefixd.domain.actor import SYSTEM, Role
-from prefixd.engine.identity import Identity
+from prefixd.engine.ids import Identity
 from prefixd.errors import Conflict, PrefixdError
 from prefixd.store.store import open_store
 

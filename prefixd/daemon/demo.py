@@ -54,7 +54,7 @@ def _show(directory: Path) -> None:
     base = f"http://127.0.0.1:{api}"
     _say("1. A router that can only print what it is told")
     with _running(directory, "router", "listen", "--port", str(bgp)) as router:
-        _say("2. prefixd, with that router as its neighbour")
+        _say("2. prefixd, with that router as its neighbor")
         with _running(directory, "daemon", "run", "-c", "conf"):
             _await(router, "established", "the BGP session")
             _say(f"3. A detector reports a UDP flood against {VICTIM}")

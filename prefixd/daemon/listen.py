@@ -1,7 +1,7 @@
 """`prefixd listen`: a small router that prints the FlowSpec rules it is told.
 
 Built from the same session code as the daemon. It filters nothing; it is for trying things out, for
-demonstrations, and for looking at what another controller announces. Any neighbour from `--allow`
+demonstrations, and for looking at what another controller announces. Any neighbor from `--allow`
 may connect, in one AS, over IPv4 or IPv6.
 """
 
@@ -26,8 +26,8 @@ from prefixd.bgp.settings import (
     SpeakerSettings,
     StopMode,
 )
-from prefixd.bgp.speaker import Speaker
-from prefixd.bgp.speaker_event import PeerChanged, RuleLearned, RuleLost, SpeakerEvent
+from prefixd.bgp.speaker.events import PeerChanged, RuleLearned, RuleLost, SpeakerEvent
+from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.bgp.wire.iana import (
     IPV4_FLOWSPEC,
     IPV4_UNICAST,

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 
 from prefixd.announce.announcer import BgpAnnouncer
 from prefixd.bgp.fsm.state import PeerState
-from prefixd.bgp.looplag import LoopLag
-from prefixd.bgp.peer_terms import profile_of
-from prefixd.bgp.speaker import Speaker
-from prefixd.bgp.speaker_status import PeerTable
+from prefixd.bgp.speaker.export_terms import profile_of
+from prefixd.bgp.speaker.speaker import Speaker
+from prefixd.bgp.speaker.status import PeerTable
 from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6
 from prefixd.clock import Clock
+from prefixd.daemon.loop_lag import LoopLag
 from prefixd.domain.rule import action_kind
 from prefixd.engine.engine import Engine
 from prefixd.notify.dispatch import Dispatcher
@@ -153,7 +153,7 @@ class Readings:
         return max((rules / most for rules, most in shares if most), default=None)
 
     def _forget_peers_but(self, present: set[str]) -> None:
-        """A neighbour that was removed leaves no last value behind."""
+        """A neighbor that was removed leaves no last value behind."""
         m = self._metrics
         gone, self._peers = self._peers - present, present
         if not gone:

@@ -5,7 +5,9 @@ import logging
 import threading
 from pathlib import Path
 
-from prefixd.bgp.restart_marker import (
+from prefixd.bgp.settings import RestartPolicy, SpeakerSettings, StopMode, default_stop_mode
+from prefixd.clock import Clock
+from prefixd.daemon.restart_marker import (
     HEARTBEAT_S,
     Ending,
     RestartMarker,
@@ -14,8 +16,6 @@ from prefixd.bgp.restart_marker import (
     save_marker,
     this_moment,
 )
-from prefixd.bgp.settings import RestartPolicy, SpeakerSettings, StopMode, default_stop_mode
-from prefixd.clock import Clock
 
 log = logging.getLogger(__name__)
 

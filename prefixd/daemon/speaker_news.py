@@ -6,7 +6,7 @@ from typing import assert_never
 
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.rib.route import Key, describe
-from prefixd.bgp.speaker_event import (
+from prefixd.bgp.speaker.events import (
     BudgetLowered,
     PeerChanged,
     PeerFilling,

@@ -1,11 +1,11 @@
 """A rule of its own: nothing that lives has to do with the attack."""
 
 from prefixd.correlation.assessment import shown
-from prefixd.decision.answer import Answer, held_back, holding, scope_taken, waiting
-from prefixd.decision.case import Case
+from prefixd.decision.change_live import blocked_after
 from prefixd.decision.decision import Create, Hold, Nothing, Shadowed, Wait
-from prefixd.decision.held import in_the_way, shadow
-from prefixd.decision.keep import blocked_after
+from prefixd.decision.inputs import Case
+from prefixd.decision.outcome import Answer, held_back, holding, scope_taken, waiting
+from prefixd.decision.overlap import in_the_way, shadow
 from prefixd.decision.proposal import creation_of, hold_reason, quiet_until
 from prefixd.domain.group import GroupState, HoldReason
 from prefixd.domain.ids import MitigationId

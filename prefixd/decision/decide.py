@@ -26,8 +26,7 @@ from dataclasses import replace
 
 from prefixd.correlation.clear import advance, due_at
 from prefixd.correlation.window import close
-from prefixd.decision.answer import Answer, held_back, unknown, waiting
-from prefixd.decision.case import Case, open_case
+from prefixd.decision.change_live import keep
 from prefixd.decision.create import create
 from prefixd.decision.decision import (
     TIMER,
@@ -40,8 +39,9 @@ from prefixd.decision.decision import (
     Trigger,
     Wait,
 )
-from prefixd.decision.held import find_held, is_ours_to_change
-from prefixd.decision.keep import keep
+from prefixd.decision.inputs import Case, open_case
+from prefixd.decision.outcome import Answer, held_back, unknown, waiting
+from prefixd.decision.overlap import find_held, is_ours_to_change
 from prefixd.decision.proposal import SECOND_US
 from prefixd.decision.rules import Rules
 from prefixd.domain.derive import changed

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from prefixd.decision.answer import unknown
 from prefixd.decision.decision import Create, Extend, Refuse, Revise, Shadowed
+from prefixd.decision.outcome import unknown
 from prefixd.decision.proposal import change_of, creation_of, extension_of, later_expiry
 from prefixd.decision.rules import Rules
 from prefixd.domain.mitigation import ON_THE_WIRE, Draft, Mitigation, Origin

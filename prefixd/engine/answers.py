@@ -119,7 +119,7 @@ class ItemAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewAnswer:
-    """`plan` is create, extend, revise or refuse; `peers` has a line for each neighbour."""
+    """`plan` is create, extend, revise or refuse; `peers` has a line for each neighbor."""
 
     plan: str
     rule: Rule

@@ -17,10 +17,10 @@ from prefixd.domain.news import CorroboratorReceived
 from prefixd.domain.record import CorroborationRecord, Outcome
 from prefixd.domain.signal import Corroboration
 from prefixd.engine.answers import IngestAnswer
-from prefixd.engine.carry import Carried
-from prefixd.engine.core import Core
+from prefixd.engine.apply_decision import Carried
 from prefixd.engine.ingest import act
 from prefixd.engine.turn import Turn
+from prefixd.engine.turns import Core
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,20 +38,20 @@ from prefixd.engine.answers import (
     WithdrawAnswer,
 )
 from prefixd.engine.bus import Bus, Subscription
-from prefixd.engine.core import Core
 from prefixd.engine.corroborate import corroborate
 from prefixd.engine.hands import Hands
 from prefixd.engine.intake import Intake
-from prefixd.engine.listen import Listener
 from prefixd.engine.load import load, load_safelist
+from prefixd.engine.other_instances import Listener
 from prefixd.engine.ports import Announcer, Notifier, Store
 from prefixd.engine.queries import Queries
 from prefixd.engine.reconcile import DriftCounts, Reconciler
 from prefixd.engine.reload import end_dry_run_rows, reload, sweep_safelist
 from prefixd.engine.snapshot import Snapshot
 from prefixd.engine.steady import SteadyTime
+from prefixd.engine.timers import Watch
 from prefixd.engine.turn import Turn
-from prefixd.engine.watch import Watch
+from prefixd.engine.turns import Core
 from prefixd.errors import StoreUnavailable
 
 Loop = tuple[str, Callable[[], Awaitable[None]]]

@@ -26,8 +26,7 @@ from prefixd.engine.answers import (
     WithdrawAnswer,
     Withdrawn,
 )
-from prefixd.engine.core import Core
-from prefixd.engine.mitigate import (
+from prefixd.engine.manual import (
     Acknowledge,
     Approve,
     Dismiss,
@@ -39,6 +38,7 @@ from prefixd.engine.mitigate import (
     wish_of,
 )
 from prefixd.engine.turn import Turn
+from prefixd.engine.turns import Core
 from prefixd.errors import StoreUnavailable
 
 

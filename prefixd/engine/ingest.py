@@ -29,9 +29,9 @@ from prefixd.domain.problem import Problem
 from prefixd.domain.record import Outcome, SignalRecord
 from prefixd.domain.signal import Signal, SignalKind
 from prefixd.engine.answers import IngestAnswer
-from prefixd.engine.carry import Carried, carry_out
+from prefixd.engine.apply_decision import Carried, carry_out
 from prefixd.engine.episodes import Known, body_hash, episode_of, refreshed
-from prefixd.engine.gather import gather
+from prefixd.engine.facts import gather
 from prefixd.engine.turn import Turn
 
 

@@ -11,8 +11,8 @@ from prefixd.domain.actor import SYSTEM, Actor
 from prefixd.domain.record import Outcome, SignalRecord
 from prefixd.domain.signal import Signal
 from prefixd.engine.answers import Busy, IngestAnswer
-from prefixd.engine.core import Core
 from prefixd.engine.ingest import Arrival, arrival, queued_record
+from prefixd.engine.turns import Core
 from prefixd.errors import Conflict, StoreUnavailable
 
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from prefixd.domain.mitigation import Status
 from prefixd.domain.page import PAGE_MAX, MitigationFilter, PageRequest, Unreadable
-from prefixd.engine.core import Core
 from prefixd.engine.episodes import known_from
 from prefixd.engine.snapshot import with_safelist
+from prefixd.engine.turns import Core
 from prefixd.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)

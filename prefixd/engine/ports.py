@@ -7,7 +7,7 @@ Store. The engine decides in memory and writes once: a transaction is a unit of 
 only note what shall be written. Leaving the block hands the unit to the group commit and waits
 until it is durable, or raises `StoreUnavailable` (nothing of it was written) or `Conflict` (the
 row had moved on, or its scope or episode exists already; nothing of *this* unit was written, its
-neighbours in the same commit are not touched). A block left by an exception writes nothing.
+neighbors in the same commit are not touched). A block left by an exception writes nothing.
 
 Announcer. Synchronous: it changes what the world shall hear, in memory; peers follow by diff.
 `replace` makes its rules equal to the given ones and says what differed.

@@ -26,7 +26,7 @@ from prefixd.domain.page import (
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.record import CorroborationRecord, DecisionRecord, SignalRecord
 from prefixd.domain.safelist import SafelistEntry
-from prefixd.engine.core import Core
+from prefixd.engine.turns import Core
 
 
 class Queries:

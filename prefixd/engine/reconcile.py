@@ -21,7 +21,7 @@ from prefixd.domain.news import DriftRepaired
 from prefixd.domain.page import Unreadable
 from prefixd.domain.rule import Intent
 from prefixd.engine.answers import ReconcileAnswer
-from prefixd.engine.core import Core
+from prefixd.engine.turns import Core
 from prefixd.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)

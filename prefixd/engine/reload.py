@@ -19,12 +19,12 @@ from prefixd.domain.actor import SYSTEM, Actor
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import ConfigReloaded, WithdrawReason
 from prefixd.engine.answers import ReloadAnswer
-from prefixd.engine.core import Core
-from prefixd.engine.due import Due
-from prefixd.engine.mitigate import Withdraw
+from prefixd.engine.due_heap import Due
+from prefixd.engine.manual import Withdraw
 from prefixd.engine.reconcile import Reconciler
 from prefixd.engine.snapshot import Snapshot, with_safelist
 from prefixd.engine.turn import Turn
+from prefixd.engine.turns import Core
 from prefixd.guardrails.facts import Facts
 
 

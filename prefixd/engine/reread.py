@@ -12,7 +12,7 @@ from prefixd.domain.page import PAGE_MAX, MitigationFilter, PageRequest
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.signal import SignalKind
 from prefixd.engine.episodes import known_from
-from prefixd.engine.picture import Picture
+from prefixd.engine.live_state import Picture
 from prefixd.engine.ports import Store
 from prefixd.engine.turn import Turn
 

@@ -8,7 +8,7 @@ mark before it is told again.
 from collections.abc import Iterator
 
 from prefixd.domain.news import QuotaNear
-from prefixd.engine.picture import Picture
+from prefixd.engine.live_state import Picture
 from prefixd.guardrails.limits import Limits
 
 NEAR = 0.8

@@ -28,7 +28,7 @@ from prefixd.domain.record import (
 )
 from prefixd.domain.safelist import SafelistEntry
 from prefixd.engine.episodes import EpisodeKey, Known
-from prefixd.engine.picture import Picture
+from prefixd.engine.live_state import Picture
 from prefixd.engine.ports import PreparedAlerts, Transaction
 from prefixd.engine.snapshot import Snapshot
 

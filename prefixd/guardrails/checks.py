@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from prefixd.guardrails import room, shape
+from prefixd.guardrails import quota_checks, shape
 from prefixd.guardrails.facts import Facts, Proposal, Purpose
 from prefixd.guardrails.limits import Limits
 from prefixd.guardrails.refusal import Refusal
@@ -81,26 +81,31 @@ CHECKS: Final[tuple[Guardrail, ...]] = (
     Guardrail(
         ("quiet_period", "withdrawals_unknown"),
         _NEW,
-        room.quiet_period,
+        quota_checks.quiet_period,
         "Was it withdrawn just now?",
     ),
     Guardrail(
         ("quota_customer", "quota_unknown"),
         _ALWAYS,
-        room.customer_quota,
+        quota_checks.customer_quota,
         "Is the customer's quota full?",
     ),
-    Guardrail(("quota_pop", "quota_unknown"), _ALWAYS, room.pop_quota, "Is the POP's quota full?"),
     Guardrail(
-        ("quota_global", "quota_unknown"), _ALWAYS, room.global_quota, "Is the global quota full?"
+        ("quota_pop", "quota_unknown"), _ALWAYS, quota_checks.pop_quota, "Is the POP's quota full?"
+    ),
+    Guardrail(
+        ("quota_global", "quota_unknown"),
+        _ALWAYS,
+        quota_checks.global_quota,
+        "Is the global quota full?",
     ),
     Guardrail(
         ("quota_new_per_minute", "quota_unknown"),
         _NEW,
-        room.creation_rate,
+        quota_checks.creation_rate,
         "Were too many made lately?",
     ),
-    Guardrail(("quota_peer", "quota_unknown"), _NEW, room.peer_quota, "Is a peer full?"),
+    Guardrail(("quota_peer", "quota_unknown"), _NEW, quota_checks.peer_quota, "Is a peer full?"),
 )
 
 

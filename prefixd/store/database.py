@@ -3,7 +3,7 @@
 Two implementations exist, `sqlite.py` and `postgres.py`; nothing above this file knows which one
 it has. Reads go to connections of their own and never wait for the writer. Writes arrive as whole
 batches of units from the one writer (`commit.py`): each unit is stored completely or not at all,
-one unit's refusal does not touch its neighbours, and when `apply` returns everything it did not
+one unit's refusal does not touch its neighbors, and when `apply` returns everything it did not
 refuse is on disk.
 
 Every error of a driver becomes one of ours here: `StoreUnavailable` when the database is away,

@@ -3,7 +3,7 @@
 All rows for one table go there as one `unnest` statement, whichever unit they belong to. Row
 counts tell whether every unit got what it asked for; when one did not, the savepoint is rolled
 back and the batch is tried again in halves, so a unit that must fail costs a few extra trips and
-its neighbours nothing.
+its neighbors nothing.
 
 Merging changes the order of statements inside a unit. That is safe because a hot statement says
 what it expects: whatever needed another order does not find its one row, and the unit is run again

@@ -1,4 +1,4 @@
-"""Neighbours that come and go for real, or stay and do not read; the others notice nothing."""
+"""Neighbors that come and go for real, or stay and do not read; the others notice nothing."""
 
 import time
 from itertools import cycle
@@ -29,7 +29,7 @@ def _open_files(site: Site) -> int:
 def test_a_thousand_sessions_that_end_leave_nothing_behind(tmp_path: Path) -> None:
     """By FIN, by RST, by NOTIFICATION; each has been told the whole table before it goes."""
     flapping = expecting("flapper", poison={"window_seconds": 0})
-    with a_site(tmp_path, "bird", main=MAIN, neighbours=[flapping]) as site:
+    with a_site(tmp_path, "bird", main=MAIN, neighbors=[flapping]) as site:
         ledger = crowd_of(site)
         with reporting(ledger, range(RULES_OF_A_FLAPPER)):
             pass
@@ -57,10 +57,10 @@ def test_a_thousand_sessions_that_end_leave_nothing_behind(tmp_path: Path) -> No
 
 
 def test_who_breaks_off_again_and_again_convicts_no_rule_and_gets_all_back(tmp_path: Path) -> None:
-    """A session that ends right after it was told something makes the rules suspect; a neighbour
+    """A session that ends right after it was told something makes the rules suspect; a neighbor
     that never says why cannot get one convicted, and once it stays they return half by half, busy
     as the daemon may be with other rules."""
-    with a_site(tmp_path, "bird", main=MAIN, neighbours=[expecting("flapper")]) as site:
+    with a_site(tmp_path, "bird", main=MAIN, neighbors=[expecting("flapper")]) as site:
         for number in range(RULES_OF_A_FLAPPER):
             site.daemon.event(victim_number(number))
         for _ in range(FLAPS // 20):
@@ -81,11 +81,11 @@ def test_who_breaks_off_again_and_again_convicts_no_rule_and_gets_all_back(tmp_p
         assert site.peer("bird")["flaps"] == 0
 
 
-def test_a_neighbour_that_never_reads_is_let_go_and_delays_nobody(tmp_path: Path) -> None:
+def test_a_neighbor_that_never_reads_is_let_go_and_delays_nobody(tmp_path: Path) -> None:
     """What it does not take stays a key, not octets; the send hold timer ends it (RFC 9687)."""
     timers = {"send_hold_time_seconds": 30, "connect_retry_seconds": 1e-9}
-    neighbour = expecting("deaf", timers=timers)
-    with a_site(tmp_path, "bird", main=MAIN, neighbours=[neighbour]) as site:
+    neighbor = expecting("deaf", timers=timers)
+    with a_site(tmp_path, "bird", main=MAIN, neighbors=[neighbor]) as site:
         greeting = an_open(hold_time_s=90)
         with Liar(site.bgp_port, greeting, reads=False, receive_buffer=2048) as deaf:
             wait_for(lambda: site.peer("deaf")["state"] == "established", 10, "the deaf session")

@@ -1,4 +1,4 @@
-"""A neighbour that lies: whatever it says, others keep their rules and it gets a defined answer.
+"""A neighbor that lies: whatever it says, others keep their rules and it gets a defined answer.
 
 Beside the liar stands a real router. It must never lose its session or a rule, new rules must reach
 it while the liar talks, nothing the liar says may become a mitigation, and the daemon may neither
@@ -53,9 +53,9 @@ LAST = victim_number(9999)
 @contextlib.contextmanager
 def beside_a_liar(folder: Path, **changes: object) -> Iterator[Site]:
     """Whatever happens in the block, afterwards the honest router has noticed nothing."""
-    neighbour = expecting(LIAR, **changes)
+    neighbor = expecting(LIAR, **changes)
     main = {"bgp": {"admission": EAGER, "router_id": "10.255.0.1"}}
-    with a_site(folder, TRUTH, main=main, neighbours=[neighbour]) as site:
+    with a_site(folder, TRUTH, main=main, neighbors=[neighbor]) as site:
         for number in range(RULES):
             assert site.daemon.event(victim_number(number)).status == 202
         site.agree()

@@ -30,9 +30,9 @@ def a_site_behind_a_wire(folder: Path) -> Iterator[tuple[Site, Relay]]:
         wire = relay_to_port(("127.0.0.9", port), (router.address, router.port))
         relay = stack.enter_context(wire)
         main = settings([router], listen_port=free_port())
-        (neighbour,) = main["bgp"]["neighbors"]
-        neighbour |= {"address": "127.0.0.9", "port": port}
-        neighbour["timers"]["hold_time_seconds"] = 3
+        (neighbor,) = main["bgp"]["neighbors"]
+        neighbor |= {"address": "127.0.0.9", "port": port}
+        neighbor["timers"]["hold_time_seconds"] = 3
         files = {"inventory.yaml": inventory(), "playbooks.yaml": playbooks()}
         daemon = stack.enter_context(DaemonProcess(folder, main=main, files=files))
         site = Site(daemon, [router], partial(sqlite_rules, folder / "prefixd.db"))
@@ -76,7 +76,7 @@ def test_a_router_that_stops_reading_delays_only_itself(tmp_path: Path) -> None:
         nothing_lost(site, ledger)
 
 
-def test_a_thousand_flaps_of_one_neighbour_are_nobody_elses_business(tmp_path: Path) -> None:
+def test_a_thousand_flaps_of_one_neighbor_are_nobody_elses_business(tmp_path: Path) -> None:
     port = free_port()
     flapper = {
         "name": "flapper",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.kit.agreement import StoredRule, differences, rib_rules, sqlite_rules
 from tests.kit.daemon_process import DaemonProcess, free_port
-from tests.kit.daemons import Bird, GoBgp, Neighbour, Wish, wait_for
+from tests.kit.daemons import Bird, GoBgp, Neighbor, Wish, wait_for
 from tests.kit.netns import cable, ip, namespace, private_network
 from tests.kit.relay import relay_to_port
 from tests.kit.reporters import Ledger, crowd_of, nothing_lost, reporting
@@ -78,11 +78,11 @@ def a_machine_of_its_own(folder: Path) -> Iterator[Machine]:
         tables: dict[str, partial[Table]] = {}
         for kind, routing in (("bird", Bird), ("gobgp", GoBgp)):
             (folder / kind).mkdir()
-            neighbour = Neighbour(us=US, our_asn=ASN, local=ROUTERS[kind], our_port=BGP_PORT)
+            neighbor = Neighbor(us=US, our_asn=ASN, local=ROUTERS[kind], our_port=BGP_PORT)
             wish = Wish(
                 asn=ASN,
                 router_id=ROUTERS[kind],
-                neighbours=(neighbour,),
+                neighbors=(neighbor,),
                 hold_time_s=HOLD_S,
             )
             running = stack.enter_context(routing(folder / kind).run(wish))

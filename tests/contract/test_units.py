@@ -27,8 +27,8 @@ async def store_all(store: Store, victim_of: list[object], index: int) -> str:
     return "stored"
 
 
-async def test_a_refused_unit_leaves_its_neighbours_alone(settings: StoreSettings) -> None:
-    """60 units at once, 20 of which want a scope that is taken or wanted by a neighbour."""
+async def test_a_refused_unit_leaves_its_neighbors_alone(settings: StoreSettings) -> None:
+    """60 units at once, 20 of which want a scope that is taken or wanted by a neighbor."""
     shared = a_victim()
     victims = [shared if number % 3 == 0 else a_victim() for number in range(60)]
     async with await a_store(settings) as store:

@@ -19,7 +19,7 @@ import pytest
 
 from tests.kit.agreement import differences, rib_rules, sqlite_rules
 from tests.kit.daemon_process import DaemonProcess
-from tests.kit.daemons import Bird, Frr, GoBgp, Neighbour, Wish, wait_for
+from tests.kit.daemons import Bird, Frr, GoBgp, Neighbor, Wish, wait_for
 from tests.kit.netns import Namespace, cable, namespace, private_network
 from tests.kit.require import binary
 from tests.kit.site import playbooks
@@ -151,9 +151,9 @@ def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
         router.set("net.ipv4.ip_forward", "1")
         count = victim.command(binary("nft"), "-f", "-")
         subprocess.run(count, input=COUNTERS, text=True, check=True, timeout=10)
-        neighbour = Neighbour(us=US, our_asn=ASN, local=ROUTER, our_port=1790)
+        neighbor = Neighbor(us=US, our_asn=ASN, local=ROUTER, our_port=1790)
         inside = tuple(router.command())
-        wish = Wish(asn=ROUTER_ASN, router_id=ROUTER, neighbours=(neighbour,), prefix=inside)
+        wish = Wish(asn=ROUTER_ASN, router_id=ROUTER, neighbors=(neighbor,), prefix=inside)
         stack.enter_context(routing.run(wish))
         files = {"playbooks.yaml": playbooks(TTL_S)}
         daemon = DaemonProcess(tmp_path, main=_settings(kind), files=files)

@@ -1,4 +1,4 @@
-"""What a router does with our rules when the daemon is stopped is what its neighbour's policy says.
+"""What a router does with our rules when the daemon is stopped is what its neighbor's policy says.
 
 BIRD, asked through its own command line, before and after SIGTERM.
 """
@@ -27,7 +27,7 @@ RULES = 10
 def test_w27_rules_after_a_stop_are_what_the_policy_says(
     tmp_path: Path, changes: dict[str, object], *, kept: bool
 ) -> None:
-    with a_site(tmp_path, "bird", each_neighbour=changes) as site:
+    with a_site(tmp_path, "bird", each_neighbor=changes) as site:
         _announce(site)
         assert site.daemon.stop() == 0
         if not kept:
@@ -42,7 +42,7 @@ def test_w27_rules_after_a_stop_are_what_the_policy_says(
 
 def test_w27_with_bridge_a_daemon_that_stays_away_is_forgotten_in_time(tmp_path: Path) -> None:
     changes = {"restart": {"policy": "bridge", "restart_time_seconds": 3}}
-    with a_site(tmp_path, "bird", each_neighbour=changes) as site:
+    with a_site(tmp_path, "bird", each_neighbor=changes) as site:
         _announce(site)
         site.daemon.kill()
         assert site.routers[0].count(4) == RULES

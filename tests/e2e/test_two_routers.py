@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.kit.daemon_process import ROOT, DaemonProcess
-from tests.kit.daemons import Bird, Frr, GoBgp, Neighbour, Wish, wait_for
+from tests.kit.daemons import Bird, Frr, GoBgp, Neighbor, Wish, wait_for
 from tests.kit.netns import cable, namespace, private_network
 from tests.kit.site import inventory
 from tests.kit.tables import TABLES, Meaning, Table
@@ -100,9 +100,7 @@ class Site:
         return {peer["name"]: peer["flaps"] for peer in peers}
 
 
-def neighbour(
-    name: str, number: int, profile: str, more: Mapping[str, object]
-) -> dict[str, object]:
+def neighbor(name: str, number: int, profile: str, more: Mapping[str, object]) -> dict[str, object]:
     return {
         "name": name,
         "address": f"10.{number}.0.2",
@@ -118,9 +116,9 @@ def neighbour(
 
 @contextlib.contextmanager
 def a_site(tmp_path: Path, **kinds: Mapping[str, object]) -> Iterator[Site]:
-    """Routers by name of their kind, with what their neighbour's configuration adds."""
+    """Routers by name of their kind, with what their neighbor's configuration adds."""
     edges: dict[str, Edge] = {}
-    neighbours: list[dict[str, object]] = []
+    neighbors: list[dict[str, object]] = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(private_network())
         for number, (kind, more) in enumerate(kinds.items(), start=1):
@@ -130,23 +128,23 @@ def a_site(tmp_path: Path, **kinds: Mapping[str, object]) -> Iterator[Site]:
             folder = tmp_path / kind
             folder.mkdir()
             routing = DAEMONS[kind](folder)
-            session = Neighbour(us=us, our_asn=ASN, local=there, our_port=1790)
+            session = Neighbor(us=us, our_asn=ASN, local=there, our_port=1790)
             wish = Wish(
                 asn=ASN + number,
                 router_id=there,
-                neighbours=(session,),
+                neighbors=(session,),
                 prefix=tuple(inside.command()),
             )
             stack.enter_context(routing.run(wish))
             edges[kind] = Edge(kind, partial(TABLES[kind], routing.ask))
-            neighbours.append(neighbour(kind, number, kind, more))
+            neighbors.append(neighbor(kind, number, kind, more))
         main = {
             "bgp": {
                 "mode": "speaker",
                 "local_asn": ASN,
                 "router_id": "10.1.0.1",
                 "listen": ["0.0.0.0:1790"],
-                "neighbors": neighbours,
+                "neighbors": neighbors,
             },
         }
         daemon = DaemonProcess(tmp_path, main=main, files={"inventory.yaml": inventory()})

@@ -24,9 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from prefixd.bgp.wire.context import WireContext
-from prefixd.bgp.wire.decode import layout
 from prefixd.bgp.wire.errors import WireError
-from prefixd.bgp.wire.explain import explain
 from prefixd.bgp.wire.flowspec import decode_rule, encode_rule, split_bodies
 from prefixd.bgp.wire.flowspec_action import decode_actions
 from prefixd.bgp.wire.flowspec_canonical import canonical, order_key
@@ -37,6 +35,8 @@ from prefixd.bgp.wire.message import Message, decode_message, encode_message
 from prefixd.bgp.wire.open import Open
 from prefixd.bgp.wire.outcome import assess
 from prefixd.bgp.wire.update import Update
+from prefixd.dissect.command import layout
+from prefixd.dissect.dissect import explain
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 FAMILIES = frozenset(FAMILY_BY_NAME.values())

@@ -170,12 +170,12 @@ def test_bgp_is_shown(ctl: Hand, mitigation: str) -> None:
     assert ctl("explain", "no such rule", "edge1").code == 1
 
 
-def test_status_is_degraded_while_a_neighbour_is_away(ctl: Hand) -> None:
+def test_status_is_degraded_while_a_neighbor_is_away(ctl: Hand) -> None:
     done = ctl("status")
     assert done.code == 1
     assert done.out.startswith("Status:             degraded\n")
     assert json.loads(ctl("status", "-f", "json").out)["pop"] == "lab1"
-    assert "bad   neighbour edge1" in ctl("doctor").out
+    assert "bad   neighbor edge1" in ctl("doctor").out
     assert "prefixd" in ctl.ok("top").out
 
 

@@ -32,7 +32,7 @@ def test_an_event_shows_and_a_restart_keeps_what_is_live(tmp_path: Path) -> None
         assert value(daemon, active) == 1
 
 
-def test_neighbours_show_their_budget(tmp_path: Path) -> None:
+def test_neighbors_show_their_budget(tmp_path: Path) -> None:
     neighbor = {"name": "edge1", "address": "192.0.2.7", "peer_asn": 64500, "export": {}}
     bgp = {"mode": "speaker", "listen": [], "neighbors": [{**neighbor, "direction": "passive"}]}
     with DaemonProcess(tmp_path, main={"bgp": {**bgp, "listen": ["127.0.0.1:0"]}}) as daemon:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from prefixd.domain.news import ClockJumped, DriftRepaired
 from prefixd.domain.record import Outcome
 from prefixd.domain.safelist import EntrySource, SafelistEntry
-from prefixd.engine.due import Due
+from prefixd.engine.due_heap import Due
 from prefixd.engine.settings import Mode
 from tests.kit.builders import (
     NOW_US,

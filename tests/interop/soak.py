@@ -19,11 +19,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from prefixd.bgp.looplag import LoopLag
-from prefixd.bgp.peer import Peer
+from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
 from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.clock import SystemClock
+from prefixd.daemon.loop_lag import LoopLag
 from tests.kit.bgp import Watcher
 from tests.kit.lab import (
     KINDS,

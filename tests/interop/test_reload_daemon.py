@@ -14,7 +14,7 @@ import yaml
 
 from tests.kit.agreement import rib_rules
 from tests.kit.daemon_process import Answer, DaemonProcess
-from tests.kit.daemons import Bird, Neighbour, Wish, wait_for
+from tests.kit.daemons import Bird, Neighbor, Wish, wait_for
 from tests.kit.netns import private_network
 from tests.kit.site import Site, a_site, inventory, playbooks, victim_number
 from tests.kit.tables import TABLES, Table
@@ -38,7 +38,7 @@ def taken_over(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def neighbours(tree: dict[str, Any]) -> list[dict[str, Any]]:
+def neighbors(tree: dict[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = tree["bgp"]["neighbors"]
     return found
 
@@ -59,7 +59,7 @@ def sessions(site: Site, name: str) -> tuple[int, int]:
     return peer["sessions"], peer["flaps"]
 
 
-def test_a_neighbour_is_taken_away_and_comes_back(tmp_path: Path) -> None:
+def test_a_neighbor_is_taken_away_and_comes_back(tmp_path: Path) -> None:
     with a_site(tmp_path, "bird", "gobgp", "frr") as site:
         some_rules(site)
         before = {name: sessions(site, name) for name in ("bird", "gobgp", "frr")}
@@ -79,12 +79,12 @@ def test_a_neighbour_is_taken_away_and_comes_back(tmp_path: Path) -> None:
 
 
 def take_away(name: str, removed: list[dict[str, Any]], tree: dict[str, Any]) -> None:
-    removed += [each for each in neighbours(tree) if each["name"] == name]
-    tree["bgp"]["neighbors"] = [each for each in neighbours(tree) if each["name"] != name]
+    removed += [each for each in neighbors(tree) if each["name"] == name]
+    tree["bgp"]["neighbors"] = [each for each in neighbors(tree) if each["name"] != name]
 
 
 def put_back(removed: list[dict[str, Any]], tree: dict[str, Any]) -> None:
-    neighbours(tree).extend(removed)
+    neighbors(tree).extend(removed)
 
 
 def is_empty(read: Callable[[], Table]) -> bool:
@@ -96,10 +96,10 @@ def test_another_budget_and_profile_need_no_new_session(tmp_path: Path) -> None:
         some_rules(site)
 
         def shrink(tree: dict[str, Any]) -> None:
-            neighbours(tree)[0]["budget"] = {"rules_total": 2}
+            neighbors(tree)[0]["budget"] = {"rules_total": 2}
 
         def grow(tree: dict[str, Any]) -> None:
-            neighbours(tree)[0]["budget"] = {"rules_total": 50_000}
+            neighbors(tree)[0]["budget"] = {"rules_total": 50_000}
 
         taken_over(reload(site, "prefixd", shrink))
         wait_for(lambda: site.routers[0].count(4) == 2, 10, "two rules at BIRD")
@@ -182,8 +182,8 @@ def test_what_becomes_untouchable_leaves_the_table_of_a_mock(tmp_path: Path) -> 
 @contextlib.contextmanager
 def a_signed_session(tmp_path: Path, key_file: Path) -> Iterator[tuple[DaemonProcess, Bird]]:
     us, there = "10.77.0.1", "10.77.0.2"
-    neighbour = Neighbour(us=us, our_asn=64500, local=there, our_port=1790, password="KEY-1")
-    wish = Wish(asn=64501, router_id=there, neighbours=(neighbour,))
+    neighbor = Neighbor(us=us, our_asn=64500, local=there, our_port=1790, password="KEY-1")
+    wish = Wish(asn=64501, router_id=there, neighbors=(neighbor,))
     main = {
         "bgp": {
             "mode": "speaker",

@@ -28,7 +28,7 @@ def rules(site: Site) -> None:
 
 
 def says_restarting(router: Router) -> bool:
-    """BIRD shows the R bit of the last OPEN among the neighbour's capabilities."""
+    """BIRD shows the R bit of the last OPEN among the neighbor's capabilities."""
     shown = router.ask("show", "protocols", "all", "prefixd")
     assert "Neighbor capabilities" in shown, shown
     return "Restart recovery" in shown.split("Neighbor capabilities")[1].split("Session:")[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prefixd.bgp.fsm.state import PeerState
-from prefixd.bgp.peer import Peer
+from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.settings import Direction, StopMode
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, RefreshSubtype
 from prefixd.bgp.wire.refresh import RouteRefresh
@@ -105,18 +105,18 @@ async def test_openbgpd_counts_our_messages(tmp_path: Path) -> None:
             await daemon_says(
                 lambda: json.dumps(daemon.ask("show", "neighbor")).count("Established") == 2,
                 5,
-                "two established neighbours",
+                "two established neighbors",
             )
 
 
 async def test_both_directions_at_once(tmp_path: Path) -> None:
     """BIRD and we call each other: a collision in real life, and one session that stays."""
     wanted = wish("BIRD")
-    calling = tuple(replace(each, passive=False) for each in wanted.neighbours)
+    calling = tuple(replace(each, passive=False) for each in wanted.neighbors)
     ours = [replace(peer, direction=Direction.BOTH) for peer in peers_for("BIRD")]
     with (
         private_network(all_addresses()),
-        make("BIRD", tmp_path).run(replace(wanted, neighbours=calling)),
+        make("BIRD", tmp_path).run(replace(wanted, neighbors=calling)),
     ):
         async with running_roster(our_speaker(*ours)) as (roster, watcher):
             await all_up(roster, watcher)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from prefixd.bgp.peer import Peer
+from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.settings import PeerSettings, RestartPolicy, RestartSettings, StopMode
 from prefixd.bgp.wire.capability import GracefulRestart
 from prefixd.bgp.wire.context import BEFORE_OPEN

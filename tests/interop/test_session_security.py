@@ -11,6 +11,13 @@ import pytest
 
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.reload import Effect
+from prefixd.bgp.session.socket_options import (
+    SocketRefusal,
+    clear_md5,
+    probe_host,
+    set_ao,
+    set_md5,
+)
 from prefixd.bgp.settings import (
     AoKey,
     Direction,
@@ -18,13 +25,6 @@ from prefixd.bgp.settings import (
     ListenAddress,
     Secret,
     TimerSettings,
-)
-from prefixd.bgp.sockopt import (
-    SocketRefusal,
-    clear_md5,
-    probe_host,
-    set_ao,
-    set_md5,
 )
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.bgp.wire.packing import end_of_rib
@@ -148,8 +148,8 @@ def test_tcp_ao_is_reported_honestly() -> None:
 async def test_md5_with_a_real_daemon(kind: str, tmp_path: Path) -> None:
     """We dial with a key; a wrong one never comes up and the reason is guessed."""
     wanted = wish(kind)
-    locked = tuple(replace(each, password="correct-horse") for each in wanted.neighbours)
-    locked_daemon = make(kind, tmp_path).run(replace(wanted, neighbours=locked))
+    locked = tuple(replace(each, password="correct-horse") for each in wanted.neighbors)
+    locked_daemon = make(kind, tmp_path).run(replace(wanted, neighbors=locked))
     with private_network(all_addresses()), locked_daemon:
         v4, v6 = peers_for(kind, md5=KEY, timers=QUICK)
         async with running_roster(our_speaker(v4, v6)) as (roster, watcher):
@@ -166,22 +166,22 @@ async def test_md5_with_a_real_daemon(kind: str, tmp_path: Path) -> None:
 
 
 async def test_bird_calls_us_with_md5(tmp_path: Path) -> None:
-    """Keys on our listening sockets, one per neighbour."""
+    """Keys on our listening sockets, one per neighbor."""
     wanted = wish("BIRD")
     calling = tuple(
-        replace(each, password="correct-horse", passive=False) for each in wanted.neighbours
+        replace(each, password="correct-horse", passive=False) for each in wanted.neighbors
     )
     ours = peers_for("BIRD", md5=KEY, direction=Direction.PASSIVE)
     with private_network(all_addresses()):
         async with running_roster(our_speaker(*ours)) as (roster, watcher):
-            with make("BIRD", tmp_path).run(replace(wanted, neighbours=calling)):
+            with make("BIRD", tmp_path).run(replace(wanted, neighbors=calling)):
                 await all_up(roster, watcher)
 
 
-async def test_dynamic_neighbours_with_a_prefix_key(tmp_path: Path) -> None:
+async def test_dynamic_neighbors_with_a_prefix_key(tmp_path: Path) -> None:
     wanted = wish("BIRD")
     calling = tuple(
-        replace(each, password="correct-horse", passive=False) for each in wanted.neighbours
+        replace(each, password="correct-horse", passive=False) for each in wanted.neighbors
     )
     template = a_peer("edge", asn=65002, md5=KEY, multihop=8, direction=Direction.PASSIVE)
     ranges = tuple(
@@ -190,7 +190,7 @@ async def test_dynamic_neighbours_with_a_prefix_key(tmp_path: Path) -> None:
     )
     with private_network(all_addresses()):
         async with running_roster(our_speaker(dynamic=ranges)) as (roster, watcher):
-            with make("BIRD", tmp_path).run(replace(wanted, neighbours=calling)):
+            with make("BIRD", tmp_path).run(replace(wanted, neighbors=calling)):
                 await watcher.until(lambda: len(watcher.ups) == 2)
                 names = sorted(peer.name for peer in roster.peers())
                 assert names == ["edge0-10.9.0.2", "edge1-fd09::2"]
@@ -214,7 +214,7 @@ async def test_ttl_security_with_a_hop_in_between(
 ) -> None:
     """BIRD sends with TTL 255 and one router lies between us: 254 arrives."""
     wanted = wish("BIRD")
-    neighbour = replace(wanted.neighbours[0], us="10.8.1.1", local="10.8.2.2", ttl_hops=hops)
+    neighbor = replace(wanted.neighbors[0], us="10.8.1.1", local="10.8.2.2", ttl_hops=hops)
     peer = a_peer(
         "far",
         "10.8.2.2",
@@ -229,7 +229,7 @@ async def test_ttl_security_with_a_hop_in_between(
         namespace() as router,
         a_hop_in_between(far, router),
         make("BIRD", tmp_path).run(
-            replace(wanted, neighbours=(neighbour,), prefix=tuple(far.command()))
+            replace(wanted, neighbors=(neighbor,), prefix=tuple(far.command()))
         ),
     ):
         async with running_roster(our_speaker(peer, listen=())) as (roster, watcher):
@@ -247,10 +247,10 @@ async def test_ttl_security_with_a_hop_in_between(
 @pytest.mark.parametrize("kind", ["BIRD", "FRR"])
 async def test_ttl_security_next_door(kind: str, tmp_path: Path) -> None:
     wanted = wish(kind)
-    near = tuple(replace(each, ttl_hops=1) for each in wanted.neighbours)
+    near = tuple(replace(each, ttl_hops=1) for each in wanted.neighbors)
     ours = peers_for(kind, ttl_security_hops=1, multihop=None, timers=QUICK)
     daemon = make(kind, tmp_path)
-    with private_network(all_addresses()), daemon.run(replace(wanted, neighbours=near)):
+    with private_network(all_addresses()), daemon.run(replace(wanted, neighbors=near)):
         async with running_roster(our_speaker(*ours)) as (roster, watcher):
             await all_up(roster, watcher)
             for peer in roster.peers():
@@ -284,7 +284,7 @@ async def test_keys_change_under_a_live_session() -> None:
             assert near_watcher.downs == far_watcher.downs == []
 
 
-async def test_link_local_neighbours() -> None:
+async def test_link_local_neighbors() -> None:
     """The interface is part of the address, for the call, for the key and at the door."""
     with private_network([*all_addresses(), "fe80::1/64", "fe80::2/64"]):
         near, far = ip_address("fe80::1%lo"), ip_address("fe80::2%lo")

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from prefixd.bgp.rib.treatment import FlowTreatment
+from prefixd.bgp.rib.route_action import FlowTreatment
 from prefixd.bgp.settings import ListenAddress
-from prefixd.bgp.speaker import Speaker
+from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.bgp.wire.flowspec_action import RateLimit
 from prefixd.clock import SystemClock
 from tests.kit.daemons import wait_for
 from tests.kit.netns import Namespace, cable, namespace
 from tests.kit.require import binary, network_namespaces
-from tests.kit.speaking import a_neighbour, a_route, speaking
+from tests.kit.speaking import a_neighbor, a_route, speaking
 
 VICTIM = "10.20.0.2"
 ATTACK = f"dst {VICTIM}/32 proto udp dport 9999"
@@ -178,7 +178,7 @@ def _running(command: list[str], folder: Path) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def at_the_router() -> AsyncIterator[Speaker]:
-    settings = a_neighbour("edge", "10.99.0.2", port=1790, profile="bird")
+    settings = a_neighbor("edge", "10.99.0.2", port=1790, profile="bird")
     listen = (ListenAddress(ip_address("127.0.0.1"), 0),)
     async with speaking(settings, router_id="10.99.0.1", listen=listen) as at_work:
         at_work.speaker.start()

@@ -13,7 +13,7 @@ import pytest
 
 from prefixd.bgp.rib.overlap import Packet
 from prefixd.bgp.rib.route import Route, host_nlri
-from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
 from prefixd.bgp.settings import (
     BudgetSettings,
     Direction,
@@ -22,15 +22,15 @@ from prefixd.bgp.settings import (
     RestartSettings,
     TimerSettings,
 )
-from prefixd.bgp.speaker_event import PeerSynced, RuleQuarantined
-from prefixd.bgp.speaker_status import RuleStage
+from prefixd.bgp.speaker.events import PeerSynced, RuleQuarantined
+from prefixd.bgp.speaker.status import RuleStage
 from prefixd.bgp.wire.flowspec_action import MarkDscp, RateLimit, route_target
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC, IPV6_UNICAST
 from prefixd.bgp.wire.prefix import Prefix
 from tests.kit.daemon_process import free_port
 from tests.kit.routers import US, Router, exabgp, meanings, router_of_kind
 from tests.kit.rules import plausible_rules
-from tests.kit.speaking import a_neighbour, a_route, speaking
+from tests.kit.speaking import a_neighbor, a_route, speaking
 
 FAMILIES = (IPV4_FLOWSPEC, IPV6_FLOWSPEC, IPV4_UNICAST, IPV6_UNICAST)
 LIMIT = FlowTreatment((RateLimit(8_000_000),))
@@ -43,7 +43,7 @@ def router(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Router]:
         yield found
 
 
-def neighbour(router: Router, **more: object) -> PeerSettings:
+def neighbor(router: Router, **more: object) -> PeerSettings:
     settings: dict[str, object] = {
         "port": router.port,
         "profile": router.name,
@@ -51,7 +51,7 @@ def neighbour(router: Router, **more: object) -> PeerSettings:
         "families": FAMILIES,
         "budget": BudgetSettings(rules_total=5000),
     }
-    return a_neighbour(router.name, router.address, **(settings | more))  # type: ignore[arg-type]  # because of the merge
+    return a_neighbor(router.name, router.address, **(settings | more))  # type: ignore[arg-type]  # because of the merge
 
 
 async def until(what: str, holds: Callable[[], bool], patience_s: float = 20.0) -> None:
@@ -63,7 +63,7 @@ async def until(what: str, holds: Callable[[], bool], patience_s: float = 20.0) 
 
 async def test_a_thousand_rules_arrive_with_their_meaning_and_leave(router: Router) -> None:
     rules = list(plausible_rules(20, 1000))
-    async with speaking(neighbour(router)) as at_work:
+    async with speaking(neighbor(router)) as at_work:
         at_work.speaker.start()
         await at_work.until_synced(router.name)
         at_work.speaker.announce(a_route(rule) for rule in rules)
@@ -80,7 +80,7 @@ async def test_a_thousand_rules_arrive_with_their_meaning_and_leave(router: Rout
 
 
 async def test_an_action_changes_in_place(router: Router) -> None:
-    async with speaking(neighbour(router)) as at_work:
+    async with speaking(neighbor(router)) as at_work:
         speaker = at_work.speaker
         speaker.replace([a_route(VICTIM, "m1")])
         speaker.start()
@@ -108,7 +108,7 @@ async def test_a_blackhole_route_and_its_communities(router: Router) -> None:
         "frr": ("show bgp ipv4 unicast 203.0.113.7/32",),
     }[router.name]
     community = {"bird": "(65535,666)", "gobgp": "4294902426", "frr": "blackhole"}[router.name]
-    async with speaking(neighbour(router)) as at_work:
+    async with speaking(neighbor(router)) as at_work:
         at_work.speaker.replace([route])
         at_work.speaker.start()
         await until("the blackhole", lambda: community in router.ask(*show))
@@ -118,7 +118,7 @@ async def test_a_blackhole_route_and_its_communities(router: Router) -> None:
 
 async def test_a_restarted_router_gets_everything_again(router: Router) -> None:
     rules = list(plausible_rules(3, 50))
-    async with speaking(neighbour(router)) as at_work:
+    async with speaking(neighbor(router)) as at_work:
         at_work.speaker.replace([a_route(rule) for rule in rules])
         at_work.speaker.start()
         await until("all rules", lambda: router.total() == 50)
@@ -136,7 +136,7 @@ async def test_a_refresh_is_answered_in_full(kind: str, tmp_path: Path) -> None:
 
 async def _refresh(router: Router) -> None:
     rules = list(plausible_rules(4, 30, afi=1))
-    async with speaking(neighbour(router)) as at_work:
+    async with speaking(neighbor(router)) as at_work:
         at_work.speaker.replace([a_route(rule) for rule in rules])
         at_work.speaker.start()
         await until("all rules", lambda: router.count(4) == 30)
@@ -153,7 +153,7 @@ async def _refresh(router: Router) -> None:
 async def test_rules_survive_our_restart_and_expired_ones_do_not(kind: str, tmp_path: Path) -> None:
     rules = [a_route(rule) for rule in plausible_rules(5, 20)]
     with router_of_kind(kind, tmp_path) as router:
-        settings = neighbour(router, restart=RestartSettings(restart_time_s=60))
+        settings = neighbor(router, restart=RestartSettings(restart_time_s=60))
         async with speaking(settings) as at_work:
             at_work.speaker.replace(rules)
             at_work.speaker.start()
@@ -169,7 +169,7 @@ async def test_rules_survive_our_restart_and_expired_ones_do_not(kind: str, tmp_
 
 async def test_the_fence_proves_delivery_where_the_router_answers(tmp_path: Path) -> None:
     with router_of_kind("bird", tmp_path) as router:
-        async with speaking(neighbour(router)) as at_work:
+        async with speaking(neighbor(router)) as at_work:
             speaker = at_work.speaker
             speaker.start()
             await at_work.until_synced("bird")
@@ -192,7 +192,7 @@ async def test_two_routers_of_different_kinds_and_one_rule_too_many_for_one(
         router_of_kind("bird", tmp_path / "bird") as bird,
         router_of_kind("frr", tmp_path / "frr") as frr,
     ):
-        async with speaking(neighbour(bird), neighbour(frr)) as at_work:
+        async with speaking(neighbor(bird), neighbor(frr)) as at_work:
             speaker = at_work.speaker
             speaker.replace(
                 [a_route(long_list, "limited", treatment=LIMIT), a_route(VICTIM, "plain")]
@@ -224,7 +224,7 @@ async def test_two_routers_of_different_kinds_and_one_rule_too_many_for_one(
     ids=["mark", "redirect"],
 )
 async def test_other_actions_are_taken(router: Router, treatment: FlowTreatment) -> None:
-    async with speaking(neighbour(router)) as at_work:
+    async with speaking(neighbor(router)) as at_work:
         at_work.speaker.replace([a_route(VICTIM, "m1", treatment=treatment)])
         at_work.speaker.start()
         await until("the rule", lambda: router.count(4) == 1)
@@ -234,7 +234,7 @@ async def test_other_actions_are_taken(router: Router, treatment: FlowTreatment)
 async def test_exabgp_calls_us_and_sees_announce_change_and_withdraw(tmp_path: Path) -> None:
     port = free_port()
     with exabgp(tmp_path, port) as router:
-        settings = a_neighbour(
+        settings = a_neighbor(
             "exabgp",
             router.address,
             profile="exabgp",
@@ -263,7 +263,7 @@ async def test_the_rule_frr_cannot_digest_is_found_and_the_rest_stays(tmp_path: 
     good = [f"dst 198.51.100.{n}/32 proto udp dport 53" for n in range(1, 8)]
     with router_of_kind("frr", tmp_path) as router:
         timers = TimerSettings(connect_timeout_s=3.0, connect_retry_s=0.1, hold_time_s=9)
-        settings = neighbour(router, profile="bird", timers=timers)
+        settings = neighbor(router, profile="bird", timers=timers)
         async with speaking(settings) as at_work:
             at_work.speaker.replace([a_route(text, text) for text in (*good, poison)])
             at_work.speaker.start()

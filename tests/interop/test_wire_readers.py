@@ -40,7 +40,7 @@ from prefixd.bgp.wire.iana import (
 from prefixd.bgp.wire.packing import pack_announcements, pack_withdrawals
 from prefixd.bgp.wire.scalar import Origin
 from tests.golden.test_messages import HEX
-from tests.kit.daemons import Bird, Frr, GoBgp, Neighbour, Wish, wait_for
+from tests.kit.daemons import Bird, Frr, GoBgp, Neighbor, Wish, wait_for
 from tests.kit.dialects import find, of_bird, of_exabgp, of_frr, of_gobgp, of_tshark
 from tests.kit.netns import private_network
 from tests.kit.raw_speaker import RawSpeaker
@@ -244,13 +244,13 @@ BIRD_RULE = re.compile(r"^flow[46] \{ (.*?) \}", re.MULTILINE)
 @contextmanager
 def session(kind: type[Peer], folder: Path) -> Iterator[tuple[Peer, RawSpeaker]]:
     """A daemon with a session to us, in a network of their own."""
-    neighbour = Neighbour(
+    neighbor = Neighbor(
         us=OURS,
         our_asn=PEER_AS,
         local=THEIRS,
         families=("ipv4 flowspec", "ipv6 flowspec", "ipv4 unicast", "ipv6 unicast"),
     )
-    wish = Wish(asn=65002, router_id="192.0.2.2", neighbours=(neighbour,))
+    wish = Wish(asn=65002, router_id="192.0.2.2", neighbors=(neighbor,))
     with private_network([f"{OURS}/24", f"{THEIRS}/24"]), kind(folder).run(wish) as daemon:
         families = (*FAMILIES, IPV4_UNICAST, IPV6_UNICAST)
         with RawSpeaker((THEIRS, 179), asn=PEER_AS, families=families, source=OURS) as speaker:

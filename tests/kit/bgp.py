@@ -10,10 +10,9 @@ from ipaddress import IPv4Address, ip_address
 from prefixd.bgp.fsm.negotiate import Negotiated, Offer
 from prefixd.bgp.fsm.reason import DownReason
 from prefixd.bgp.fsm.state import PeerState
-from prefixd.bgp.link import Link, StaleStep, StallLevel, Transition
-from prefixd.bgp.peer import Peer
-from prefixd.bgp.session import Session
-from prefixd.bgp.session_input import (
+from prefixd.bgp.peer.interface import Link, StaleStep, Transition
+from prefixd.bgp.peer.peer import Peer
+from prefixd.bgp.session.io import (
     Begin,
     Clear,
     Closing,
@@ -27,6 +26,8 @@ from prefixd.bgp.session_input import (
     Taken,
     Up,
 )
+from prefixd.bgp.session.session import Session
+from prefixd.bgp.session.stall import StallLevel
 from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
 from prefixd.bgp.wire.refresh import RouteRefresh

@@ -24,7 +24,7 @@ EXABGP5 = "5.0.15"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbour:
+class Neighbor:
     """One session, seen from the daemon."""
 
     us: str
@@ -43,7 +43,7 @@ class Neighbour:
 class Wish:
     asn: int
     router_id: str
-    neighbours: tuple[Neighbour, ...]
+    neighbors: tuple[Neighbor, ...]
     hold_time_s: int = 90
     prefix: tuple[str, ...] = ()
     """Put before the command line: to run in another namespace."""
@@ -141,7 +141,7 @@ class Bird:
             "flow4 table f4; flow6 table f6;",
             "protocol device {}",
         ]
-        for index, each in enumerate(wish.neighbours):
+        for index, each in enumerate(wish.neighbors):
             passive = "passive yes;" if each.passive else ""
             password = f'password "{each.password}";' if each.password else ""
             hops = f"ttl security yes; multihop {each.ttl_hops};" if each.ttl_hops else "multihop;"
@@ -190,7 +190,7 @@ class Frr:
     def run(self, wish: Wish) -> Iterator["Frr"]:
         config = self.directory / "bgpd.conf"
         config.write_text(self._config(wish), encoding="ascii")
-        addresses = sorted({each.local for each in wish.neighbours})
+        addresses = sorted({each.local for each in wish.neighbors})
         command = [
             *wish.prefix,
             binary("/usr/lib/frr/bgpd"),
@@ -215,7 +215,7 @@ class Frr:
             " no bgp default ipv4-unicast",
             " bgp graceful-restart stalepath-time 60",
         ]
-        for each in wish.neighbours:
+        for each in wish.neighbors:
             start = f" neighbor {each.us}"
             lines += [
                 f"{start} remote-as {each.our_asn}",
@@ -233,7 +233,7 @@ class Frr:
             if each.password:
                 lines.append(f"{start} password {each.password}")
         for family in ("ipv4 flowspec", "ipv6 flowspec", "ipv4 unicast", "ipv6 unicast"):
-            chosen = [each for each in wish.neighbours if family in each.families]
+            chosen = [each for each in wish.neighbors if family in each.families]
             if chosen:
                 lines.append(f" address-family {family}")
                 lines += [f"  neighbor {each.us} activate" for each in chosen]
@@ -262,7 +262,7 @@ class GoBgp:
     def run(self, wish: Wish) -> Iterator["GoBgp"]:
         config = self.directory / "gobgp.toml"
         config.write_text(self._config(wish), encoding="ascii")
-        self.address = next(each.local for each in wish.neighbours if ":" not in each.local)
+        self.address = next(each.local for each in wish.neighbors if ":" not in each.local)
         command = [
             *wish.prefix,
             binary("gobgpd"),
@@ -277,7 +277,7 @@ class GoBgp:
             yield self
 
     def _config(self, wish: Wish) -> str:
-        addresses = json.dumps([each.local for each in wish.neighbours])
+        addresses = json.dumps([each.local for each in wish.neighbors])
         lines = [
             "[global.config]",
             f"as = {wish.asn}",
@@ -285,7 +285,7 @@ class GoBgp:
             f"local-address-list = {addresses}",
             "port = 179",
         ]
-        for each in wish.neighbours:
+        for each in wish.neighbors:
             lines += [
                 "[[neighbors]]",
                 "[neighbors.config]",
@@ -388,7 +388,7 @@ class ExaBgp:
             encoding="ascii",
         )
         watch.chmod(0o755)
-        port = {each.our_port for each in wish.neighbours}.pop()
+        port = {each.our_port for each in wish.neighbors}.pop()
         settings = {
             "daemon.user": "root",
             "daemon.drop": "false",
@@ -412,7 +412,7 @@ class ExaBgp:
     def _config(self, wish: Wish) -> str:
         api_process = f"process watch {{ run {self.directory}/watch; encoder json; }}\n"
         parts = [api_process]
-        for each in wish.neighbours:
+        for each in wish.neighbors:
             families = "".join(
                 f"{family.replace('flowspec', 'flow')}; " for family in each.families
             )
@@ -464,8 +464,8 @@ class OpenBgpd:
     def _config(self, wish: Wish) -> str:
         lines = [f"AS {wish.asn}", f"router-id {wish.router_id}", "fib-update no"]
         lines.append(f'socket "{self.directory}/bgpd.sock"')
-        lines += [f"listen on {each.local}" for each in wish.neighbours]
-        for each in wish.neighbours:
+        lines += [f"listen on {each.local}" for each in wish.neighbors]
+        for each in wish.neighbors:
             password = f'tcp md5sig password "{each.password}"' if each.password else ""
             passive = "passive" if each.passive else ""
             families = "\n".join(f"  announce {f.replace('ipv', 'IPv')}" for f in each.families)

@@ -5,13 +5,13 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-from prefixd.bgp.looplag import LoopLag
-from prefixd.bgp.session import KEEPALIVE, Session
-from prefixd.bgp.session_input import Begin
+from prefixd.bgp.session.io import Begin
+from prefixd.bgp.session.session import KEEPALIVE, Session
 from prefixd.bgp.settings import BudgetSettings, TimerSettings
 from prefixd.clock import SystemClock
+from prefixd.daemon.loop_lag import LoopLag
 from tests.kit.bgp import an_offer
-from tests.kit.speaking import a_neighbour, a_route, speaking
+from tests.kit.speaking import a_neighbor, a_route, speaking
 
 ROUTERS = 50
 RULES = 20_000
@@ -70,7 +70,7 @@ async def dump() -> dict[str, float]:
     async with routers() as (port, sinks):
         timers = TimerSettings(hold_time_s=HOLD_S)
         peers = [
-            a_neighbour(f"r{index}", f"127.0.1.{index + 1}", port=port, timers=timers, budget=ROOMY)
+            a_neighbor(f"r{index}", f"127.0.1.{index + 1}", port=port, timers=timers, budget=ROOMY)
             for index in range(ROUTERS)
         ]
         async with speaking(*peers) as work:

@@ -25,7 +25,7 @@ from prefixd.domain.safelist import SafelistEntry
 from prefixd.domain.signal import Signal
 from prefixd.engine.answers import IngestAnswer
 from prefixd.engine.engine import Engine
-from prefixd.engine.identity import Identity
+from prefixd.engine.ids import Identity
 from prefixd.engine.ports import NotificationWrites, Notifier, PreparedAlerts
 from prefixd.engine.settings import EngineSettings, Mode
 from prefixd.engine.snapshot import Snapshot

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from prefixd.bgp.fsm import action as act
 from prefixd.bgp.fsm import event as ev
-from prefixd.bgp.fsm import neighbour_event as nb
+from prefixd.bgp.fsm import neighbor_event as nb
 from prefixd.bgp.fsm.action import Action
 from prefixd.bgp.fsm.collision import Identities
 from prefixd.bgp.fsm.event import Event
 from prefixd.bgp.fsm.machine import Machine
 from prefixd.bgp.fsm.negotiate import Negotiated, negotiate, our_open
-from prefixd.bgp.fsm.neighbour import Neighbour
-from prefixd.bgp.fsm.neighbour_event import PeerAction, PeerEvent
+from prefixd.bgp.fsm.neighbor import Neighbor
+from prefixd.bgp.fsm.neighbor_event import PeerAction, PeerEvent
 from prefixd.bgp.fsm.reason import DownKind, DownReason
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.wire.notification import Notification
@@ -162,12 +162,12 @@ _PEER_WAY: dict[str, Sequence[PeerEvent]] = {
 PEER_STATES = tuple(_PEER_WAY)
 
 
-def neighbour_in(state: str) -> Neighbour:
-    neighbour = Neighbour(may_dial=True, may_accept=True)
+def neighbor_in(state: str) -> Neighbor:
+    neighbor = Neighbor(may_dial=True, may_accept=True)
     for event in _PEER_WAY[state]:
-        neighbour.handle(event)
-    assert neighbour.state is PeerState(state)
-    return neighbour
+        neighbor.handle(event)
+    assert neighbor.state is PeerState(state)
+    return neighbor
 
 
 def tell_peer(action: PeerAction) -> str:
@@ -191,11 +191,11 @@ def tell_peer(action: PeerAction) -> str:
 
 
 def peer_cell(state: str, event: str) -> str:
-    neighbour = neighbour_in(state)
-    before = neighbour.state
-    actions = [tell_peer(action) for action in neighbour.handle(PEER_EVENTS[event](1))]
-    if neighbour.state is not before:
-        actions.insert(0, f"**{neighbour.state.value}**")
+    neighbor = neighbor_in(state)
+    before = neighbor.state
+    actions = [tell_peer(action) for action in neighbor.handle(PEER_EVENTS[event](1))]
+    if neighbor.state is not before:
+        actions.insert(0, f"**{neighbor.state.value}**")
     return ", ".join(actions) or "-"
 
 
@@ -224,7 +224,7 @@ def document() -> str:
         "",
         *_table(EVENTS, STATES, cell),
         "",
-        "## A neighbour (dialling, accepting, retrying)",
+        "## A neighbor (dialling, accepting, retrying)",
         "",
         'One connection, opened by us, jitter 0.5. "Peer connects" is a second connection where',
         "one exists; what happens when its OPEN arrives is decided by RFC 4271 6.8:",

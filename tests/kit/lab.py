@@ -12,9 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from prefixd.bgp.fsm.state import PeerState
-from prefixd.bgp.link import Link
-from prefixd.bgp.peer import Peer
-from prefixd.bgp.roster import Roster
+from prefixd.bgp.peer.interface import Link
+from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.settings import (
     Direction,
     ListenAddress,
@@ -22,6 +21,7 @@ from prefixd.bgp.settings import (
     SpeakerSettings,
     TimerSettings,
 )
+from prefixd.bgp.speaker.peers import Roster
 from prefixd.bgp.wire.as_path import as_sequence
 from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.attribute_list import encode_attributes
@@ -42,7 +42,7 @@ from prefixd.bgp.wire.scalar import Origin
 from prefixd.clock import SystemClock
 from prefixd.supervisor import Supervisor
 from tests.kit.bgp import Watcher, a_peer, a_speaker
-from tests.kit.daemons import Bird, ExaBgp, Frr, GoBgp, Neighbour, OpenBgpd, Wish
+from tests.kit.daemons import Bird, ExaBgp, Frr, GoBgp, Neighbor, OpenBgpd, Wish
 
 OUR_ASN = 64500
 US_V4, US_V6 = "10.9.0.1", "fd09::1"
@@ -93,11 +93,11 @@ def wish(kind: str, **changes: object) -> Wish:
     number = NUMBERS[kind]
     v4, v6 = addresses(number)
     names = tuple(str(family).replace("-", " ") for family in families_of(kind))
-    neighbours = tuple(
-        Neighbour(us=us, our_asn=OUR_ASN, local=local, families=names)
+    neighbors = tuple(
+        Neighbor(us=us, our_asn=OUR_ASN, local=local, families=names)
         for us, local in ((US_V4, v4), (US_V6, v6))
     )
-    values = {"asn": 65000 + number, "router_id": v4, "neighbours": neighbours, **changes}
+    values = {"asn": 65000 + number, "router_id": v4, "neighbors": neighbors, **changes}
     return Wish(**values)  # type: ignore[arg-type]  # a builder trusts its tests
 
 

@@ -1,4 +1,4 @@
-"""A neighbour that may say anything at any moment, and remembers every word of the answer.
+"""A neighbor that may say anything at any moment, and remembers every word of the answer.
 
 It calls the daemon, so the daemon must listen and expect it (`expecting` is its configuration). Up
 to the OPEN it does as it is told; afterwards a thread reads, or does not, and the test sends what
@@ -43,21 +43,21 @@ EAGER = {"connections_per_source_per_minute": 1_000_000}
 
 
 def expecting(name: str = "liar", **changes: object) -> dict[str, Any]:
-    """The daemon's side: a neighbour that calls, is told everything and believed nothing."""
-    neighbour: dict[str, Any] = {
+    """The daemon's side: a neighbor that calls, is told everything and believed nothing."""
+    neighbor: dict[str, Any] = {
         "name": name,
         "address": HOME,
         "peer_asn": ASN,
         "profile": "bird",
         "direction": "passive",
         "local_address": US,
-        # Not made to wait: that a flapping neighbour is, is another test's business.
+        # Not made to wait: that a flapping neighbor is, is another test's business.
         "timers": {"connect_retry_seconds": 1e-9},
         "budget": {"rules_total": 50_000, "rules_v4": 50_000},
         "pacing": {"rules_per_second": 0},
         "export": {},
     }
-    return {**neighbour, **changes}
+    return {**neighbor, **changes}
 
 
 def an_open(

@@ -47,24 +47,24 @@ BROKEN: Mapping[str, tuple[str, ...]] = {
     "The wire to one router cut": ("test_a_cut_wire_heals_and_the_router_catches_up",),
     "A router stops reading": (
         "test_a_router_that_stops_reading_delays_only_itself",
-        "test_a_neighbour_that_never_reads_is_let_go_and_delays_nobody",
+        "test_a_neighbor_that_never_reads_is_let_go_and_delays_nobody",
     ),
     "A thousand sessions that end by FIN, RST and NOTIFICATION": (
         "test_a_thousand_sessions_that_end_leave_nothing_behind",
         "test_who_breaks_off_again_and_again_convicts_no_rule_and_gets_all_back",
-        "test_a_thousand_flaps_of_one_neighbour_are_nobody_elses_business",
+        "test_a_thousand_flaps_of_one_neighbor_are_nobody_elses_business",
     ),
-    "A neighbour that lies in its OPEN": (
+    "A neighbor that lies in its OPEN": (
         "test_no_lie_in_an_open_becomes_a_session",
         "test_a_connection_may_end_anywhere_in_an_open",
         "test_families_it_cannot_hold_are_never_sent",
     ),
-    "A neighbour that breaks what it claimed, or the protocol": (
+    "A neighbor that breaks what it claimed, or the protocol": (
         "test_a_session_whose_framing_is_broken_ends_and_no_other",
         "test_lies_that_leave_the_framing_whole_cost_not_even_the_liars_session",
         "test_one_octet_at_a_time_is_understood_and_starves_nobody",
     ),
-    "A neighbour that announces what nobody asked for": (
+    "A neighbor that announces what nobody asked for": (
         "test_rules_we_never_sent_and_withdrawals_of_ours_change_nothing",
     ),
     "2,000 refresh requests at once": ("test_a_flood_of_refreshes_is_answered_twice",),
@@ -110,7 +110,7 @@ CHECKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("it comes back", "the interface answers", DATABASE),
     ("", "events are taken", DATABASE),
     ("it restarts", "no mitigation is missing", DATABASE),
-    ("the BGP neighbour is stopped", "events are taken and kept", ROUTER),
+    ("the BGP neighbor is stopped", "events are taken and kept", ROUTER),
     ("", "liveness still answers", ROUTER),
     ("it comes back", "healthy again", ROUTER),
     ("", "its table is filled again", ROUTER),
@@ -195,13 +195,13 @@ def render() -> str:
             "  rules for the restart time when its hold timer ends the session, too. Its command",
             "  line needs a minute and more than a gigabyte to show 10,000 rules.",
             "- FRR ends the session over a numeric `!=`; we never write one.",
-            "- A neighbour that drops the session again and again, without a word, right after it",
+            "- A neighbor that drops the session again and again, without a word, right after it",
             "  was told something is given its rules back half by half: 30 rules took a minute.",
             "",
             "## What this found in prefixd itself",
             "",
             "- A connection reset while octets were unread was never noticed under uvloop: two of",
-            "  them kept the real neighbour out for half a minute.",
+            "  them kept the real neighbor out for half a minute.",
             "- After the civil clock was set back, rules left the routers in time and their rows",
             "  stayed active.",
             "- Under load, log lines carried the request id of somebody else.",

@@ -1,4 +1,4 @@
-"""Real routing daemons as neighbours of our speaker, each asked through its own command line.
+"""Real routing daemons as neighbors of our speaker, each asked through its own command line.
 
 They run as processes on loopback addresses and free ports, need no privileges and share no code
 with us. `held` says which rules a router has, as meanings (`readings.py`) where its output allows

@@ -48,7 +48,7 @@ class Site:
     unreachable: set[str] = field(default_factory=set)
     """Routers nobody can ask right now."""
     bgp_port: int = 0
-    """Where the daemon listens for neighbours."""
+    """Where the daemon listens for neighbors."""
 
     def established(self) -> bool:
         words = self.daemon.get("/v1/health/detail").json["bgp_sessions"]
@@ -94,7 +94,7 @@ class Site:
 def settings(
     routers: list[Router], *, listen_port: int, pop: str = "lab1", our_address: str = US
 ) -> dict[str, Any]:
-    neighbours = [
+    neighbors = [
         {
             "name": router.name,
             "address": router.address,
@@ -120,7 +120,7 @@ def settings(
             "local_asn": ASN,
             "router_id": our_address,
             "listen": [f"{our_address}:{listen_port}"],
-            "neighbors": neighbours,
+            "neighbors": neighbors,
         },
         "guardrails": {"min_ttl_seconds": 1, "max_ttl_seconds": 86_400},
         "timers": {"quiet_period_after_withdraw_seconds": 0},
@@ -151,19 +151,19 @@ def a_site(
     main: Mapping[str, Any] | None = None,
     files: Mapping[str, Any] | None = None,
     database: tuple[Cluster, str] | None = None,
-    neighbours: Sequence[Mapping[str, Any]] = (),
+    neighbors: Sequence[Mapping[str, Any]] = (),
     environment: Mapping[str, str] | None = None,
-    each_neighbour: Mapping[str, Any] | None = None,
+    each_neighbor: Mapping[str, Any] | None = None,
 ) -> Iterator[Site]:
-    """`database` is a server and a schema on it; without one the store is a file. `neighbours`
-    are those whose table nobody compares; `each_neighbour` changes the routers' settings."""
+    """`database` is a server and a schema on it; without one the store is a file. `neighbors`
+    are those whose table nobody compares; `each_neighbor` changes the routers' settings."""
     with contextlib.ExitStack() as stack:
         routers = [stack.enter_context(router_of_kind(kind, folder / kind)) for kind in kinds]
         port = free_port()
         chosen = _merged(settings(routers, listen_port=port), dict(main or {}))
         routed = chosen["bgp"]["neighbors"]
-        routed = [_merged(each, dict(each_neighbour or {})) for each in routed]
-        chosen["bgp"]["neighbors"] = [*routed, *map(dict, neighbours)]
+        routed = [_merged(each, dict(each_neighbor or {})) for each in routed]
+        chosen["bgp"]["neighbors"] = [*routed, *map(dict, neighbors)]
         stored: Callable[[], list[StoredRule]] = partial(sqlite_rules, folder / "prefixd.db")
         if database is not None:
             cluster, schema = database

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_address
 
 from prefixd.bgp.rib.route import Route, nlri_of
-from prefixd.bgp.rib.treatment import FlowTreatment, Treatment
+from prefixd.bgp.rib.route_action import FlowTreatment, Treatment
 from prefixd.bgp.settings import (
     Direction,
     ExportSettings,
@@ -17,8 +17,8 @@ from prefixd.bgp.settings import (
     SpeakerSettings,
     TimerSettings,
 )
-from prefixd.bgp.speaker import Speaker
-from prefixd.bgp.speaker_event import PeerSynced, SpeakerEvent
+from prefixd.bgp.speaker.events import PeerSynced, SpeakerEvent
+from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.bgp.wire.flowspec import FlowSpecRule
 from prefixd.bgp.wire.flowspec_action import Discard
 from prefixd.bgp.wire.flowspec_text import parse_rule
@@ -42,7 +42,7 @@ def a_route(
     return replace(route, **more)  # type: ignore[arg-type]  # a builder trusts its tests
 
 
-def a_neighbour(
+def a_neighbor(
     name: str = "router",
     address: str = "127.0.0.1",
     *,
@@ -50,7 +50,7 @@ def a_neighbour(
     port: int = 179,
     **more: object,
 ) -> PeerSettings:
-    """An internal neighbour that may be told everything and is called, quickly and patiently."""
+    """An internal neighbor that may be told everything and is called, quickly and patiently."""
     peer = PeerSettings(
         name=name,
         address=ip_address(address),
@@ -85,7 +85,7 @@ class Speaking:
                         await self._happened.wait()
 
     async def until_synced(self, *peers: str) -> None:
-        """Every neighbour named has been told all there is at the beginning of a session."""
+        """Every neighbor named has been told all there is at the beginning of a session."""
         await self.until(
             lambda: set(peers) <= {e.peer for e in self.events if isinstance(e, PeerSynced)}
         )

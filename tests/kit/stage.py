@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from tests.kit.daemon_process import ROOT, DaemonProcess
-from tests.kit.daemons import GoBgp, Neighbour, Wish, wait_for
+from tests.kit.daemons import GoBgp, Neighbor, Wish, wait_for
 from tests.kit.netns import private_network
 
 DAEMON, ROUTER = "10.9.0.1", "10.9.0.2"
@@ -70,14 +70,14 @@ def on_stage(tmp_path: Path) -> Iterator[Stage]:
     correlation = yaml.safe_load((ROOT / "configs" / "correlation.yaml").read_text())
     correlation["clear_hold_seconds"] = 1
     (tmp_path / "router").mkdir()
-    neighbour = Neighbour(
+    neighbor = Neighbor(
         us=DAEMON,
         our_asn=ASN,
         local=ROUTER,
         families=("ipv4-flowspec", "ipv6-flowspec"),
         our_port=1790,
     )
-    wish = Wish(asn=ROUTER_ASN, router_id=ROUTER, neighbours=(neighbour,))
+    wish = Wish(asn=ROUTER_ASN, router_id=ROUTER, neighbors=(neighbor,))
     router = GoBgp(tmp_path / "router")
     with (
         private_network([f"{DAEMON}/24", f"{ROUTER}/24"]),

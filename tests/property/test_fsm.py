@@ -17,8 +17,8 @@ from prefixd.bgp.fsm.action import (
 from prefixd.bgp.fsm.collision import Identities, Revival
 from prefixd.bgp.fsm.event import HoldExpired, KeepaliveExpired, SendHoldExpired, TransportClosed
 from prefixd.bgp.fsm.machine import Machine
-from prefixd.bgp.fsm.neighbour import MAX_CONNECTIONS, Neighbour
-from prefixd.bgp.fsm.neighbour_event import (
+from prefixd.bgp.fsm.neighbor import MAX_CONNECTIONS, Neighbor
+from prefixd.bgp.fsm.neighbor_event import (
     AbortDial,
     Accepted,
     BeginSession,
@@ -193,10 +193,10 @@ _FIRES = {
 
 @settings(max_examples=400, deadline=None)
 @given(st.booleans(), st.booleans(), st.lists(peer_events, max_size=60), st.floats(0, 0.99))
-def test_a_neighbour_keeps_its_promises(
+def test_a_neighbor_keeps_its_promises(
     may_dial: bool, may_accept: bool, events: list[PeerEvent], jitter: float
 ) -> None:
-    neighbour = Neighbour(may_dial=may_dial, may_accept=may_accept)
+    neighbor = Neighbor(may_dial=may_dial, may_accept=may_accept)
     model = Model()
     fresh = 0
     for event in [Started(), *events]:
@@ -222,15 +222,15 @@ def test_a_neighbour_keeps_its_promises(
                 model.timers.discard(_FIRES[event])
             case _:
                 pass
-        for action in neighbour.handle(event, jitter):
+        for action in neighbor.handle(event, jitter):
             model.perform(action)
         assert not model.new, "every new connection is taken or refused"
-        assert neighbour.connections == model.open
-        assert neighbour.running == model.timers
+        assert neighbor.connections == model.open
+        assert neighbor.running == model.timers
         assert len(model.open) <= MAX_CONNECTIONS
-        if neighbour.state is PeerState.DISABLED:
+        if neighbor.state is PeerState.DISABLED:
             assert not model.open
             assert not model.dialling
             assert not model.timers
         elif may_dial and not model.open and not model.dialling:
-            assert PeerTimer.RETRY in model.timers, "an enabled neighbour always wakes up again"
+            assert PeerTimer.RETRY in model.timers, "an enabled neighbor always wakes up again"

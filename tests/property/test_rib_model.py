@@ -11,20 +11,20 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from prefixd.bgp.rib.fanout import Fanout
-from prefixd.bgp.rib.fence import FenceSettings
+from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Pacing, Terms
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.profile import GENERIC, Profile
+from prefixd.bgp.rib.refresh_probe import FenceSettings
 from prefixd.bgp.rib.route import Key, Route, host_nlri, nlri_of, rule_of
-from prefixd.bgp.rib.terms import Budget, ExportPolicy, Pacing, Terms
-from prefixd.bgp.rib.transform import Unfit, fit
-from prefixd.bgp.rib.treatment import (
+from prefixd.bgp.rib.route_action import (
     BlackholeTreatment,
     FlowTreatment,
     Treatment,
     multiplies_when_split,
     strictness,
 )
+from prefixd.bgp.rib.router_profile import GENERIC, Profile
+from prefixd.bgp.rib.split_rule import Unfit, fit
 from prefixd.bgp.wire.community import Communities, ExtendedCommunities
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.flowspec import FlowSpecRule, encode_nlri, encode_rule

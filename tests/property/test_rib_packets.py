@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefixd.bgp.rib.overlap import Packet, matches, may_share_a_packet
-from prefixd.bgp.rib.profile import GENERIC, PROFILES, OffsetForm, Profile
-from prefixd.bgp.rib.transform import Unfit, fit
+from prefixd.bgp.rib.router_profile import GENERIC, PROFILES, OffsetForm, Profile
+from prefixd.bgp.rib.split_rule import Unfit, fit
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.flowspec import FlowSpecRule, encode_rule
 from prefixd.bgp.wire.flowspec_canonical import canonical

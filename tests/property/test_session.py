@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefixd.bgp.fsm.state import State
-from prefixd.bgp.session import KEEPALIVE, Session
-from prefixd.bgp.session_input import (
+from prefixd.bgp.session.io import (
     Begin,
     Clear,
     Closing,
@@ -19,6 +18,7 @@ from prefixd.bgp.session_input import (
     Taken,
     Write,
 )
+from prefixd.bgp.session.session import KEEPALIVE, Session
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.header import MARKER
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC

@@ -7,7 +7,7 @@ from prefixd.domain.signal import Signal, SignalKind
 from prefixd.signals.alertmanager import read_alertmanager
 from prefixd.signals.coerce import MAX_RATE
 from prefixd.signals.corroborator import read_corroborator
-from prefixd.signals.deception_decode import decode_json_line, decode_syslog, decode_webhook
+from prefixd.signals.decoy_formats import decode_json_line, decode_syslog, decode_webhook
 from prefixd.signals.fastnetmon import read_fastnetmon
 from prefixd.signals.jsonpath import BudgetSpent, NodeBudget, PathError, compile_path
 from prefixd.signals.native import read_event

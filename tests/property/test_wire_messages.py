@@ -16,9 +16,7 @@ from prefixd.bgp.wire.community import (
     LargeCommunities,
 )
 from prefixd.bgp.wire.context import WireContext
-from prefixd.bgp.wire.decode import layout, split_messages
 from prefixd.bgp.wire.errors import WireError
-from prefixd.bgp.wire.explain import explain
 from prefixd.bgp.wire.header import cut_message
 from prefixd.bgp.wire.iana import FAMILY_BY_NAME, IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_UNICAST, Family
 from prefixd.bgp.wire.message import Keepalive, Message, decode_message, encode_message
@@ -40,6 +38,8 @@ from prefixd.bgp.wire.scalar import (
     OriginatorId,
 )
 from prefixd.bgp.wire.update import Update
+from prefixd.dissect.command import layout, split_messages
+from prefixd.dissect.dissect import explain
 from tests.golden.test_messages import HEX
 from tests.kit.rules import prefixes, rules
 

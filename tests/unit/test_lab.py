@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from prefixd.bgp.rib.profile import PROFILES
+from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.config.assemble import load_config
 from tests.kit.clab import complaints
 

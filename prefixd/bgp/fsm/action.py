@@ -54,7 +54,7 @@ class StopTimer:
 
 @dataclass(frozen=True, slots=True)
 class AskCollision:
-    """A valid OPEN is here; whoever sees all connections to this neighbour decides (6.8)."""
+    """A valid OPEN is here; whoever sees all connections to this neighbor decides (6.8)."""
 
     negotiated: Negotiated
 

@@ -1,4 +1,4 @@
-"""Which of two connections to the same neighbour lives (RFC 4271 6.8, RFC 6286 2.3).
+"""Which of two connections to the same neighbor lives (RFC 4271 6.8, RFC 6286 2.3).
 
 Both sides must come to the same answer without talking about it, so the answer may depend only on
 what both know: who opened each connection, and the identifiers. The connection opened by the side
@@ -17,7 +17,7 @@ class Origin(StrEnum):
 
 
 class Stage(StrEnum):
-    """How far a connection has come, seen from the neighbour."""
+    """How far a connection has come, seen from the neighbor."""
 
     WAITING = "waiting"
     """Our OPEN is out, theirs is not here."""

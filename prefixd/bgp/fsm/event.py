@@ -41,7 +41,7 @@ class OpenRefused:
 
 @dataclass(frozen=True, slots=True)
 class CollisionCleared:
-    """No better connection to this neighbour exists: the one that sent the OPEN may go on."""
+    """No better connection to this neighbor exists: the one that sent the OPEN may go on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ visit every cell of the table and run a million random histories.
     ESTABLISHED --anything fatal--> CLOSED
 
 A machine lives as long as its connection and is then thrown away; dialling, waiting and retrying
-belong to the neighbour (`neighbour.py`), which may own two of these for as long as a collision
+belong to the neighbor (`neighbor.py`), which may own two of these for as long as a collision
 lasts (RFC 4271 6.8). That is why a valid OPEN does not lead straight to OPEN_CONFIRM: the machine
 asks (`AskCollision`), and nothing is sent on this connection until `CollisionCleared` comes. Were
 the KEEPALIVE sent first, the peer could be Established on a connection that is about to lose.

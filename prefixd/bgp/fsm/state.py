@@ -1,8 +1,8 @@
-"""The states of a neighbour and of one TCP connection to it.
+"""The states of a neighbor and of one TCP connection to it.
 
-RFC 4271 8 draws one machine per neighbour and then asks for several of them during a collision.
+RFC 4271 8 draws one machine per neighbor and then asks for several of them during a collision.
 Here the two halves are apart: `State` belongs to one connection, from the moment TCP is up until
-it is closed; `PeerState` belongs to the neighbour, owns dialling, waiting and retrying, and shows
+it is closed; `PeerState` belongs to the neighbor, owns dialling, waiting and retrying, and shows
 the best of its connections while there is one.
 """
 
@@ -20,7 +20,7 @@ class State(StrEnum):
 
 
 class PeerState(StrEnum):
-    """One neighbour, in the words of RFC 4271 8.2.2 plus `disabled`."""
+    """One neighbor, in the words of RFC 4271 8.2.2 plus `disabled`."""
 
     DISABLED = "disabled"
     IDLE = "idle"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prefixd.bgp.rib.route import Key, host_nlri, is_flowspec
-from prefixd.bgp.rib.treatment import KIND_OF_ABILITY, FlowTreatment, abilities_of
+from prefixd.bgp.rib.route_action import KIND_OF_ABILITY, FlowTreatment, abilities_of
 from prefixd.bgp.wire.as_path import AsPath
 from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.community import (

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from prefixd.bgp.rib.attributes import AttributeEncoder
-from prefixd.bgp.rib.outbox import Outbox
+from prefixd.bgp.rib.export_terms import Pacing
+from prefixd.bgp.rib.pending import Outbox
 from prefixd.bgp.rib.route import Key
-from prefixd.bgp.rib.terms import Pacing
-from prefixd.bgp.rib.treatment import Treatment
+from prefixd.bgp.rib.route_action import Treatment
 from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.packing import pack_announcements, pack_withdrawals
 

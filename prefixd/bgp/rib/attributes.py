@@ -7,8 +7,8 @@ empty AS_PATH, so that routers validate the rule as our own (RFC 9117), and LOCA
 
 from dataclasses import dataclass
 
-from prefixd.bgp.rib.terms import Terms
-from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment, Treatment
+from prefixd.bgp.rib.export_terms import Terms
+from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment, Treatment
 from prefixd.bgp.wire.as_path import AsPath, as4_path_for, as_sequence
 from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.attribute_list import encode_attributes

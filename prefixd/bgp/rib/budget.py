@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prefixd.bgp.rib.profile import Profile
+from prefixd.bgp.rib.export_terms import Budget
 from prefixd.bgp.rib.route import Key
-from prefixd.bgp.rib.terms import Budget
+from prefixd.bgp.rib.router_profile import Profile
 from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from prefixd.bgp.rib.profile import Profile
+from prefixd.bgp.rib.export_terms import ExportPolicy, Terms
 from prefixd.bgp.rib.route import (
     Key,
     Route,
@@ -19,14 +19,14 @@ from prefixd.bgp.rib.route import (
     prefix_of,
     rule_of,
 )
-from prefixd.bgp.rib.terms import ExportPolicy, Terms
-from prefixd.bgp.rib.transform import Unfit, fit
-from prefixd.bgp.rib.treatment import (
+from prefixd.bgp.rib.route_action import (
     KIND_OF_ABILITY,
     abilities_of,
     multiplies_when_split,
     police_rates,
 )
+from prefixd.bgp.rib.router_profile import Profile
+from prefixd.bgp.rib.split_rule import Unfit, fit
 from prefixd.bgp.rib.verdict import (
     EXPORT,
     Finding,

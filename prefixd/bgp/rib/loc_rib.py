@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from prefixd.bgp.rib.route import Key, Route, precedence
-from prefixd.bgp.rib.treatment import Treatment
+from prefixd.bgp.rib.route_action import Treatment
 from prefixd.bgp.wire.iana import Family
 
 _SECOND_US = 1_000_000

@@ -8,7 +8,7 @@ drift apart. BGP has room for one route per key; who else wanted the key is the 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prefixd.bgp.rib.treatment import Treatment, strictness
+from prefixd.bgp.rib.route_action import Treatment, strictness
 from prefixd.bgp.wire.flowspec import FlowSpecRule, decode_rule, encode_nlri, encode_rule
 from prefixd.bgp.wire.flowspec_canonical import canonical
 from prefixd.bgp.wire.flowspec_text import format_rule

@@ -34,7 +34,7 @@ class AsPath:
 
     @property
     def first(self) -> int | None:
-        """The neighbour's AS number, if the path starts with a sequence (RFC 4271 6.3)."""
+        """The neighbor's AS number, if the path starts with a sequence (RFC 4271 6.3)."""
         if self.segments and self.segments[0].kind == SegmentType.AS_SEQUENCE:
             return self.segments[0].asns[0]
         return None
@@ -186,7 +186,7 @@ def merge_as4_path(path: AsPath, as4_path: As4Path | None) -> AsPath:
 
 
 def _joined(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
-    """Neighbouring sequences as one, so that the merged path reads like the real one."""
+    """Neighboring sequences as one, so that the merged path reads like the real one."""
     joined: list[Segment] = []
     for segment in segments:
         if (

@@ -5,12 +5,12 @@ import pytest
 from prefixd.announce.announcer import BgpAnnouncer
 from prefixd.announce.dry_run import DryRunTable
 from prefixd.announce.sentence import preview_sentence
-from prefixd.bgp.rib.fanout import Fanout
+from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.export_terms import ExportPolicy, Terms
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.profile import PROFILES
-from prefixd.bgp.rib.terms import ExportPolicy, Terms
-from prefixd.bgp.rib.treatment import FlowTreatment
-from prefixd.bgp.rib.what_if import preview
+from prefixd.bgp.rib.preview import preview
+from prefixd.bgp.rib.route_action import FlowTreatment
+from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.wire.flowspec_action import RateLimit
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.domain.ids import MitigationId
@@ -120,7 +120,7 @@ def test_a_rule_that_became_impossible_leaves_the_wire() -> None:
     assert held(table) == set()
 
 
-def test_preview_says_what_each_neighbour_would_be_told() -> None:
+def test_preview_says_what_each_neighbor_would_be_told() -> None:
     loc = LocRib()
     loc.put([a_route("dst 192.0.2.1/32 proto udp", treatment=FlowTreatment((RateLimit(1e6),)))])
     fanout = Fanout(loc)

@@ -6,7 +6,7 @@ import pytest
 
 from prefixd.announce.translate import Untranslatable, flow_of, match_of, route_of, rule_of_flow
 from prefixd.bgp.rib.route import Route, describe
-from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
 from prefixd.bgp.wire import flowspec_action as act
 from prefixd.bgp.wire.flowspec_text import format_rule, parse_rule
 from prefixd.domain.ids import MitigationId

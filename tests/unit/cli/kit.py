@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.cli import main as module
-from prefixd.cli.call import Call
+from prefixd.cli.context import Call
 from prefixd.cli.cookies import Cookies
 from prefixd.cli.failure import Failure
 from prefixd.cli.output import Output

@@ -209,10 +209,10 @@ def test_a_dry_run_is_said_where_the_rule_is_seen() -> None:
     assert "police to 20 Mbit/s (dry run)" in said.out
 
 
-def test_without_neighbours_nothing_is_called_connected() -> None:
+def test_without_neighbors_nothing_is_called_connected() -> None:
     service = CannedService({"GET /v1/health/detail": health(bgp_sessions={})})
     said = ctl(service, "status")
-    assert re.search(r"^BGP: +no neighbours: nobody is told of any rule$", said.out, re.MULTILINE)
+    assert re.search(r"^BGP: +no neighbors: nobody is told of any rule$", said.out, re.MULTILINE)
 
 
 def test_what_is_over_shows_when_it_ended() -> None:
@@ -308,11 +308,11 @@ def test_doctor_says_what_to_do() -> None:
         "        set mode: enforced\n"
         "bad   database: error: away\n"
         "        rules stay on the routers; new ones are refused\n"
-        "ok    neighbour edge1: established, 4 rules\n"
-        "warn  neighbour edge1: rules withheld: 2 for budget\n"
+        "ok    neighbor edge1: established, 4 rules\n"
+        "warn  neighbor edge1: rules withheld: 2 for budget\n"
         "        `prefixdctl explain RULE edge1` says why\n"
-        "bad   neighbour edge2: active: dialling: Connection refused\n"
-        "        the router does not listen for us: is the neighbour configured there,"
+        "bad   neighbor edge2: active: dialling: Connection refused\n"
+        "        the router does not listen for us: is the neighbor configured there,"
         " and is BGP allowed in its control-plane filter?\n"
         "bad   rules: 2 live mitigations that no router can be told\n"
         "        `prefixdctl rib` names them and says why\n"
@@ -346,7 +346,7 @@ def test_top_is_one_page() -> None:
     )
     said = ctl(service, "top")
     assert said.out.startswith("prefixd 0.1.0 at lab1  healthy  up 1 h 25 min  3 active")
-    assert "\nNeighbours\nPEER " in said.out
+    assert "\nNeighbors\nPEER " in said.out
     assert "\nNewest rules\nID " in said.out
 
 

@@ -142,7 +142,7 @@ def test_yaml_is_read_too(tmp_path: Path) -> None:
     }  # fmt: skip
     assert second["ttl_security"] == 2
     assert third["name"] == "x-2"
-    assert "no neighbour is told anything" in section.remarks[-1]
+    assert "no neighbor is told anything" in section.remarks[-1]
 
 
 @pytest.mark.parametrize("text", ["", "just words", "[neighbors", "[global.config]\nas = 1\n"])

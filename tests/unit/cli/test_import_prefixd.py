@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from prefixd.cli.dump import read_dump
-from prefixd.cli.earlier import from_api, from_dump
 from prefixd.cli.failure import denied, refused
+from prefixd.cli.legacy_rows import from_api, from_dump
 from tests.kit.clock import FakeClock
 from tests.unit.cli.kit import ID, CannedService, a_mitigation, a_page, answer, ctl
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from prefixd.bgp.settings import SpeakerSettings, StopMode
 from prefixd.daemon.restart import Restarts
 from tests.kit.clock import FakeClock
-from tests.kit.speaking import a_neighbour
+from tests.kit.speaking import a_neighbor
 
 
 def settings(path: Path, **changes: object) -> SpeakerSettings:
-    peer = replace(a_neighbour("edge", "192.0.2.1"), **changes)  # type: ignore[arg-type]  # because merged
+    peer = replace(a_neighbor("edge", "192.0.2.1"), **changes)  # type: ignore[arg-type]  # because merged
     return SpeakerSettings(
         local_asn=65000,
         router_id=ip_address("192.0.2.250"),  # type: ignore[arg-type]  # because it is an IPv4 address

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from prefixd.bgp.speaker_event import PeerFilling, RuleLost
+from prefixd.bgp.speaker.events import PeerFilling, RuleLost
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.daemon.speaker_news import SpeakerNews
 from tests.kit.clock import FakeClock

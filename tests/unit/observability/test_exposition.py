@@ -24,13 +24,13 @@ async def test_the_text_is_the_same_in_slices_and_at_once() -> None:
 async def test_others_get_their_turn_between_slices() -> None:
     turns = 0
 
-    async def neighbour() -> None:
+    async def neighbor() -> None:
         nonlocal turns
         while True:
             turns += 1
             await asyncio.sleep(0)
 
-    task = asyncio.create_task(neighbour())
+    task = asyncio.create_task(neighbor())
     await Exposition(crowded(families=4)).text()
     task.cancel()
     assert turns >= 4

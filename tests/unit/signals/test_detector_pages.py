@@ -9,8 +9,8 @@ from prefixd.domain.signal import Corroboration, Signal
 from prefixd.signals.alertmanager import read_alertmanager
 from prefixd.signals.coerce import time_us
 from prefixd.signals.corroborator import read_corroborator
-from prefixd.signals.deception import Observation, hint
-from prefixd.signals.deception_decode import decode_report
+from prefixd.signals.decoy import Observation, hint
+from prefixd.signals.decoy_formats import decode_report
 from prefixd.signals.fastnetmon import read_fastnetmon
 from prefixd.signals.native import read_event
 from prefixd.signals.reading import Reading

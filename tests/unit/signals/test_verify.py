@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from prefixd.signals.deception_decode import WEBHOOK_AUTH
+from prefixd.signals.decoy_formats import WEBHOOK_AUTH
 from prefixd.signals.jsonpath import compile_path
 from prefixd.signals.settings import AuthType, HmacAlgorithm, HmacEncoding, WebhookAuth
 from prefixd.signals.verify import Denied, Fault, Request, Verified, verify, verify_body_secret

@@ -122,7 +122,7 @@ async def test_a_full_disk_refuses_whole_units_and_recovers(tmp_path: Path) -> N
         assert await count(store) == stored + 1
 
 
-async def test_a_full_disk_fails_neighbours_in_the_batch_too(tmp_path: Path) -> None:
+async def test_a_full_disk_fails_neighbors_in_the_batch_too(tmp_path: Path) -> None:
     """Nothing of a batch is stored when its commit is impossible, and everybody is told."""
     async with await a_store(in_file(tmp_path / "a.db", max_file_mb=1)) as store:
         await write(store)

@@ -25,7 +25,7 @@ def _rows(section: str) -> dict[str, list[str]]:
 
 
 CONNECTION = _rows("A connection")
-NEIGHBOUR = _rows("A neighbour")
+NEIGHBOR = _rows("A neighbor")
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -36,8 +36,8 @@ def test_connection(state: str, event: str) -> None:
 
 @pytest.mark.parametrize("state", PEER_STATES)
 @pytest.mark.parametrize("event", PEER_EVENTS)
-def test_neighbour(state: str, event: str) -> None:
-    assert NEIGHBOUR[event][PEER_STATES.index(state)] == peer_cell(state, event)
+def test_neighbor(state: str, event: str) -> None:
+    assert NEIGHBOR[event][PEER_STATES.index(state)] == peer_cell(state, event)
 
 
 def test_nothing_else_is_on_the_page() -> None:

@@ -5,13 +5,13 @@ from itertools import count
 
 from prefixd.bgp.rib.adj_rib_out import Chunk, Table
 from prefixd.bgp.rib.attributes import AttributeEncoder
-from prefixd.bgp.rib.fanout import Fanout
-from prefixd.bgp.rib.fence import FenceSettings
+from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.export_terms import ExportPolicy, Pacing, RtbhTerms, Terms
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.profile import PROFILES
+from prefixd.bgp.rib.refresh_probe import FenceSettings
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.rib.terms import ExportPolicy, Pacing, RtbhTerms, Terms
-from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.flowspec_action import Accept, RateLimit, RedirectToAddress
 from prefixd.bgp.wire.header import cut_message

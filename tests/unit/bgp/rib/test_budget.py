@@ -1,9 +1,9 @@
 """Who is let in when not all fit."""
 
 from prefixd.bgp.rib.budget import Candidate, Limits, limits_of, squeezed_out
-from prefixd.bgp.rib.profile import PROFILES
+from prefixd.bgp.rib.export_terms import Budget
 from prefixd.bgp.rib.route import Key
-from prefixd.bgp.rib.terms import Budget
+from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC
 
 

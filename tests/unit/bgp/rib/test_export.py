@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from prefixd.bgp.rib.export import explain, judge
-from prefixd.bgp.rib.profile import PROFILES
+from prefixd.bgp.rib.export_terms import ExportPolicy, Terms
 from prefixd.bgp.rib.route import Key, Route, describe, host_nlri
+from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.rib.safety import OwnSession, SafetyNet
-from prefixd.bgp.rib.terms import ExportPolicy, Terms
-from prefixd.bgp.rib.treatment import BlackholeTreatment, FlowTreatment
 from prefixd.bgp.rib.verdict import EXPORT, Reason, Split, Step, Withheld
 from prefixd.bgp.wire.flowspec_action import (
     MarkDscp,
@@ -56,7 +56,7 @@ def hole(text: str) -> Route:
     )
 
 
-def test_an_open_neighbour_is_told_the_rule_as_it_is() -> None:
+def test_an_open_neighbor_is_told_the_rule_as_it_is() -> None:
     assert judge(a_route(VICTIM), OPEN) is EXPORT
     assert judge(hole("192.0.2.1"), OPEN) is EXPORT
 
@@ -212,7 +212,7 @@ def test_the_safety_net_lets_mitigations_through(text: str) -> None:
     assert judge(a_route(text), replace(OPEN, safety=NET)) is EXPORT
 
 
-def test_quarantined_for_this_neighbour_only() -> None:
+def test_quarantined_for_this_neighbor_only() -> None:
     route = a_route(VICTIM)
     assert reason(route, replace(OPEN, quarantined=frozenset({route.key}))) is Reason.QUARANTINED
     assert (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from prefixd.bgp.rib.loc_rib import LocRib
 from prefixd.bgp.rib.route import Key, Route
-from prefixd.bgp.rib.treatment import FlowTreatment
+from prefixd.bgp.rib.route_action import FlowTreatment
 from prefixd.bgp.wire.flowspec_action import Accept, MarkDscp, RateLimit, route_target
 from tests.kit.speaking import DISCARD, a_route
 

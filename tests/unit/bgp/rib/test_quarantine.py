@@ -10,7 +10,7 @@ KEYS = [Key(IPV4_FLOWSPEC, bytes((1, n))) for n in range(100)]
 
 
 class Peer:
-    """One neighbour's quarantine and a count of what it was told; it believes after ten seconds."""
+    """One neighbor's quarantine and a count of what it was told; it believes after ten seconds."""
 
     def __init__(self, **more: object) -> None:
         self.quarantine = Quarantine(**more)  # type: ignore[arg-type]  # a builder trusts its tests

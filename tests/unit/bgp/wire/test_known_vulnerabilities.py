@@ -10,9 +10,7 @@ from itertools import permutations
 import pytest
 
 from prefixd.bgp.wire.as_path import AsPath, as_sequence
-from prefixd.bgp.wire.decode import layout
 from prefixd.bgp.wire.errors import Reaction, Reason, WireError
-from prefixd.bgp.wire.explain import explain
 from prefixd.bgp.wire.flowspec import FlowSpecRule
 from prefixd.bgp.wire.header import cut_message
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST
@@ -20,6 +18,8 @@ from prefixd.bgp.wire.message import decode_message, encode_message
 from prefixd.bgp.wire.mp_reach import MpReach
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.open import Open
+from prefixd.dissect.command import layout
+from prefixd.dissect.dissect import explain
 from tests.kit.wire import (
     AS_PATH,
     DISCARD,

@@ -4,7 +4,7 @@ import pytest
 
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.reader import Reader
-from prefixd.bgp.wire.trace import Field, TracingReader
+from prefixd.dissect.trace import Field, TracingReader
 
 DATA = bytes(range(1, 16))
 

@@ -1,0 +1,171 @@
+"""The sockets of one neighbor: the dial under way, and up to two connections plus those leaving.
+
+Numbers connections, opens sessions on them, and lets all of them take their turns. It decides
+nothing: which connection is wanted is the neighbor machine's word, carried here by `peer.py`.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from prefixd.bgp.fsm.collision import Origin
+from prefixd.bgp.fsm.negotiate import Offer
+from prefixd.bgp.fsm.neighbor_event import DialFailed, DialSucceeded
+from prefixd.bgp.peer.dial import DialFailure, Dialling
+from prefixd.bgp.session.counters import Tally
+from prefixd.bgp.session.io import Output
+from prefixd.bgp.session.offer import offer_of
+from prefixd.bgp.session.packet_log import PacketLog
+from prefixd.bgp.session.recorder import Recorder
+from prefixd.bgp.session.session import Session
+from prefixd.bgp.session.socket_options import prepare
+from prefixd.bgp.session.transport import Transport
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings, is_internal
+from prefixd.bgp.wire.iana import Family
+from prefixd.bgp.wire.notification import Notification
+from prefixd.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Connections:
+    def __init__(
+        self,
+        settings: PeerSettings,
+        speaker: SpeakerSettings,
+        *,
+        clock: Clock,
+        jitter: Callable[[], float],
+        wake: Callable[[], None],
+    ) -> None:
+        self.settings = settings
+        self.speaker = speaker
+        self.tally = Tally()
+        self.packets = PacketLog(settings.packet_log_messages)
+        self._clock = clock
+        self._jitter = jitter
+        self._wake = wake
+        self._numbers = 0
+        self._dialling: Dialling | None = None
+        self._new: dict[int, tuple[socket.socket, Origin]] = {}
+        self._transports: dict[int, Transport] = {}
+
+    @property
+    def count(self) -> int:
+        """Open ones and those still saying goodbye."""
+        return len(self._transports)
+
+    @property
+    def next_deadline(self) -> float | None:
+        deadlines = [t.next_deadline for t in self._transports.values()]
+        if self._dialling is not None:
+            deadlines.append(self._dialling.deadline)
+        return min((each for each in deadlines if each is not None), default=None)
+
+    def apply(self, settings: PeerSettings, speaker: SpeakerSettings) -> None:
+        if settings.packet_log_messages != self.settings.packet_log_messages:
+            self.packets = PacketLog(settings.packet_log_messages)
+        self.settings = settings
+        self.speaker = speaker
+
+    def get(self, number: int) -> Transport | None:
+        return self._transports.get(number)
+
+    def dial(self, now: float) -> None:
+        self._dialling = Dialling(
+            self.settings,
+            internal=is_internal(self.speaker, self.settings),
+            loop=asyncio.get_running_loop(),
+            wake=self._wake,
+            now=now,
+        )
+
+    def hang_up(self) -> None:
+        if self._dialling is not None:
+            self._dialling.abort()
+            self._dialling = None
+
+    def poll_dial(self, now: float) -> DialSucceeded | DialFailed | None:
+        if self._dialling is None:
+            return None
+        try:
+            sock = self._dialling.poll(now)
+        except DialFailure as failure:
+            self._dialling = None
+            return DialFailed(str(failure))
+        if sock is None:
+            return None
+        self._dialling = None
+        return DialSucceeded(self._register(sock, Origin.OUTGOING))
+
+    def admit(self, sock: socket.socket) -> int:
+        """A connection the listener accepted; raises what `prepare` raises."""
+        prepare(sock, self.settings, internal=is_internal(self.speaker, self.settings))
+        return self._register(sock, Origin.INCOMING)
+
+    def _register(self, sock: socket.socket, origin: Origin) -> int:
+        self._numbers += 1
+        self._new[self._numbers] = sock, origin
+        return self._numbers
+
+    def open(
+        self, number: int, *, restarting: bool, families: tuple[Family, ...] | None = None
+    ) -> Transport:
+        """A session around a connected socket. Nothing is said yet. `families`: offer only these
+        of the configured ones."""
+        sock, origin = self._new.pop(number)
+        offer = offer_of(self.speaker, self.settings, restarting=restarting, families=families)
+        initial_hold_s = self.settings.timers.initial_hold_time_s
+        seed = int(self._jitter() * 0x7FFFFFFF)
+        session = Session(
+            offer, initial_hold_s=initial_hold_s, seed=seed, tally=self.tally, log=self.packets
+        )
+        transport = Transport(
+            sock,
+            session,
+            number=number,
+            origin=origin,
+            loop=asyncio.get_running_loop(),
+            wake=self._wake,
+            recorder=self._recorder(number, offer, initial_hold_s, seed),
+        )
+        self._transports[number] = transport
+        return transport
+
+    def refuse(self, number: int, notification: Notification | None, now: float) -> None:
+        self.tally.refused_connections += 1
+        self.open(number, restarting=False).refuse(notification, now)
+
+    def _recorder(
+        self, number: int, offer: Offer, initial_hold_s: float, seed: int
+    ) -> Recorder | None:
+        if not self.settings.record_dir:
+            return None
+        name = f"{self.settings.name}-{self._clock.now_us()}-{number}.jsonl"
+        path = Path(self.settings.record_dir) / name.replace("/", "_")
+        try:
+            out = path.open("w", encoding="ascii")
+        except OSError as error:
+            # A journal is a convenience; a session must not fail for want of one.
+            log.warning("no session journal", extra={"path": str(path), "error": str(error)})
+            return None
+        return Recorder(out, offer, initial_hold_s=initial_hold_s, seed=seed)
+
+    def turns(self, now: float) -> Iterator[tuple[Transport, list[Output]]]:
+        """Every connection reads, judges and sends; those that are closed are forgotten."""
+        for transport in tuple(self._transports.values()):
+            yield transport, transport.turn(now)
+        for number in [n for n, each in self._transports.items() if each.closed]:
+            del self._transports[number]
+
+    def abandon(self) -> None:
+        """Close everything at once."""
+        self.hang_up()
+        for transport in self._transports.values():
+            transport.abort()
+        for sock, _ in self._new.values():
+            sock.close()
+        self._transports.clear()
+        self._new.clear()

@@ -1,0 +1,195 @@
+"""What the sessions of one neighbor report, and who is told.
+
+Outputs of sessions become events for the neighbor's machine (an OPEN that waits for the verdict on
+a collision, up, down) and news for the observer (routes, refreshes, room to write). The established
+session is known here and nowhere else, and with it what graceful restart asks of an Adj-RIB-In.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import assert_never
+
+from prefixd.bgp.fsm.collision import Identities, Revival
+from prefixd.bgp.fsm.graceful import Helper, MarkLongLived, MarkStale, StaleAction, Sweep
+from prefixd.bgp.fsm.negotiate import Negotiated
+from prefixd.bgp.fsm.neighbor_event import (
+    ConnectionLost,
+    ConnectionUp,
+    OpenArrived,
+    PeerEvent,
+)
+from prefixd.bgp.fsm.reason import DownReason
+from prefixd.bgp.fsm.state import State
+from prefixd.bgp.peer.connections import Connections
+from prefixd.bgp.peer.family_fallback import explain, is_refusal
+from prefixd.bgp.peer.history import History
+from prefixd.bgp.peer.interface import Link, Observer, StaleStep
+from prefixd.bgp.peer.revival import revival_of
+from prefixd.bgp.session.io import (
+    Closing,
+    Down,
+    Drained,
+    Faulty,
+    OpenHeld,
+    Output,
+    RefreshArrived,
+    Stalled,
+    Up,
+    UpdateArrived,
+)
+from prefixd.bgp.session.socket_options import set_user_timeout
+from prefixd.bgp.session.transport import Transport
+
+log = logging.getLogger(__name__)
+
+
+class Reception:
+    def __init__(
+        self,
+        link: Link,
+        observer: Observer,
+        connections: Connections,
+        history: History,
+        happen: Callable[[PeerEvent], None],
+    ) -> None:
+        """`happen` feeds the neighbor's machine and does what it says, before it returns."""
+        self.established: Transport | None = None
+        self.refusals = 0
+        """How often in a row the peer refused our families."""
+        self._link = link
+        self._observer = observer
+        self._connections = connections
+        self._history = history
+        self._happen = happen
+        self._terms: Negotiated | None = None
+        self._helper = Helper(link.settings.restart.stale_routes_max_s)
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """The terms while the session is established."""
+        return None if self.established is None else self._terms
+
+    @property
+    def writable(self) -> bool:
+        if self.established is None:
+            return False
+        session = self.established.session
+        return session.state is State.ESTABLISHED and not session.outgoing.size
+
+    @property
+    def next_deadline(self) -> float | None:
+        return self._helper.next_deadline
+
+    def retune(self, stale_max_s: float) -> None:
+        self._helper.stale_max_s = stale_max_s
+
+    def due(self, now: float) -> None:
+        self._tell_stale(self._helper.due(now))
+
+    def abandon(self, reason: DownReason, now: float) -> None:
+        """The connections are gone, whatever they had to say."""
+        if self.established is not None:
+            terms = self._lose(reason)
+            if terms is not None:
+                self._tell_stale(self._helper.lost(terms, reason, now))
+
+    def absorb(self, transport: Transport, outputs: list[Output], now: float) -> None:
+        for output in outputs:
+            match output:
+                case UpdateArrived() | RefreshArrived() | Drained() | Stalled():
+                    if transport is self.established:
+                        self._to_tables(output)
+                case OpenHeld(negotiated):
+                    self._open_held(transport, negotiated, now)
+                case Up(negotiated):
+                    self._up(transport, negotiated, now)
+                case Down(reason, was_up):
+                    self._down(transport, reason, now, was_up=was_up)
+                case Faulty():
+                    self._history.faulty(output)
+                case Closing():
+                    pass
+                case _:
+                    assert_never(output)
+
+    def _to_tables(self, output: UpdateArrived | RefreshArrived | Drained | Stalled) -> None:
+        match output:
+            case UpdateArrived(update):
+                self._observer.update_received(self._link, update)
+                family = update.end_of_rib
+                if family is not None:
+                    self._tell_stale(self._helper.end_of_rib(family))
+            case RefreshArrived(refresh):
+                self._observer.refresh_received(self._link, refresh)
+            case Drained():
+                if self.writable:
+                    self._observer.drained(self._link)
+            case Stalled(level, seconds, queued):
+                self._observer.stalled(self._link, level, seconds, queued)
+            case _:
+                assert_never(output)
+
+    def _open_held(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
+        set_user_timeout(transport.sock, negotiated.hold_time_s or negotiated.send_hold_time_s)
+        ids = Identities(
+            local_id=int(self._connections.speaker.router_id),
+            local_asn=negotiated.local_asn,
+            peer_id=negotiated.peer_id,
+            peer_asn=negotiated.peer_asn,
+        )
+        self._happen(OpenArrived(transport.number, ids, self._revival(negotiated, now)))
+
+    def _revival(self, new: Negotiated, now: float) -> Revival:
+        old = self.established
+        return revival_of(
+            self._link.settings,
+            self.negotiated,
+            new,
+            age_s=now - self._history.since,
+            silent_s=0.0 if old is None else now - old.session.heard_at,
+        )
+
+    def _up(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
+        self.established, self._terms = transport, negotiated
+        self._connections.tally.sessions += 1
+        self._happen(ConnectionUp(transport.number))
+        log.info(
+            "peer established",
+            extra={
+                "peer": self._link.name,
+                "peer_asn": negotiated.peer_asn,
+                "hold_time_s": negotiated.hold_time_s,
+                "families": sorted(str(family) for family in negotiated.families),
+            },
+        )
+        self._tell_stale(self._helper.returned(negotiated, now))
+        self._observer.session_up(self._link, negotiated)
+
+    def _down(self, transport: Transport, reason: DownReason, now: float, *, was_up: bool) -> None:
+        self._history.down(reason, was_up=was_up)
+        if reason.notification is not None and is_refusal(reason.notification):
+            self.refusals += 1
+            self._history.last_error = explain(self._link.settings, reason.notification)
+        terms = self._lose(reason) if transport is self.established else None
+        self._happen(ConnectionLost(transport.number, reason))
+        if terms is not None:
+            self._tell_stale(self._helper.lost(terms, reason, now))
+
+    def _lose(self, reason: DownReason) -> Negotiated | None:
+        """The established session is over; what it had agreed on decides what is kept."""
+        self.established, terms = None, self._terms
+        self._connections.tally.flaps += 1
+        self._observer.session_down(self._link, reason)
+        return terms
+
+    def _tell_stale(self, actions: list[StaleAction]) -> None:
+        for action in actions:
+            match action:
+                case MarkStale(families):
+                    self._observer.stale(self._link, StaleStep.MARK, families)
+                case MarkLongLived(families):
+                    self._observer.stale(self._link, StaleStep.LONG_LIVED, families)
+                case Sweep(families):
+                    self._observer.stale(self._link, StaleStep.SWEEP, families)
+                case _:
+                    assert_never(action)

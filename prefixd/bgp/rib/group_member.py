@@ -1,0 +1,171 @@
+"""One peer's place among the others: in step with its group, or on its own way.
+
+In step, a member is a position in the group's log. On its own way (a dump, a refresh, too slow) it
+has a table and an outbox of its own, built from state and never from old messages; when both lie
+where the group's lie, it falls in step again.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from prefixd.bgp.rib.adj_rib_out import AdjRibOut, Chunk, Table
+from prefixd.bgp.rib.loc_rib import LocRib
+from prefixd.bgp.rib.refresh_probe import Fence
+from prefixd.bgp.rib.route import Key
+from prefixd.bgp.rib.update_group import UpdateGroup
+from prefixd.bgp.wire.iana import Family
+
+FED_AT_ONCE: Final = 1000
+"""Keys of a dump in the outbox at a time."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Dump:
+    """A list of keys shared with other members, and how far this one has come in it."""
+
+    keys: list[Key]
+    force: bool
+    """Tell what was told before as well."""
+    position: int = 0
+
+    def next(self, most: int) -> list[Key]:
+        some = self.keys[self.position : self.position + most]
+        self.position += len(some)
+        return some
+
+
+@dataclass(slots=True, kw_only=True)
+class Member:
+    name: str
+    group: UpdateGroup
+    cursor: int = 0
+    own: AdjRibOut | None = None
+    """None: in step."""
+    dumps: deque[Dump] = field(default_factory=deque[Dump])
+    """Tables to be told, key by key; the outbox gets them a slice at a time."""
+    review: bool | None = None
+    """Its terms have changed and its table is not compared with them yet; True: what was told has
+    to be told again, because it is written differently now."""
+    before_dump: list[bytes] = field(default_factory=list[bytes])
+    """Messages that must precede the dump: BoRR."""
+    after_dump: list[bytes] = field(default_factory=list[bytes])
+    """Messages that must follow it: End-of-RIB, EoRR."""
+    fences: dict[Family, Fence] = field(default_factory=dict[Family, Fence])
+    seen: dict[Key, int] = field(default_factory=dict[Key, int])
+    """Rules the peer showed us it holds, and when (microseconds)."""
+    written: int = 0
+    """The last chunk handed out."""
+    written_at: float = 0.0
+    announced: int = 0
+    withdrawn: int = 0
+    refresh_allowed_at: dict[Family, float] = field(default_factory=dict[Family, float])
+    refresh_queued: dict[Family, bool] = field(default_factory=dict[Family, bool])
+
+    @property
+    def proven(self) -> int:
+        """Everything up to this chunk has been parsed: a session's messages have one order, so an
+        answer for one family proves all that was sent before the question."""
+        return max((fence.proven for fence in self.fences.values()), default=0)
+
+    @property
+    def has_more(self) -> bool:
+        """Something is waiting to be told."""
+        behind = self.own is None and self.cursor < self.group.log_end
+        waiting = self.before_dump or self.after_dump or self.table_source.outbox or self.dumps
+        return bool(behind or waiting or self.group.unjudged or self.review is not None)
+
+    @property
+    def in_step(self) -> bool:
+        return self.own is None
+
+    def handed(self, chunk: Chunk, now: float) -> Chunk:
+        self.written = max(self.written, chunk.seq)
+        self.written_at = now
+        self.announced += chunk.announced
+        self.withdrawn += chunk.withdrawn
+        if self.seen:
+            for key, _ in chunk.before:
+                self.seen.pop(key, None)
+        return chunk
+
+    @property
+    def table_source(self) -> AdjRibOut:
+        return self.group.out if self.own is None else self.own
+
+    @property
+    def own_table(self) -> AdjRibOut:
+        assert self.own is not None
+        return self.own
+
+    @property
+    def dumping(self) -> bool:
+        """Not everything it should hold at this point of the session has been told."""
+        if self.dumps or self.review is not None:
+            return True
+        return self.own is not None and bool(self.own.outbox.bulk)
+
+    @property
+    def is_current(self) -> bool:
+        return self.cursor == self.group.log_end
+
+    def feed(self) -> None:
+        """Give the outbox the next slices of what is to be dumped."""
+        outbox = self.own_table.outbox
+        while self.dumps and len(outbox.bulk) < FED_AT_ONCE:
+            dump = self.dumps[0]
+            some = dump.next(FED_AT_ONCE)
+            outbox.mark_bulk(some, force=dump.force)
+            if not some:
+                self.dumps.popleft()
+
+    def begin_review(self, loc: LocRib) -> None:
+        """Every key the peer was told or may have to be told under its new terms."""
+        stray = [
+            Key(family, nlri)
+            for family, routes in self.own_table.table.items()
+            for nlri in routes.keys() - loc.table(family).keys()
+        ]
+        wanted = self.group.snapshot()
+        keys = stray + wanted if stray else wanted
+        self.dumps.append(Dump(keys=keys, force=bool(self.review)))
+        self.review = None
+
+    def table(self) -> Table:
+        """A copy of what it was told: the group's table, minus the chunks it has not had."""
+        table = {family: dict(routes) for family, routes in self.table_source.table.items()}
+        if self.own is None:
+            for chunk in self.group.since(self.cursor):
+                for key, treatment in chunk.before:
+                    if treatment is None:
+                        table[key.family].pop(key.nlri, None)
+                    else:
+                        table.setdefault(key.family, {})[key.nlri] = treatment
+        return table
+
+    def synced(self, revision: int) -> int:
+        """Every change up to this one has been told, or need not be."""
+        oldest = self.table_source.outbox.oldest_revision
+        revision = min(revision, self.group.judged_revision)
+        if self.dumping:
+            return 0
+        if self.own is None and self.cursor < self.group.log_end:
+            return self.group.at(self.cursor).revision - 1
+        return revision if oldest is None else min(revision, oldest - 1)
+
+    def differences(self) -> list[Key]:
+        """Keys at which the table is not the wish, told or not told."""
+        group, out = self.group, self.table_source
+        found = [
+            Key(family, nlri)
+            for family, routes in out.table.items()
+            for nlri, treatment in routes.items()
+            if group.desired(Key(family, nlri)) is not treatment
+        ]
+        found += [
+            key
+            for family in group.terms.families
+            for key in group.desired_keys(family)
+            if out.told(key) is None
+        ]
+        return found

@@ -1,0 +1,148 @@
+"""What goes into a session and what comes out of it, as values.
+
+Everything a session ever learns is one of these inputs together with the time, which is why a
+journal of them (`recorder.py`) replays a session exactly.
+"""
+
+from dataclasses import dataclass
+
+from prefixd.bgp.fsm.action import CloseMode
+from prefixd.bgp.fsm.negotiate import Negotiated
+from prefixd.bgp.fsm.reason import DownReason
+from prefixd.bgp.session.stall import StallLevel
+from prefixd.bgp.wire.errors import Fault
+from prefixd.bgp.wire.notification import Notification
+from prefixd.bgp.wire.refresh import RouteRefresh
+from prefixd.bgp.wire.update import Update
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """TCP is up: say OPEN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Octets from the peer."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Time has passed. `unread` when the kernel is known to hold octets nobody has read yet: the
+    hold timer is then not judged, because a peer is not silent whose words we have not heard."""
+
+    unread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """This connection may go on: there is no better one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Whole UPDATE messages from the owner of the tables."""
+
+    octets: bytes
+    messages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A ROUTE-REFRESH of ours."""
+
+    refresh: RouteRefresh
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Say something now, so that TCP finds out whether the peer still hears us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The kernel took that many octets of what we offered; zero when it took none."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    notification: Notification | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """TCP ended."""
+
+    detail: str = ""
+    reset: bool = False
+
+
+Input = Begin | Data | Due | Clear | Write | Ask | Probe | Taken | Stop | Gone
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHeld:
+    """The peer's OPEN is good. Nothing more is read until `Clear` or `Stop`."""
+
+    negotiated: Negotiated
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    negotiated: Negotiated
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateArrived:
+    update: Update
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshArrived:
+    refresh: RouteRefresh
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """A message could be used in part only, or not at all (then with no faults listed)."""
+
+    faults: tuple[Fault, ...]
+    message: bytes
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The kernel has taken everything that had to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    level: StallLevel
+    seconds: float
+    queued_octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Close the connection this way, once what `outgoing` holds is dealt with."""
+
+    mode: CloseMode
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """The last event of every session."""
+
+    reason: DownReason
+    was_up: bool
+
+
+Output = (
+    OpenHeld | Up | UpdateArrived | RefreshArrived | Faulty | Drained | Stalled | Closing | Down
+)

@@ -1,0 +1,113 @@
+"""A listening socket: accepts, and hands each connection with its source address to the door.
+
+It knows no neighbors. Keys for TCP MD5 must be on the listening socket before a peer calls, so
+they are set from outside (`protect`). Two sockets serve `::` and `0.0.0.0`: a dual-stack socket
+would see IPv4 callers as mapped addresses, for which IPv4 keys do not match.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Final
+
+from prefixd.bgp.session.socket_options import set_min_hops, socket_address
+from prefixd.bgp.settings import IPAddress, ListenAddress
+from prefixd.errors import StartupError
+
+log = logging.getLogger(__name__)
+
+BACKLOG: Final = 128
+ACCEPTS_PER_WAKE: Final = 32
+PAUSE_S: Final = 1.0
+"""After running out of descriptors; connections wait in the backlog meanwhile."""
+_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+Door = Callable[[socket.socket, IPAddress], None]
+
+
+def open_listener(listen: ListenAddress) -> socket.socket:
+    family = socket.AF_INET6 if listen.address.version == 6 else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(socket_address(listen.address, listen.port))
+        sock.listen(BACKLOG)
+    except PermissionError as error:
+        sock.close()
+        raise StartupError(
+            f"may not listen on {listen.address} port {listen.port}: give the service "
+            "AmbientCapabilities=CAP_NET_BIND_SERVICE, let the service manager pass the socket "
+            "(socket activation), or choose a port above 1023 with bgp.listen"
+        ) from error
+    except OSError as error:
+        sock.close()
+        raise StartupError(
+            f"cannot listen on {listen.address} port {listen.port}: {error.strerror}"
+        ) from error
+    return sock
+
+
+def adopt_listener(descriptor: int) -> socket.socket:
+    """A listening socket passed by the service manager (LISTEN_FDS)."""
+    return socket.socket(fileno=descriptor)
+
+
+def _source(address: tuple[str, int] | tuple[str, int, int, int]) -> IPAddress:
+    """With the interface for a link-local caller, as the configuration writes it."""
+    if len(address) == 4 and address[3]:
+        return ip_address(f"{address[0]}%{socket.if_indextoname(address[3])}")
+    return ip_address(address[0])
+
+
+class Listener:
+    def __init__(self, sock: socket.socket, door: Door) -> None:
+        self.sock = sock
+        self._door = door
+        self._loop = asyncio.get_running_loop()
+        self._resume: asyncio.TimerHandle | None = None
+        sock.setblocking(False)
+        self._loop.add_reader(sock, self._on_readable)
+
+    @property
+    def version(self) -> int:
+        return 6 if self.sock.family == socket.AF_INET6 else 4
+
+    @property
+    def port(self) -> int:
+        return int(self.sock.getsockname()[1])
+
+    def demand_hops(self, hops: int) -> None:
+        """When every neighbor of this listener uses TTL security, strangers' SYNs are dropped."""
+        set_min_hops(self.sock, hops)
+
+    def close(self) -> None:
+        if self._resume is not None:
+            self._resume.cancel()
+        self._loop.remove_reader(self.sock)
+        self.sock.close()
+
+    def _on_readable(self) -> None:
+        for _ in range(ACCEPTS_PER_WAKE):
+            try:
+                sock, address = self.sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._accept_failed(error)
+                return
+            self._door(sock, _source(address))
+
+    def _accept_failed(self, error: OSError) -> None:
+        if error.errno not in _EXHAUSTED:
+            # The caller hung up between SYN and accept; the next one is no worse off.
+            return
+        log.error("cannot accept connections", extra={"error": error.strerror})
+        self._loop.remove_reader(self.sock)
+        self._resume = self._loop.call_later(
+            PAUSE_S, self._loop.add_reader, self.sock, self._on_readable
+        )

@@ -1,0 +1,74 @@
+"""What other instances do on the same database, as far as it concerns this POP.
+
+A mitigation made elsewhere for our POP is put on our wire; one of ours that was ended elsewhere is
+taken off. A safelist change is everybody's. Rows of other POPs only move the counts that global
+limits look at. When the line to the database was away, everything is read again.
+"""
+
+import asyncio
+import logging
+
+from prefixd.domain.record import Change, ChangeKind, Lost
+from prefixd.engine.load import load_safelist
+from prefixd.engine.reconcile import Reconciler
+from prefixd.engine.reload import sweep_safelist
+from prefixd.engine.turns import Core
+from prefixd.errors import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+COUNT_PAUSE_S = 1.0
+"""Rows of other POPs are counted again at most this often."""
+
+
+class Listener:
+    def __init__(self, core: Core, reconciler: Reconciler) -> None:
+        self._core = core
+        self._reconciler = reconciler
+        self._elsewhere = asyncio.Event()
+
+    async def run(self) -> None:
+        async for change in self._core.store.changes():
+            try:
+                await self.hear(change)
+            except StoreUnavailable as error:
+                # `Lost` follows when the line is back, and then everything is read again.
+                self._core.lose_store(error)
+
+    async def hear(self, change: Change | Lost) -> None:
+        match change:
+            case Lost():
+                await load_safelist(self._core)
+                await self._reconciler.run()
+                self._elsewhere.set()
+            case Change(origin=origin) if origin == self._core.store.instance:
+                return
+            case Change(kind=ChangeKind.SAFELIST):
+                await load_safelist(self._core)
+                await sweep_safelist(self._core)
+            case Change(kind=ChangeKind.MITIGATION, pop=pop, id=row_id):
+                if pop == self._core.snapshot.pop:
+                    await self._follow(row_id)
+                else:
+                    self._elsewhere.set()
+            case Change():
+                return
+
+    async def run_counts(self) -> None:
+        while True:
+            await self._elsewhere.wait()
+            self._elsewhere.clear()
+            try:
+                await self._core.refresh_elsewhere()
+            except StoreUnavailable as error:
+                self._core.lose_store(error)
+                self._elsewhere.set()
+            await asyncio.sleep(COUNT_PAUSE_S)
+
+    async def _follow(self, row_id: str) -> None:
+        row = await self._core.store.mitigations.get(row_id)
+        if row is not None and self._core.adopt(row):
+            log.info(
+                "another instance changed a mitigation of this POP",
+                extra={"mitigation_id": row_id, "status": row.status.value},
+            )
