@@ -27,7 +27,7 @@ from prefixd.bgp.wire.packing import end_of_rib
 from prefixd.bgp.wire.refresh import RouteRefresh
 from tests.kit.bgp import an_offer
 
-GOLDEN = Path(__file__).parents[2] / "replay" / "bgp_session"
+GOLDEN = Path(__file__).parents[3] / "replay" / "bgp_session"
 OFFER = an_offer(
     graceful=GracefulOffer(restart_time_s=120, families=(IPV4_FLOWSPEC,)),
     role=RoleCode.PEER,
