@@ -86,7 +86,7 @@ def inside(root: Path, result: Path) -> None:
 
 
 def measure(root: Path) -> dict[str, Any]:
-    from tests.kit.daemon_process import DaemonProcess, free_port  # noqa: PLC0415 (not in the daemon)
+    from tests.kit.daemon_process import DaemonProcess, free_port
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
