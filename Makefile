@@ -7,7 +7,7 @@ SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help audit binary deb dist sbom e2e chaos load compare soak setup setup-contract run demo check fmt lint types test unit interop bench docs lock clean
+.PHONY: help audit binary deb dist sbom e2e chaos load compare soak setup setup-contract run demo check fmt lint types test unit interop bench docs site lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ docs: $(SETUP) ## write the generated pages anew
 	$(BIN)/python -m tests.kit.api_page
 	$(BIN)/python -m tests.kit.weaknesses
 	$(BIN)/python -m tests.kit.reliability
+
+site: $(SETUP) ## build/site: the pages with search; a broken link or an unlisted page fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 .venv-binary/.installed: requirements/binary.txt
 	$(PYTHON) -m venv .venv-binary
