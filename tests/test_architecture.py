@@ -60,8 +60,8 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         "the one place where a rule becomes NLRI and communities",
     ),
     "engine": (
-        {"domain", "decision", *RULES, *BESIDE},
-        "asks for what it needs in engine/ports.py; never sees SQL, HTTP or BGP",
+        {"domain", "decision", "store", *RULES, *BESIDE},
+        "the store is one type by design (ADR 0012); never sees SQL, HTTP or BGP",
     ),
     "replay": (
         {"domain", "decision", *RULES, "config"},

@@ -43,7 +43,7 @@ from prefixd.engine.hands import Hands
 from prefixd.engine.intake import Intake
 from prefixd.engine.load import load, load_safelist
 from prefixd.engine.other_instances import Listener
-from prefixd.engine.ports import Announcer, Notifier, Store
+from prefixd.engine.ports import Announcer, Notifier
 from prefixd.engine.queries import Queries
 from prefixd.engine.reconcile import DriftCounts, Reconciler
 from prefixd.engine.reload import end_dry_run_rows, reload, sweep_safelist
@@ -53,6 +53,7 @@ from prefixd.engine.timers import Watch
 from prefixd.engine.turn import Turn
 from prefixd.engine.turns import Core
 from prefixd.errors import StoreUnavailable
+from prefixd.store.store import Store
 
 Loop = tuple[str, Callable[[], Awaitable[None]]]
 

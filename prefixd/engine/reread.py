@@ -13,8 +13,8 @@ from prefixd.domain.prefix import Prefix
 from prefixd.domain.signal import SignalKind
 from prefixd.engine.episodes import known_from
 from prefixd.engine.live_state import Picture
-from prefixd.engine.ports import Store
 from prefixd.engine.turn import Turn
+from prefixd.store.store import Store
 
 Adopt = Callable[[Mitigation], bool]
 """Takes a row over into the picture, with all that follows from it."""

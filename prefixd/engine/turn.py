@@ -29,8 +29,9 @@ from prefixd.domain.record import (
 from prefixd.domain.safelist import SafelistEntry
 from prefixd.engine.episodes import EpisodeKey, Known
 from prefixd.engine.live_state import Picture
-from prefixd.engine.ports import PreparedAlerts, Transaction
+from prefixd.engine.ports import PreparedAlerts
 from prefixd.engine.snapshot import Snapshot
+from prefixd.store.store import Transaction
 
 __all__ = ["Turn", "details"]
 

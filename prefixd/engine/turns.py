@@ -26,7 +26,7 @@ from prefixd.engine.bus import Bus
 from prefixd.engine.due_heap import Due, DueTimes, Key
 from prefixd.engine.effects import Effects
 from prefixd.engine.live_state import Picture
-from prefixd.engine.ports import Announcer, Notifier, Store
+from prefixd.engine.ports import Announcer, Notifier
 from prefixd.engine.reread import count_elsewhere, reread
 from prefixd.engine.room import Room
 from prefixd.engine.snapshot import Snapshot
@@ -34,6 +34,7 @@ from prefixd.engine.steady import SteadyTime
 from prefixd.engine.turn import Turn
 from prefixd.engine.victim_queue import Workers
 from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.store.store import Store
 
 log = logging.getLogger(__name__)
 

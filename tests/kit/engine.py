@@ -26,10 +26,11 @@ from prefixd.domain.signal import Signal
 from prefixd.engine.answers import IngestAnswer
 from prefixd.engine.engine import Engine
 from prefixd.engine.ids import Identity
-from prefixd.engine.ports import NotificationWrites, Notifier, PreparedAlerts
+from prefixd.engine.ports import Notifier, PreparedAlerts
 from prefixd.engine.settings import EngineSettings, Mode
 from prefixd.engine.snapshot import Snapshot
 from prefixd.guardrails.limits import Limits
+from prefixd.store.notifications import NotificationWrites
 from prefixd.store.settings import StoreSettings
 from prefixd.store.store import Store, open_store
 from tests.kit.announcer import RecordingAnnouncer
