@@ -1,0 +1,19 @@
+"""The part of google-re2 that we use; the package brings no types."""
+
+class error(Exception): ...  # noqa: N801
+
+class Options:
+    log_errors: bool
+    max_mem: int
+
+class _Match:
+    def group(self) -> str: ...
+    def groups(self) -> tuple[str | None, ...]: ...
+
+class _Regexp:
+    @property
+    def groups(self) -> int: ...
+    def search(self, text: str) -> _Match | None: ...
+    def fullmatch(self, text: str) -> _Match | None: ...
+
+def compile(pattern: str, options: Options | None = None) -> _Regexp: ...
