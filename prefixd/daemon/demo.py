@@ -52,7 +52,7 @@ def _show(directory: Path) -> None:
     api, bgp = _free_port(), _free_port()
     _configure(directory, api, bgp)
     base = f"http://127.0.0.1:{api}"
-    _say("1. A router that can only print what it is told")
+    _say("1. A router that can only print the rules it receives")
     with _running(directory, "router", "listen", "--port", str(bgp)) as router:
         _say("2. prefixd, with that router as its neighbor")
         with _running(directory, "daemon", "run", "-c", "conf"):
