@@ -52,8 +52,8 @@ types: $(SETUP) ## mypy --strict, then basedpyright on the pure packages
 test: $(SETUP) ## the whole suite; what is absent is skipped aloud
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-unit: $(SETUP) ## the quick part: no daemon, no database, no network
-	$(BIN)/python -m pytest tests/unit tests/property tests/golden tests/test_architecture.py $(PYTEST_ARGS)
+unit: $(SETUP) ## the quick part, on all processors
+	$(BIN)/python -m pytest -n auto tests/unit tests/property tests/golden tests/test_*.py $(PYTEST_ARGS)
 
 interop: $(SETUP) ## against real BGP daemons and detectors
 	$(BIN)/python -m pytest tests/interop $(PYTEST_ARGS)
