@@ -18,7 +18,7 @@ from prefixd.correlation.settings import CorrelationSettings
 from prefixd.decision.decide import decide
 from prefixd.decision.decision import Create, Extend, Trigger, TriggerKind, Wait
 from prefixd.decision.explain import record_text
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group, GroupState
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.inventory import Asset, Customer, Inventory, Service, build_inventory

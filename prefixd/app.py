@@ -57,13 +57,13 @@ from prefixd.daemon.source_watch import SourceWatch
 from prefixd.daemon.speaker_news import SpeakerNews
 from prefixd.daemon.systemd import Notifier as ServiceManager
 from prefixd.daemon.systemd import inherited_sockets
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.actor import SYSTEM, Actor
 from prefixd.domain.news import News, SystemStarted
 from prefixd.engine.answers import ReloadAnswer
 from prefixd.engine.engine import Engine
 from prefixd.engine.ids import Identity
-from prefixd.engine.snapshot import Snapshot
+from prefixd.engine.settings import Snapshot
 from prefixd.errors import StartupError, StoreUnavailable
 from prefixd.notify.dispatch import Dispatcher
 from prefixd.notify.settings import AlertEvent

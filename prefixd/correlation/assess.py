@@ -12,9 +12,16 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from prefixd.correlation.assessment import Assessment, Missing, Need, Origin, Rule
-from prefixd.correlation.combine import dampened, noisy_or, reaches, weighted_mean
 from prefixd.correlation.settings import Combine, CorrelationSettings
-from prefixd.correlation.weigh import Weighed, heard, weigh
+from prefixd.correlation.weigh import (
+    Weighed,
+    dampened,
+    heard,
+    noisy_or,
+    reaches,
+    weigh,
+    weighted_mean,
+)
 from prefixd.domain.agreement import Agreement, Bypass
 from prefixd.domain.group import Evidence, EvidenceRole, Group
 from prefixd.domain.signal import Polarity

@@ -8,9 +8,8 @@ longer stands in the way.
 
 from typing import assert_never
 
-from prefixd.correlation.combine import SECOND_US
 from prefixd.correlation.settings import ClearPolicy, CorrelationSettings
-from prefixd.correlation.weigh import standing
+from prefixd.correlation.weigh import SECOND_US, standing
 from prefixd.correlation.window import COLLECTING, close, is_over
 from prefixd.domain.derive import changed
 from prefixd.domain.group import (

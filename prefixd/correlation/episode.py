@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from prefixd.correlation.combine import SECOND_US
 from prefixd.correlation.settings import CorrelationSettings
+from prefixd.correlation.weigh import SECOND_US
 from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import Episode, EvidenceState
 from prefixd.domain.signal import Signal, SignalKind

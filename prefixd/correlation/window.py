@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prefixd.correlation.combine import SECOND_US
 from prefixd.correlation.settings import CorrelationSettings
+from prefixd.correlation.weigh import SECOND_US
 from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import (
     CloseReason,

@@ -13,7 +13,7 @@ from prefixd.domain.group import GroupState
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.rule import Rule
 from prefixd.guardrails.checks import inspect
-from prefixd.guardrails.refusal import Refusal
+from prefixd.guardrails.facts import Refusal
 from prefixd.policy.escalate import Blocked, Taken, next_step
 from prefixd.policy.playbook import Playbook
 from prefixd.policy.scope import NotWanted, wanted

@@ -11,7 +11,7 @@ from prefixd.domain.group import GroupState, HoldReason
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Draft, Origin
 from prefixd.guardrails.checks import inspect
-from prefixd.guardrails.refusal import Refusal
+from prefixd.guardrails.facts import Refusal
 from prefixd.policy.escalate import Taken
 from prefixd.policy.playbook import Playbook
 from prefixd.policy.scope import Wanted

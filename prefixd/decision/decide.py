@@ -39,16 +39,14 @@ from prefixd.decision.decision import (
     Trigger,
     Wait,
 )
-from prefixd.decision.inputs import Case, open_case
+from prefixd.decision.inputs import Case, Rules, open_case
 from prefixd.decision.outcome import Answer, held_back, unknown, waiting
 from prefixd.decision.overlap import find_held, is_ours_to_change
 from prefixd.decision.proposal import SECOND_US
-from prefixd.decision.rules import Rules
 from prefixd.domain.derive import changed
 from prefixd.domain.group import CloseReason, Group, GroupState, HoldReason
 from prefixd.domain.ids import SignalId
-from prefixd.guardrails.facts import Facts
-from prefixd.guardrails.refusal import Refusal
+from prefixd.guardrails.facts import Facts, Refusal
 from prefixd.policy.scope import NotWanted, wanted
 
 

@@ -17,8 +17,7 @@ from prefixd.domain.inventory import Owner
 from prefixd.domain.mitigation import Draft
 from prefixd.domain.record import Outcome
 from prefixd.domain.rule import Rule
-from prefixd.guardrails.facts import Counts
-from prefixd.guardrails.refusal import Refusal
+from prefixd.guardrails.facts import Counts, Refusal
 from prefixd.policy.escalate import Blocked
 from prefixd.policy.playbook import Playbook
 from prefixd.policy.relation import Relation

@@ -27,7 +27,7 @@ from prefixd.decision.decision import (
 )
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.rule import Rule, action_kind, format_action, format_match
-from prefixd.guardrails.refusal import Refusal
+from prefixd.guardrails.facts import Refusal
 from prefixd.policy.relation import Relation
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"

@@ -1,27 +1,48 @@
-"""A case: one group at one moment, with everything looked up that a decision weighs.
+"""What a decision weighs: the rules in force, and the case of one group at one moment.
+
+`Rules` is everything configured, as one value: with it, a group, the facts and a moment, a decision
+is complete, so live traffic, timers, previews and replays hand in different bundles and run the
+same code. `Case` adds everything looked up about the group.
 
 Gathering is done once and in one place, so that the deciding code reads like the decision itself.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from prefixd.correlation.assess import assess
 from prefixd.correlation.assessment import Assessment, Origin
+from prefixd.correlation.settings import CorrelationSettings
 from prefixd.correlation.weigh import standing
 from prefixd.decision.decision import Trigger, TriggerKind
-from prefixd.decision.rules import Rules
 from prefixd.domain.agreement import Agreement
 from prefixd.domain.derive import quick
 from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group
-from prefixd.domain.inventory import Owner
+from prefixd.domain.inventory import EMPTY_INVENTORY, Inventory, Owner
 from prefixd.domain.mitigation import ON_THE_WIRE, Mitigation
 from prefixd.domain.rule import port_ranges
 from prefixd.domain.vector import UNSPECIFIC, Vector
 from prefixd.guardrails.facts import Facts
+from prefixd.guardrails.limits import Limits
 from prefixd.policy.escalate import SOURCES_TO_DROP_WHEN_STRICT, Standing
-from prefixd.policy.playbook import Playbook
+from prefixd.policy.playbook import Playbook, PolicySettings
 from prefixd.policy.select import Attack, select_playbook
+
+DEFAULT_CORRELATION: Final = CorrelationSettings()
+DEFAULT_LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    pop: str
+    policy: PolicySettings
+    correlation: CorrelationSettings = DEFAULT_CORRELATION
+    limits: Limits = DEFAULT_LIMITS
+    inventory: Inventory = EMPTY_INVENTORY
+    dry_run: bool = False
+    config_version: int = 0
+
 
 _BRINGS_NEWS = frozenset({TriggerKind.SIGNAL, TriggerKind.CORROBORATOR, TriggerKind.OPERATOR})
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from prefixd.decision.decision import Create, Extend, Refuse, Revise, Shadowed
+from prefixd.decision.inputs import Rules
 from prefixd.decision.outcome import unknown
 from prefixd.decision.proposal import change_of, creation_of, extension_of, later_expiry
-from prefixd.decision.rules import Rules
 from prefixd.domain.mitigation import ON_THE_WIRE, Draft, Mitigation, Origin
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import (
@@ -25,8 +25,7 @@ from prefixd.domain.rule import (
 )
 from prefixd.domain.vector import PORT_PROTOCOLS, Vector
 from prefixd.guardrails.checks import inspect
-from prefixd.guardrails.facts import Facts
-from prefixd.guardrails.refusal import Refusal
+from prefixd.guardrails.facts import Facts, Refusal
 from prefixd.policy.playbook import action_problems
 from prefixd.policy.relation import Relation
 

@@ -8,7 +8,7 @@ from prefixd.domain.derive import quick
 from prefixd.domain.group import GroupState, HoldReason
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.rule import Rule
-from prefixd.guardrails.refusal import Refusal
+from prefixd.guardrails.facts import Refusal
 from prefixd.policy.escalate import Blocked
 from prefixd.policy.scope import Wanted
 

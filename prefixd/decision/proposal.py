@@ -5,16 +5,15 @@ A new rule, a change and an extension are three proposals over one set of checks
 
 from collections.abc import Iterable
 
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.group import HoldReason
 from prefixd.domain.inventory import Owner
 from prefixd.domain.mitigation import Mitigation, Origin
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Rule
 from prefixd.domain.vector import Vector
-from prefixd.guardrails.facts import Facts, Proposal, Purpose
+from prefixd.guardrails.facts import Facts, Proposal, Purpose, Refusal
 from prefixd.guardrails.limits import Limits
-from prefixd.guardrails.refusal import Refusal
 
 SECOND_US = 1_000_000
 

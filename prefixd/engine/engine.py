@@ -39,6 +39,7 @@ from prefixd.engine.answers import (
 )
 from prefixd.engine.bus import Bus, Subscription
 from prefixd.engine.corroborate import corroborate
+from prefixd.engine.due_heap import SteadyTime
 from prefixd.engine.hands import Hands
 from prefixd.engine.intake import Intake
 from prefixd.engine.load import load, load_safelist
@@ -47,8 +48,7 @@ from prefixd.engine.ports import Announcer, Notifier
 from prefixd.engine.queries import Queries
 from prefixd.engine.reconcile import DriftCounts, Reconciler
 from prefixd.engine.reload import end_dry_run_rows, reload, sweep_safelist
-from prefixd.engine.snapshot import Snapshot
-from prefixd.engine.steady import SteadyTime
+from prefixd.engine.settings import Snapshot
 from prefixd.engine.timers import Watch
 from prefixd.engine.turn import Turn
 from prefixd.engine.turns import Core

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from prefixd.domain.mitigation import Status
 from prefixd.domain.page import PAGE_MAX, MitigationFilter, PageRequest, Unreadable
 from prefixd.engine.episodes import known_from
-from prefixd.engine.snapshot import with_safelist
+from prefixd.engine.settings import with_safelist
 from prefixd.engine.turns import Core
 from prefixd.errors import StoreUnavailable
 

@@ -47,7 +47,7 @@ from prefixd.engine.apply_decision import audit_mitigation, legal, withdraw_live
 from prefixd.engine.facts import gather, quota_limits
 from prefixd.engine.ingest import act, close_group
 from prefixd.engine.turn import Turn
-from prefixd.guardrails import refusal
+from prefixd.guardrails import facts as refusal
 from prefixd.guardrails.facts import Facts
 
 

@@ -22,7 +22,7 @@ from prefixd.engine.answers import ReloadAnswer
 from prefixd.engine.due_heap import Due
 from prefixd.engine.manual import Withdraw
 from prefixd.engine.reconcile import Reconciler
-from prefixd.engine.snapshot import Snapshot, with_safelist
+from prefixd.engine.settings import Snapshot, with_safelist
 from prefixd.engine.turn import Turn
 from prefixd.engine.turns import Core
 from prefixd.guardrails.facts import Facts

@@ -5,23 +5,29 @@ moment earlier wins: the move `expire` is illegal for a row whose time is no lon
 
 A TTL is a promise to the customer. When its time comes while the store is away, the rule leaves the
 wire although nothing can be written; the row follows when the store is back.
+
+When the civil clock was set, every moment is moved with it: what matters is its distance from now.
+Two minutes left stay two minutes left, a report ten seconds old stays ten seconds old. When
+something began stays as it was written down, except where a distance is measured from it.
 """
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import partial
 
 from prefixd.correlation.window import ACTING
 from prefixd.decision.decision import TriggerKind
 from prefixd.domain.actor import SYSTEM
+from prefixd.domain.group import Group
 from prefixd.domain.ids import GroupId, MitigationId
 from prefixd.domain.mitigation import Mitigation, expire
 from prefixd.domain.news import ClockJumped, MitigationExpired
 from prefixd.domain.prefix import Prefix
 from prefixd.engine.apply_decision import audit_mitigation
 from prefixd.engine.due_heap import Due, Key
+from prefixd.engine.episodes import Known
 from prefixd.engine.ingest import act
-from prefixd.engine.shift import shift_group, shift_known, shift_mitigation
 from prefixd.engine.turn import Turn
 from prefixd.engine.turns import Core
 
@@ -209,3 +215,43 @@ def translate(jump_us: int, turn: Turn) -> None:
         turn.move_mitigation(shift_mitigation(row, jump_us))
     for group in turn.live_groups():
         turn.save_group(shift_group(group, jump_us))
+
+
+def shift_mitigation(row: Mitigation, by_us: int) -> Mitigation:
+    return replace(
+        row,
+        created_at_us=row.created_at_us + by_us,
+        expires_at_us=row.expires_at_us + by_us,
+        version=row.version + 1,
+    )
+
+
+def shift_group(group: Group, by_us: int) -> Group:
+    def moved(at_us: int | None) -> int | None:
+        return None if at_us is None else at_us + by_us
+
+    return replace(
+        group,
+        created_at_us=group.created_at_us + by_us,
+        last_primary_at_us=group.last_primary_at_us + by_us,
+        expires_at_us=group.expires_at_us + by_us,
+        met_at_us=moved(group.met_at_us),
+        clearing_since_us=moved(group.clearing_since_us),
+        evidence=tuple(
+            replace(
+                item,
+                first_seen_us=item.first_seen_us + by_us,
+                last_seen_us=item.last_seen_us + by_us,
+            )
+            for item in group.evidence
+        ),
+    )
+
+
+def shift_known(known: Known, by_us: int) -> Known:
+    episode = replace(
+        known.episode,
+        first_seen_us=known.episode.first_seen_us + by_us,
+        last_seen_us=known.episode.last_seen_us + by_us,
+    )
+    return Known(episode, replace(known.record, last_seen_us=known.record.last_seen_us + by_us))

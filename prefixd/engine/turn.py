@@ -30,7 +30,7 @@ from prefixd.domain.safelist import SafelistEntry
 from prefixd.engine.episodes import EpisodeKey, Known
 from prefixd.engine.live_state import Picture
 from prefixd.engine.ports import PreparedAlerts
-from prefixd.engine.snapshot import Snapshot
+from prefixd.engine.settings import Snapshot
 from prefixd.store.store import Transaction
 
 __all__ = ["Turn", "details"]

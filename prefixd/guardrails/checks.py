@@ -14,9 +14,8 @@ from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from prefixd.guardrails import quota_checks, shape
-from prefixd.guardrails.facts import Facts, Proposal, Purpose
+from prefixd.guardrails.facts import Facts, Proposal, Purpose, Refusal
 from prefixd.guardrails.limits import Limits
-from prefixd.guardrails.refusal import Refusal
 
 Check: TypeAlias = Callable[[Proposal, Facts, Limits], Refusal | None]
 

@@ -1,4 +1,4 @@
-"""What must be known before a rule may be made, longer kept or changed.
+"""What must be known before a rule may be made, longer kept or changed, and what a no looks like.
 
 None means "could not be read", and never "nothing there": a guardrail that meets a None refuses,
 because a rule made in doubt can hurt somebody while a rule not made leaves things as they are.
@@ -15,6 +15,24 @@ from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Rule
 from prefixd.domain.safelist import EMPTY_SAFELIST, Safelist
 from prefixd.domain.vector import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason against a rule. `limit` and `value` are what was compared, as text."""
+
+    code: str
+    limit: str
+    value: str
+    sentence: str
+
+
+def unknown(code: str, what: str) -> Refusal:
+    return Refusal(code, "known", "unknown", f"{what} is not known: in doubt nothing new is made")
+
+
+def not_allowed(code: str, what: str, value: str) -> Refusal:
+    return Refusal(code, "not allowed", value, f"rules may not match {what} here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

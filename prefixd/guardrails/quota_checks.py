@@ -5,9 +5,8 @@ Each compares what was counted with a limit. A number that could not be read is 
 
 from prefixd.domain.mitigation import Origin
 from prefixd.domain.rule import scope_hash
-from prefixd.guardrails.facts import Facts, Proposal, Purpose
+from prefixd.guardrails.facts import Facts, Proposal, Purpose, Refusal, unknown
 from prefixd.guardrails.limits import Limits
-from prefixd.guardrails.refusal import Refusal, unknown
 
 
 def quiet_period(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:

@@ -7,10 +7,9 @@ them counts anything: whether there is room for one more is asked in `room`.
 from prefixd.domain.mitigation import Origin
 from prefixd.domain.prefix import V4
 from prefixd.domain.rule import Blackhole, Match, Police, drops_everything, format_rate
-from prefixd.guardrails.facts import Facts, Proposal
+from prefixd.guardrails.facts import Facts, Proposal, Refusal, not_allowed, unknown
 from prefixd.guardrails.limits import Limits
 from prefixd.guardrails.protection import touches
-from prefixd.guardrails.refusal import Refusal, not_allowed, unknown
 
 
 def safelisted(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:

@@ -13,7 +13,7 @@ from typing import TextIO
 from prefixd.config.assemble import load_config
 from prefixd.config.bundle import Config
 from prefixd.config.problem import ConfigError
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.safelist import Safelist
 from prefixd.replay.events import RecordedEvent, parse_events
 from prefixd.replay.history import differences

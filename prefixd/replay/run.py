@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.ids import SignalId
 from prefixd.domain.problem import Problem
 from prefixd.domain.record import Outcome

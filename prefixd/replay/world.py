@@ -27,7 +27,7 @@ from prefixd.decision.decision import (
     Trigger,
     TriggerKind,
 )
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.group import Episode, EvidenceRole, Group, GroupState
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.mitigation import (

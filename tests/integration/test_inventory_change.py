@@ -7,7 +7,7 @@ from prefixd.domain.inventory import Customer
 from prefixd.domain.mitigation import Status
 from prefixd.domain.record import Outcome
 from prefixd.domain.signal import SignalKind
-from prefixd.engine.snapshot import Snapshot
+from prefixd.engine.settings import Snapshot
 from tests.kit.builders import a_customer, a_prefix, an_inventory, some_rules
 from tests.kit.engine import ALICE, WIDE_OPEN, House, a_snapshot, an_engine
 

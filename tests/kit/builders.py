@@ -9,7 +9,7 @@ from typing import Any
 
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.decision.decision import Decision, Trigger, TriggerKind
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group, GroupState
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.inventory import (

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from prefixd.correlation.settings import CorrelationSettings, SourceSettings
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.actor import Actor, ActorKind, Permission, Role, operator
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import News
@@ -27,8 +27,7 @@ from prefixd.engine.answers import IngestAnswer
 from prefixd.engine.engine import Engine
 from prefixd.engine.ids import Identity
 from prefixd.engine.ports import Notifier, PreparedAlerts
-from prefixd.engine.settings import EngineSettings, Mode
-from prefixd.engine.snapshot import Snapshot
+from prefixd.engine.settings import EngineSettings, Mode, Snapshot
 from prefixd.guardrails.limits import Limits
 from prefixd.store.notifications import NotificationWrites
 from prefixd.store.settings import StoreSettings

@@ -17,7 +17,7 @@ from prefixd.decision.decision import (
     TriggerKind,
 )
 from prefixd.decision.explain import record_text
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group, GroupState
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.inventory import Inventory, Owner, PolicyProfile

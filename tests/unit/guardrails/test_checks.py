@@ -20,10 +20,9 @@ from prefixd.domain.rule import (
 )
 from prefixd.domain.vector import Vector
 from prefixd.guardrails.checks import CHECKS, inspect
-from prefixd.guardrails.facts import Counts, Facts, Proposal, Purpose, Withdrawal
+from prefixd.guardrails.facts import Counts, Facts, Proposal, Purpose, Refusal, Withdrawal
 from prefixd.guardrails.limits import Limits, ProtectedFlow, problems
 from prefixd.guardrails.protection import session_flows
-from prefixd.guardrails.refusal import Refusal
 from tests.kit.builders import NOW_US, SECOND, a_prefix, a_rule, a_safelist, an_address
 
 RULE = a_rule()

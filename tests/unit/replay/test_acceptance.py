@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefixd.config.assemble import load_config
 from prefixd.correlation.settings import CorrelationSettings, Dimension, SourceMode, SourceSettings
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.safelist import Safelist
 from prefixd.replay.events import parse_events
 from prefixd.replay.history import Attack

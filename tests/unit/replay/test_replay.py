@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prefixd.config.assemble import load_config
-from prefixd.decision.rules import Rules
+from prefixd.decision.inputs import Rules
 from prefixd.domain.record import Outcome
 from prefixd.domain.safelist import Safelist
 from prefixd.replay.command import DIFFERENT, SAME, UNUSABLE, run_replay
