@@ -19,6 +19,7 @@ from prefixd.notify.settings import AlertEvent
 from prefixd.observability.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "prefixd"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
@@ -47,6 +48,20 @@ def anchors(page: Path) -> set[str]:
     heads = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text()), re.MULTILINE)
     plain = (re.sub(r"[^\w\- ]", "", head.lower()) for head in heads)
     return {head.strip().replace(" ", "-") for head in plain}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if "adr" not in page.parts and page.name != "CHANGELOG.md"],
+    ids=named,
+)
+def test_source_files_that_pages_name_exist(page: Path) -> None:
+    """Decision records and the changelog speak of their day; every other page speaks of today."""
+    files = set(re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.py)`", page.read_text())) - {
+        "prefixd/x/y.py", "tests/unit/x/test_y.py"
+    }  # fmt: skip
+    gone = [each for each in files if not any((base / each).exists() for base in (ROOT, PACKAGE))]
+    assert sorted(gone) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
