@@ -79,7 +79,14 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         "parse, call, render",
     ),
     "dashboard": ({"engine", "domain", "auth", "api", *BESIDE}, "serves files; speaks the API"),
-    "cli": ({"config", "errors", "domain", "auth", "clock"}, "an HTTP client like any other"),
+    "migrate": (
+        {"errors"},
+        "other software's files and rows become values of ours; asks nothing, changes nothing",
+    ),
+    "cli": (
+        {"config", "migrate", "errors", "domain", "auth", "clock"},
+        "an HTTP client like any other",
+    ),
     "clock": (set(), "stands beside the floors"),
     "errors": (set(), "stands beside the floors"),
     "supervisor": ({"clock", "errors", "observability"}, "stands beside the floors"),

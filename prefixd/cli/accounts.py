@@ -3,10 +3,10 @@
 from typing import Any
 
 from prefixd.cli.amount import parse_duration
+from prefixd.cli.client import segment
 from prefixd.cli.context import Call, Times, times_of
 from prefixd.cli.failure import Failure, denied, refused, usage
 from prefixd.cli.grammar import Command, arg, flag
-from prefixd.cli.service import segment
 from prefixd.cli.table import Column
 
 ROLES = ("viewer", "operator", "admin")

@@ -2,10 +2,9 @@
 
 import json
 
-from prefixd.cli.context import Call, times_of
+from prefixd.cli.context import Call, pages, say_rest, times_of
 from prefixd.cli.failure import ExitCode
-from prefixd.cli.grammar import Command, arg
-from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
+from prefixd.cli.grammar import PAGING, PERIOD, Command, arg
 from prefixd.cli.table import Column
 
 

@@ -1,49 +1,68 @@
-"""HTTP to the service: TCP, TLS or a unix socket; one connection, kept while the command runs.
+"""The service as commands see it: a question, an answer. One connection, kept while it runs.
 
-An answer is kept as it came, so that `-f json` can print it whole. What is no success becomes a
-`Failure` with the service's own sentence. Redirects are not followed: a token is sent to the
-address somebody chose and to no other. A request that changes something is never sent twice.
+An answer is kept as received, so that `-f json` can print it whole. Any status but a success
+becomes a `Failure` with the service's own sentence. Redirects are not followed: a token is sent to
+the address the operator chose and to no other. A request that changes something is never sent
+twice.
 """
 
-import http.client
 import json
-import socket
-import ssl
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
-from urllib.parse import unquote, urlencode, urlsplit
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
 from prefixd import __version__
-from prefixd.cli.failure import Failure, denied, refused, unreachable, usage
-from prefixd.cli.service import Answer
+from prefixd.cli.failure import Failure, denied, refused, unreachable
 from prefixd.cli.target import Target
 from prefixd.clock import Clock
 
 FEED_SILENCE_S = 60.0
 """The feed sends a heartbeat every 20 s; three missed ones mean that the line is dead."""
 CLOCKS_AGREE_S = 2.0
-_AWAY = frozenset({502, 503, 504})
+_CANNOT_SERVE = frozenset({502, 503, 504})
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    now: datetime
+    """The service's clock when it answered: what `expires_at` is compared with."""
 
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+    @property
+    def tree(self) -> Any:
+        if not self.body:
+            return None
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise unreachable("not a prefixd API: the reply is not JSON") from error
+
+    @property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
+
+
+def segment(text: str) -> str:
+    """One segment of a path, whatever is in it."""
+    return quote(text, safe="")
 
 
 class Client:
     def __init__(self, target: Target, clock: Clock, cookie: str | None = None) -> None:
+        # because: HTTP and TLS are half of the start-up time, and help never asks the service
+        from prefixd.cli.connection import Connection
+
         self.target = target
         self.cookie = None if target.token is not None else cookie
         self._clock = clock
-        self._connection: http.client.HTTPConnection | None = None
-        self._prefix = ""
-        self._where = target.api
+        self._open = Connection
+        self._kept: Connection | None = None
 
     def ask(
         self,
@@ -69,72 +88,45 @@ class Client:
         query: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Whatever the service answers; only not being answered is a Failure."""
+        """Any answer of the service; only no answer at all is a Failure."""
         data = None if body is None else json.dumps(body).encode()
         sent = {**self._headers(data is not None), **(headers or {})}
-        for last_try in (False, True):
-            connection, fresh = self._connected()
+        while True:
+            kept = self._kept
+            self._kept = connection = kept or self._open(self.target, self.target.timeout_s)
             try:
-                connection.request(method, self._url(path, query), data, sent)
-                response = connection.getresponse()
-                return self._answer(response, response.read())
-            except (ConnectionError, http.client.HTTPException, OSError) as error:
+                return self._answer(*connection.ask(method, self._path(path, query), data, sent))
+            except OSError as error:
                 self.close()
                 # A kept connection may have been closed meanwhile; a read can be asked again.
-                if not fresh and not last_try and method == "GET":
-                    continue
-                raise self._no_answer(error) from error
-        raise AssertionError("the second try returns or raises")
+                if kept is None or method != "GET":
+                    raise self._no_answer(error) from error
 
     def stream(
         self, path: str, query: Mapping[str, object], headers: Mapping[str, str]
     ) -> Iterator[str]:
         """Lines of a reply that does not end, on a connection of its own."""
-        connection = self._connect(FEED_SILENCE_S)
+        connection = self._open(self.target, FEED_SILENCE_S)
         try:
-            connection.request("GET", self._url(path, query), None, {**self._headers(), **headers})
-            response = connection.getresponse()
-            if response.status != 200:
-                raise self._failure(self._answer(response, response.read()))
-            while line := response.readline():
-                yield line.decode(errors="replace").rstrip("\r\n")
-        except (ConnectionError, http.client.HTTPException, OSError) as error:
+            found = connection.lines(self._path(path, query), {**self._headers(), **headers})
+            if isinstance(found, tuple):
+                raise self._failure(self._answer(*found))
+            yield from found
+        except OSError as error:
             raise self._no_answer(error) from error
         finally:
             connection.close()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
-    def _connected(self) -> tuple[http.client.HTTPConnection, bool]:
-        if self._connection is not None:
-            return self._connection, False
-        self._connection = self._connect(self.target.timeout_s)
-        return self._connection, True
-
-    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
+    def _path(self, path: str, query: Mapping[str, object] | None) -> str:
         parts = urlsplit(self.target.api)
-        if parts.scheme == "unix":
-            return _UnixConnection(unquote(parts.netloc + parts.path), timeout_s)
-        try:
-            host, port = parts.hostname, parts.port
-        except ValueError as error:
-            raise usage(f"{self.target.api!r} is no address: {error}") from error
-        if parts.scheme not in {"http", "https"} or not host:
-            hint = "write http://HOST:PORT, https://HOST or unix:///PATH"
-            raise usage(f"{self.target.api!r} is no address of a service", hint)
-        self._prefix = parts.path.rstrip("/")
-        if parts.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=timeout_s)
-        return http.client.HTTPSConnection(
-            host, port, timeout=timeout_s, context=tls_context(self.target)
-        )
-
-    def _url(self, path: str, query: Mapping[str, object] | None) -> str:
+        prefix = "" if parts.scheme == "unix" else parts.path.rstrip("/")
         asked = {key: value for key, value in (query or {}).items() if value is not None}
-        return self._prefix + path + (f"?{urlencode(asked)}" if asked else "")
+        return prefix + path + (f"?{urlencode(asked)}" if asked else "")
 
     def _headers(self, has_body: bool = False) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": f"prefixdctl/{__version__}"}
@@ -146,56 +138,55 @@ class Client:
             headers["Cookie"] = f"id={self.cookie}"
         return headers
 
-    def _answer(self, response: http.client.HTTPResponse, body: bytes) -> Answer:
+    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         here = self._clock.now()
+        date = headers.get("date", "").replace("GMT", "+0000")
         try:
-            there = parsedate_to_datetime(response.headers.get("Date", ""))
+            there = datetime.strptime(date, "%a, %d %b %Y %H:%M:%S %z")
         except ValueError:
             there = here
         # A Date has whole seconds: where the clocks agree that far, ours is the finer reading.
         now = here if abs((there - here).total_seconds()) < CLOCKS_AGREE_S else there
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=response.status, headers=headers, body=body, now=now)
+        return Answer(status=status, headers=headers, body=body, now=now)
 
-    def _no_answer(self, error: Exception) -> Failure:
-        hints = [f"is prefixd running there? the address is {self._where}"]
-        if isinstance(error, ssl.SSLCertVerificationError):
-            hints = ["--ca FILE names the authority that signed it"]
-            return unreachable(f"its certificate is not trusted: {error.verify_message}", *hints)
+    def _no_answer(self, error: OSError) -> Failure:
+        where = self.target.api
+        if verification := getattr(error, "verify_message", None):
+            hint = "--ca FILE names the authority that signed it"
+            return unreachable(f"certificate of the service not trusted: {verification}", hint)
+        hint = f"is prefixd running there? the address is {where}"
         if isinstance(error, TimeoutError):
-            return unreachable(f"no answer from {self._where} in time", *hints)
-        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return unreachable(f"cannot reach {self._where}: {words.lower()}", *hints)
+            return unreachable(f"no answer from {where} in time", hint)
+        words = error.strerror or str(error) or type(error).__name__
+        return unreachable(f"cannot reach {where}: {words.lower()}", hint)
 
     def _failure(self, answer: Answer) -> Failure:
         text, details = sentence_of(answer)
         if answer.status in {401, 403}:
-            return denied(text, *details, *self._login_hints(answer.status))
-        if answer.status in _AWAY:
+            return denied(text, *details, self._login_hint(answer.status))
+        if answer.status in _CANNOT_SERVE:
             return unreachable(text, *details)
         if 300 <= answer.status < 400:
-            return refused(
-                f"it redirects to {answer.headers.get('location')}; use that as the address"
-            )
+            where = answer.headers.get("location")
+            return refused(f"the service redirects to {where}; use that as the address")
         return refused(text, *details)
 
-    def _login_hints(self, status: int) -> list[str]:
+    def _login_hint(self, status: int) -> str:
         if status == 403:
-            return ["`prefixdctl whoami` shows what you may do"]
+            return "`prefixdctl whoami` shows your permissions"
         if self.target.token is not None:
-            return ["the token is not accepted (revoked, expired, or of another service)"]
-        return ["sign in with `prefixdctl login`, or give a token in PREFIXD_API_TOKEN"]
+            return "the token is not accepted (revoked, expired, or of another service)"
+        return "sign in with `prefixdctl login`, or set a token in PREFIXD_API_TOKEN"
 
 
 def sentence_of(answer: Answer) -> tuple[str, list[str]]:
-    """The service's sentence and its list of reasons, or the bare status for a stranger's reply."""
+    """The service's sentence and its list of reasons, or the bare status for any other reply."""
     try:
         tree = json.loads(answer.body)
     except ValueError:
         tree = None
     if not isinstance(tree, dict) or not isinstance(tree.get("error"), str):
-        phrase = http.client.responses.get(answer.status, "")
-        return f"{answer.status} {phrase}".strip(), []
+        return f"{answer.status} {_PHRASES.get(answer.status, '')}".strip(), []
     errors = tree.get("errors")
     details = [str(item) for item in errors] if isinstance(errors, list) else []
     sentence: str = tree["error"]
@@ -205,16 +196,3 @@ def sentence_of(answer: Answer) -> tuple[str, list[str]]:
     if answer.status >= 500 and tree.get("request_id"):
         details.append(f"request id {tree['request_id']}")
     return f"{sentence} ({answer.status})", details
-
-
-def tls_context(target: Target) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=None if target.ca is None else str(target.ca))
-        if target.cert is not None:
-            context.load_cert_chain(target.cert, target.key)
-    except (OSError, ssl.SSLError) as error:
-        raise usage(f"the TLS files cannot be used: {error}") from error
-    if target.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

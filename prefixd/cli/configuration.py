@@ -8,7 +8,8 @@ from typing import Any
 
 from prefixd.cli.amount import counted
 from prefixd.cli.context import Call, times_of
-from prefixd.cli.failure import ExitCode, refused, unreadable, usage
+from prefixd.cli.failure import ExitCode, refused, usage
+from prefixd.cli.files import read_mapping
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.table import Column
 
@@ -90,26 +91,12 @@ def _text(tree: Any) -> list[str]:
 def apply(call: Call) -> None:
     """Replaces one part; refused when somebody else changed it since it was read."""
     words = call.words
-    tree = read_tree(words.file)
+    tree = read_mapping(words.file)
     path = f"/v1/config/{words.part}"
     etag = call.get(path).headers.get("etag")
     headers = {} if etag is None or words.force else {"If-Match": etag}
     answer = call.service.ask("PUT", path, tree, headers=headers)
     call.out.done(answer.tree, f"{words.part} replaced by {words.file}")
-
-
-def read_tree(path: str) -> Any:
-    import yaml  # JSON is YAML too, so one reader does for both
-
-    try:
-        tree = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise usage(unreadable(path, error)) from error
-    except yaml.YAMLError as error:
-        raise usage(f"{path} is neither YAML nor JSON: {error}") from error
-    if not isinstance(tree, dict):
-        raise usage(f"{path} must hold a mapping")
-    return tree
 
 
 def reload(call: Call) -> None:

@@ -3,9 +3,9 @@
 import json
 import re
 
-from prefixd.cli.configuration import read_tree
 from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
+from prefixd.cli.files import read_mapping
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.table import Column
 from prefixd.cli.target import read_contexts
@@ -45,7 +45,7 @@ def request(call: Call) -> None:
     words = call.words
     body = None
     if words.data is not None:
-        body = read_tree(words.data[1:]) if words.data.startswith("@") else _json(words.data)
+        body = read_mapping(words.data[1:]) if words.data.startswith("@") else _json(words.data)
     answer = call.service.ask(words.method, words.path, body)
     if "json" in answer.headers.get("content-type", "") and answer.body:
         call.out.json(answer.tree)

@@ -1,15 +1,13 @@
 """What detectors report: the list, one event by hand, many from a file."""
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from prefixd.cli.amount import bit_rate, packet_rate, parse_rate
-from prefixd.cli.context import Call, times_of
-from prefixd.cli.failure import ExitCode, unreadable, usage
-from prefixd.cli.grammar import Command, arg, flag
-from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
+from prefixd.cli.context import Call, pages, say_rest, times_of
+from prefixd.cli.failure import ExitCode, usage
+from prefixd.cli.files import read_text
+from prefixd.cli.grammar import PAGING, PERIOD, Command, arg, flag
 from prefixd.cli.table import Column
 
 BATCH = 100
@@ -85,10 +83,7 @@ def batch(call: Call) -> int:
 
 def read_events(path: str) -> list[Any]:
     """A JSON list, an object with `events`, or one JSON object a line."""
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise usage(unreadable(path, error)) from error
+    text = read_text(path)
     try:
         tree = json.loads(text)
     except ValueError:

@@ -1,11 +1,4 @@
-"""How a command ends when it does not end well: one sentence for a person, one code for a script.
-
-0  done
-1  the service refused it, or what was asked for is not well (degraded, broken chain, drift)
-2  the words on the command line are wrong, or a local file cannot be used
-3  the service cannot be reached, or says that it cannot serve now
-4  not signed in, or not allowed
-"""
+"""How a command ends without success: one sentence for a person, one exit code for a script."""
 
 from enum import IntEnum
 
@@ -13,9 +6,13 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     OK = 0
     REFUSED = 1
+    """By the service, or the state that was asked for is bad: degraded, broken chain, drift."""
     USAGE = 2
+    """The command line, or a local file that cannot be used."""
     UNREACHABLE = 3
+    """The service, or it answers that it cannot serve now."""
     DENIED = 4
+    """Not signed in, or not permitted."""
 
 
 class Failure(Exception):
@@ -42,9 +39,3 @@ def unreachable(message: str, *hints: str) -> Failure:
 
 def denied(message: str, *hints: str) -> Failure:
     return Failure(ExitCode.DENIED, message, *hints)
-
-
-def unreadable(path: str, error: OSError | UnicodeDecodeError) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return f"{path}: it is no text in UTF-8"
-    return f"{path}: {(error.strerror or str(error)).lower()}"

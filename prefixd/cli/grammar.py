@@ -65,6 +65,20 @@ WATCH = arg(
 )  # fmt: skip
 
 
+PAGING = (
+    arg("-l", "--limit", type=int, default=50, metavar="N", help="at most N; default 50"),
+    flag("--all", help="every page, not only the first"),
+    arg("--cursor", metavar="TEXT", help="go on where `next_cursor` of an earlier answer says"),
+)
+PERIOD = (
+    arg(
+        "--since",
+        metavar="TIME",
+        help="not older than this: 2026-01-10, 2026-01-10T08:00:00Z, or 24h for so long ago",
+    ),
+    arg("--until", metavar="TIME", help="not newer than this, written the same way"),
+)
+
 _WRONG_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(?P<word>.*?)' \(choose from")
 
 

@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-from prefixd.cli.context import Call, Times, times_of
-from prefixd.cli.grammar import Command, arg
-from prefixd.cli.paging import PAGING, PERIOD, pages, say_rest
-from prefixd.cli.service import segment
+from prefixd.cli.client import segment
+from prefixd.cli.context import Call, Times, pages, say_rest, times_of
+from prefixd.cli.grammar import PAGING, PERIOD, Command, arg
 from prefixd.cli.table import Column
 
 

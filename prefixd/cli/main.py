@@ -20,32 +20,26 @@ from prefixd.cli import (
     doctor,
     events,
     groups,
-    import_gobgp,
-    import_prefixd,
+    history,
+    migrate,
     mitigations,
-    panic,
     peers,
-    report,
     rule_args,
     safelist,
     status,
-    top,
     watch,
 )
+from prefixd.cli.client import Client
 from prefixd.cli.context import Call
-from prefixd.cli.cookies import Cookies
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, Parser, build_parser
 from prefixd.cli.output import Output
-from prefixd.cli.prompt import Prompt
-from prefixd.cli.service import Service
-from prefixd.cli.target import Target, choose_target
-from prefixd.cli.terminal import quit_pipe, screen_of
+from prefixd.cli.target import Cookies, Target, choose_target
+from prefixd.cli.terminal import Prompt, quit_pipe, screen_of
 from prefixd.clock import Clock, SystemClock
 
 COMMANDS: tuple[Command, ...] = (
     *status.COMMANDS,
-    *top.COMMANDS,
     *watch.COMMANDS,
     *peers.COMMANDS,
     *rule_args.COMMANDS,
@@ -53,15 +47,13 @@ COMMANDS: tuple[Command, ...] = (
     *events.COMMANDS,
     *groups.COMMANDS,
     *safelist.COMMANDS,
-    *panic.COMMANDS,
-    *report.COMMANDS,
+    *history.COMMANDS,
     *audit.COMMANDS,
     *accounts.COMMANDS,
     *configuration.COMMANDS,
     *contexts.COMMANDS,
     *doctor.COMMANDS,
-    *import_gobgp.COMMANDS,
-    *import_prefixd.COMMANDS,
+    *migrate.COMMANDS,
     *completion.COMMANDS,
 )
 
@@ -110,7 +102,7 @@ def run(
         target = choose_target(words, environ)
         warn_of_risks(target, out)
         cookies = Cookies(environ)
-        service = connect(target, clock, cookies)
+        service = Client(target, clock, cookies.get(target.api))
         call = Call(
             words=words, out=out, service=service, prompt=Prompt(stdin, stderr),
             clock=clock, cookies=cookies, environ=environ,
@@ -166,12 +158,6 @@ def repeat(call: Call, command: Command, every_s: float) -> NoReturn:
                 call.out.say(f"{failure.message}; trying again every {every_s:g} s")
             told = failure.message
         time.sleep(every_s)
-
-
-def connect(target: Target, clock: Clock, cookies: Cookies) -> Service:
-    from prefixd.cli.client import Client  # HTTP and TLS: half of the start-up time
-
-    return Client(target, clock, None if target.token else cookies.get(target.api))
 
 
 def warn_of_risks(target: Target, out: Output) -> None:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefixd.cli.amount import parse_duration
-from prefixd.cli.context import Call, Times, times_of
+from prefixd.cli.client import segment
+from prefixd.cli.context import LARGEST_PAGE, Call, Times, pages, say_rest, times_of
 from prefixd.cli.failure import ExitCode, usage
-from prefixd.cli.grammar import Argument, Command, arg, flag
-from prefixd.cli.paging import LARGEST, PAGING, PERIOD, pages, say_rest
+from prefixd.cli.grammar import PAGING, PERIOD, Argument, Command, arg, flag
 from prefixd.cli.rule_args import RULE, rule_body
-from prefixd.cli.service import segment
 from prefixd.cli.table import Column
 
 MOST_IDS = 100
@@ -28,13 +27,15 @@ FILTERS: tuple[Argument, ...] = (
 
 def list_mitigations(call: Call) -> None:
     answer, tree = pages(call, "/v1/mitigations", "mitigations", **_asked(call))
-    call.out.rows(tree, tree["mitigations"], columns(times_of(answer)), empty="no mitigations")
+    call.out.rows(
+        tree, tree["mitigations"], mitigation_columns(times_of(answer)), empty="no mitigations"
+    )
     if call.out.is_table and tree["mitigations"]:
         call.out.lines([f"Count: {tree['count']}"])
     say_rest(call, tree)
 
 
-def columns(times: Times) -> list[Column]:
+def mitigation_columns(times: Times) -> list[Column]:
     return [
         Column(title="ID", cell=lambda row: row["mitigation_id"]),
         Column(title="STATUS", cell=lambda row: row["status"]),
@@ -161,7 +162,7 @@ def _matching(call: Call) -> list[str]:
 
 
 def _live(call: Call) -> list[Any]:
-    query = {**_asked(call), "status": LIVE, "limit": LARGEST}
+    query = {**_asked(call), "status": LIVE, "limit": LARGEST_PAGE}
     tree = call.get("/v1/mitigations", **query).tree
     rows = list(tree["mitigations"])
     while tree["has_more"]:
@@ -205,6 +206,22 @@ def report_items(call: Call, tree: Any, done: str) -> None:
     call.out.rows(tree, tree["results"], rows, empty="nothing to do")
     if call.out.is_table and tree["results"]:
         call.out.lines([f"{tree[done]} {done}, {tree['failed']} failed"])
+
+
+def panic(call: Call) -> int:
+    health = call.get("/v1/health/detail").tree
+    sentence = f"withdraw all of {health['pop']}"
+    if call.words.confirm is None:
+        count = health["active_mitigations"]
+        question = f"This withdraws all {count} active mitigations of {health['pop']}, now."
+        call.prompt.insist(question, sentence, f"--confirm '{sentence}'")
+        confirm = sentence
+    else:
+        confirm = call.words.confirm
+    body = {"reason": call.words.reason, "confirm": confirm}
+    tree = call.ask("POST", "/v1/panic", body).tree
+    report_items(call, tree, "withdrawn")
+    return ExitCode.REFUSED if tree["failed"] else ExitCode.OK
 
 
 _REASON = arg("-r", "--reason", required=True, metavar="TEXT", help="why; kept in the audit trail")
@@ -253,5 +270,16 @@ COMMANDS = (
         ),
         example="prefixdctl mitigations withdraw 01a1fc36-aaf0-7465-a881-f86d63249002 -r over\n"
         "prefixdctl mitigations withdraw --victim 198.51.100.20 -r 'false alarm'",
+    ),
+    Command(
+        path=("panic",), summary="withdraw everything of this site, after a typed confirmation",
+        run=panic,
+        arguments=(
+            arg("-r", "--reason", required=True, metavar="TEXT", help="why"),
+            arg("--confirm", metavar="TEXT",
+                help="the sentence to type, for scripts: 'withdraw all of SITE'"),
+        ),
+        example="prefixdctl panic -r 'router trouble, ticket 4712'",
+        about="New attacks make new mitigations. To stop that too, set `mode: dry-run`.",
     ),
 )  # fmt: skip

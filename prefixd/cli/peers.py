@@ -3,9 +3,9 @@
 from typing import Any
 
 from prefixd.cli.amount import counted, duration, size
+from prefixd.cli.client import segment
 from prefixd.cli.context import Call, Times, times_of
 from prefixd.cli.grammar import Command, arg
-from prefixd.cli.service import segment
 from prefixd.cli.table import Column
 
 

@@ -1,9 +1,9 @@
 """Prefixes that are never mitigated."""
 
 from prefixd.cli.amount import parse_duration
+from prefixd.cli.client import segment
 from prefixd.cli.context import Call, times_of
 from prefixd.cli.grammar import Command, arg
-from prefixd.cli.service import segment
 from prefixd.cli.table import Column
 
 

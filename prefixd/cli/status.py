@@ -1,4 +1,4 @@
-"""How is it: the service, its parts, its neighbors; and the numbers."""
+"""The state of the service, its neighbors and its newest rules; totals and series."""
 
 from typing import Any
 
@@ -6,7 +6,8 @@ from prefixd.cli.amount import duration
 from prefixd.cli.context import Call, times_of
 from prefixd.cli.failure import ExitCode
 from prefixd.cli.grammar import Command, arg
-from prefixd.cli.service import segment
+from prefixd.cli.mitigations import LIVE, mitigation_columns
+from prefixd.cli.peers import peer_columns
 from prefixd.cli.table import Column
 
 
@@ -87,44 +88,53 @@ def pops(call: Call) -> None:
     call.out.rows(tree, tree, columns, empty="no sites")
 
 
-def history(call: Call) -> None:
-    answer = call.get(f"/v1/ip/{segment(call.words.ip)}/history", limit=call.words.limit)
-    tree, times = answer.tree, times_of(answer)
+def top(call: Call) -> None:
+    health = call.get("/v1/health/detail").tree
+    totals = call.get("/v1/stats").tree
+    neighbors = call.get("/v1/bgp/peers")
+    newest = call.get("/v1/mitigations", status=LIVE, limit=call.words.rules)
+    live = newest.tree["mitigations"]
+    tree = {
+        "health": health,
+        "stats": totals,
+        "peers": neighbors.tree["peers"],
+        "mitigations": live,
+    }
     if not call.out.is_table:
-        events = tree["events"]
-        call.out.rows(tree, events, _history_columns(times), empty="no events")
+        call.out.rows(tree, live, mitigation_columns(times_of(newest)), empty="no rules")
         return
-    customer, service = tree.get("customer") or {}, tree.get("service") or {}
-    call.out.facts(
-        tree,
-        [
-            ("Address", tree["ip"]),
-            ("Customer", customer.get("name") or "nobody in the inventory"),
-            ("Customer id", customer.get("customer_id")),
-            ("Policy profile", customer.get("policy_profile")),
-            ("Service", service.get("name")),
-        ],
-    )
-    call.out.heading("Mitigations")
-    columns = [
-        Column(title="ID", cell=lambda row: row["mitigation_id"]),
-        Column(title="STATUS", cell=lambda row: row["status"]),
-        Column(title="ACTION", cell=lambda row: row.get("action") or row["action_type"]),
-        Column(title="CREATED", cell=lambda row: times(row["created_at"])),
-    ]
-    call.out.rows(tree, tree["mitigations"], columns, empty="no mitigations")
-    call.out.heading("Events")
-    call.out.rows(tree, tree["events"], _history_columns(times), empty="no events")
+    rates = per_minute(call, totals["total_events"], totals["total_mitigations"])
+    call.out.lines(_head(call, health, rates))
+    call.out.heading("Neighbors")
+    call.out.rows(tree, tree["peers"], peer_columns(times_of(neighbors)), empty="no neighbors")
+    call.out.heading("Newest rules")
+    call.out.rows(tree, live, mitigation_columns(times_of(newest)), empty="no rules")
 
 
-def _history_columns(times: Any) -> list[Column]:
-    return [
-        Column(title="AT", cell=lambda row: times(row["ingested_at"])),
-        Column(title="SOURCE", cell=lambda row: row["source"], shrink=True),
-        Column(title="VECTOR", cell=lambda row: row["vector"]),
-        Column(title="OUTCOME", cell=lambda row: row.get("outcome")),
-        Column(title="REASON", cell=lambda row: row.get("reason"), shrink=True, drop=1),
+def per_minute(call: Call, events: int, mitigations: int) -> str:
+    """How many came since the last look of this `--watch`."""
+    now = {"at_s": call.clock.monotonic(), "events": events, "mitigations": mitigations}
+    before = dict(call.last_look)
+    call.last_look.update(now)
+    if not before or now["at_s"] <= before["at_s"]:
+        return "-"
+    minutes = (now["at_s"] - before["at_s"]) / 60
+    came = (events - before["events"]) / minutes
+    made = (mitigations - before["mitigations"]) / minutes
+    return f"{came:.0f} events, {made:.0f} new mitigations a minute"
+
+
+def _head(call: Call, health: Any, rates: str) -> list[str]:
+    parts = [
+        f"prefixd {health['version']} at {health['pop']}",
+        call.out.painted(health["status"]),
+        f"up {duration(health['uptime_seconds'])}",
+        f"{health['active_mitigations']} active",
+        rates,
     ]
+    lines = ["  ".join(parts)]
+    lines += [f"  {reason}" for reason in health.get("reasons") or []]
+    return lines
 
 
 _SESSIONS = [
@@ -156,12 +166,10 @@ COMMANDS = (
         example="prefixdctl pops",
     ),
     Command(
-        path=("history",), summary="everything known about one address", run=history,
-        arguments=(
-            arg("ip", metavar="ADDRESS", help="an IPv4 or IPv6 address"),
-            arg("-l", "--limit", type=int, default=100, metavar="N",
-                help="rows of each list; default 100"),
-        ),
-        example="prefixdctl history 198.51.100.20",
+        path=("top",), summary="a live page: health, neighbors, newest rules, rates", run=top,
+        repeats=True,
+        arguments=(arg("--rules", type=int, default=10, metavar="N", help="rules; default 10"),),
+        example="prefixdctl top",
+        about="On a terminal it shows itself again every 2 seconds until interrupted.",
     ),
 )  # fmt: skip

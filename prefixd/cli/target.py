@@ -16,6 +16,7 @@ meant for another service and is not sent to this one, nor is a context's token 
 """
 
 import argparse
+import json
 import os
 import stat
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.cli.failure import usage
+from prefixd.cli.files import read_mapping, reason_of
 
 DEFAULT_API = "http://127.0.0.1:8080"
 CONTEXT_KEYS = frozenset(
@@ -61,13 +63,9 @@ def state_home(environ: Mapping[str, str]) -> Path:
 
 def read_contexts(environ: Mapping[str, str]) -> Contexts:
     path = config_home(environ) / "ctl.yaml"
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
+    if not path.exists():
         return Contexts(path, None, {})
-    except (OSError, UnicodeDecodeError) as error:
-        raise usage(f"{path} cannot be read: {error}") from error
-    tree = _parsed(path, text)
+    tree = read_mapping(path)
     entries = tree.get("contexts") or {}
     if not isinstance(entries, dict):
         raise usage(f"{path}: contexts must be a mapping of names")
@@ -132,7 +130,7 @@ def _token_of(entry: Mapping[str, Any]) -> str | None:
             mode = path.stat().st_mode
             text = path.read_text().strip()
         except OSError as error:
-            raise usage(f"token_file {path}: {(error.strerror or str(error)).lower()}") from error
+            raise usage(f"token_file {path}: {reason_of(error)}") from error
         if mode & (stat.S_IRGRP | stat.S_IROTH):
             raise usage(f"{path} can be read by others", f"run: chmod 600 {path}")
         return text or None
@@ -149,15 +147,40 @@ def _below(environ: Mapping[str, str], variable: str, default: str) -> Path:
     return Path(environ.get(variable) or Path(home) / default) / "prefixd"
 
 
-def _parsed(path: Path, text: str) -> dict[str, Any]:
-    import yaml  # only people with contexts wait for it
+class Cookies:
+    """Sessions that `login` opened: one cookie per service, in a file only its owner can read."""
 
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise usage(f"{path} is not YAML: {error}") from error
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise usage(f"{path} must be a mapping with current and contexts")
-    return tree
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._path: Path = state_home(environ) / "sessions.json"
+
+    def get(self, api: str) -> str | None:
+        return self._read().get(api)
+
+    def put(self, api: str, cookie: str) -> None:
+        self._write({**self._read(), api: cookie})
+
+    def drop(self, api: str) -> None:
+        kept = {known: cookie for known, cookie in self._read().items() if known != api}
+        self._write(kept)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            tree = json.loads(self._path.read_text())
+        except (OSError, ValueError):
+            # No sessions, or a truncated file: the next login writes it again.
+            return {}
+        if not isinstance(tree, dict):
+            return {}
+        return {str(api): cookie for api, cookie in tree.items() if isinstance(cookie, str)}
+
+    def _write(self, sessions: Mapping[str, str]) -> None:
+        fresh = self._path.with_suffix(".new")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.unlink(missing_ok=True)
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                json.dump(sessions, file)
+            fresh.replace(self._path)
+        except OSError as error:
+            raise usage(f"{self._path}: {reason_of(error)}") from error

@@ -1,9 +1,10 @@
-"""What the screen is: a terminal or not, how wide, whether it may be coloured.
+"""The terminal: how wide the screen is, whether it may be coloured, and questions at the keyboard.
 
 Text from the service can be anybody's (a detector's details, an attacker's host name). Before it
 reaches a screen, characters that could move the cursor, recolour or reorder it are made visible.
 """
 
+import getpass
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
+
+from prefixd.cli.failure import refused, usage
 
 # C0 and C1 controls, and the marks that turn the reading direction.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -65,3 +68,43 @@ def _spelled(found: re.Match[str]) -> str:
     if sign in "\n\r\t":
         return " "
     return f"\\x{ord(sign):02x}" if ord(sign) < 0x100 else f"\\u{ord(sign):04x}"
+
+
+class Prompt:
+    """Questions to the operator. Without a terminal nothing is asked, and nothing confirmed."""
+
+    def __init__(self, stdin: TextIO, err: TextIO) -> None:
+        self._stdin = stdin
+        self._err = err
+
+    @property
+    def interactive(self) -> bool:
+        return self._stdin.isatty()
+
+    def password(self, question: str, *, twice: bool = False) -> str:
+        if not self.interactive:
+            raise usage("no terminal to ask for a password", "use --password-stdin")
+        first = getpass.getpass(f"{question}: ")
+        if twice and getpass.getpass(f"{question} again: ") != first:
+            raise usage("the two passwords differ")
+        return first
+
+    def piped_password(self) -> str:
+        text = self._stdin.readline().rstrip("\r\n")
+        if not text:
+            raise usage("no password on standard input")
+        return text
+
+    def line(self, question: str) -> str:
+        if not self.interactive:
+            raise usage(f"no terminal to ask: {question.strip(' :').lower()}")
+        self._err.write(question)
+        self._err.flush()
+        return self._stdin.readline().strip()
+
+    def insist(self, question: str, expected: str, flag: str) -> None:
+        """Goes on only when exactly `expected` was typed."""
+        if not self.interactive:
+            raise usage("confirmation needed, and no terminal to ask", f"give {flag}")
+        if self.line(f"{question}\nType {expected!r} to go on: ") != expected:
+            raise refused("not confirmed; nothing was changed")

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.cli import main as module
+from prefixd.cli.client import Answer, Client
 from prefixd.cli.context import Call
-from prefixd.cli.cookies import Cookies
 from prefixd.cli.failure import Failure
 from prefixd.cli.output import Output
-from prefixd.cli.prompt import Prompt
-from prefixd.cli.service import Answer
-from prefixd.cli.target import Target
-from prefixd.cli.terminal import Screen
+from prefixd.cli.target import Cookies, Target
+from prefixd.cli.terminal import Prompt, Screen
 from tests.kit.clock import FakeClock
 
 GRAMMAR = module.build_grammar()
@@ -29,7 +27,7 @@ def terminal(width: int = 80, *, colour: bool = False) -> Screen:
 
 
 @dataclass
-class CannedService:
+class CannedService(Client):
     """Answers by method and path; remembers what it was asked."""
 
     answers: Mapping[str, object]
@@ -52,7 +50,7 @@ class CannedService:
         found = self._found(method, path, body, query)
         if isinstance(found, Failure):
             raise found
-        return self._answer(found)
+        return self._canned(found)
 
     def exchange(
         self,
@@ -63,7 +61,7 @@ class CannedService:
         query: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        return self._answer(self._found(method, path, body, query))
+        return self._canned(self._found(method, path, body, query))
 
     def stream(
         self, path: str, query: Mapping[str, object], headers: Mapping[str, str]
@@ -84,7 +82,7 @@ class CannedService:
             return found.pop(0)
         return found
 
-    def _answer(self, found: object) -> Answer:
+    def _canned(self, found: object) -> Answer:
         if isinstance(found, Answer):
             return found
         return answer(found, clock=self.clock)

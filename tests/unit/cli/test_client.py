@@ -156,7 +156,7 @@ def test_refusals_are_sentences_with_a_code(status: int, code: int) -> None:
 def test_a_stranger_who_answers_is_not_taken_for_the_service() -> None:
     Service.reply = b"<html>"
     with tcp() as api, client(api) as service:
-        with pytest.raises(Failure, match="no prefixd") as caught:
+        with pytest.raises(Failure, match="not a prefixd API") as caught:
             _ = service.ask("GET", "/v1/x").tree
         assert caught.value.code == 3
         Service.status = 404
@@ -213,7 +213,7 @@ def test_a_change_is_never_sent_twice() -> None:
 
 @pytest.mark.parametrize("api", ["ftp://x", "localhost:8080", "http://", "http://x:port"])
 def test_what_is_no_address(api: str) -> None:
-    with client(api) as service, pytest.raises(Failure, match="no address") as caught:
+    with client(api) as service, pytest.raises(Failure, match="invalid API address") as caught:
         service.ask("GET", "/v1/x")
     assert caught.value.code == 2
 

@@ -295,7 +295,7 @@ def test_a_misspelt_command_is_guessed(words: list[str], said: str) -> None:
         (["mitigations", "create", "x", "redirect", "-r", "y"], "--route-target or --next-hop\n"),
         (["mitigations", "create", "x", "police", "-r", "y"], "police needs --rate"),
         (["preview", "x", "mark"], "mark needs --dscp"),
-        (["login"], "there is no terminal to ask: user name\n"),
+        (["login"], "no terminal to ask: user name\n"),
     ],
 )
 def test_wrong_words_are_answered_in_words(words: list[str], said: str) -> None:

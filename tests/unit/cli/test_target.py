@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from prefixd.cli.cookies import Cookies
 from prefixd.cli.failure import Failure
-from prefixd.cli.target import DEFAULT_API, choose_target
+from prefixd.cli.target import DEFAULT_API, Cookies, choose_target
 
 CTL = """
 current: ams1
@@ -91,7 +90,7 @@ def test_a_token_file_that_others_can_read_is_refused(home: Path) -> None:
         ("contexts: {a: {token: y}}", "needs api"),
         ("contexts: [a]", "must be a mapping"),
         ("[1]", "must be a mapping"),
-        (": : :", "is not YAML"),
+        (": : :", "neither YAML nor JSON"),
         ("current: b\ncontexts: {a: {api: x}}", "no context 'b'"),
     ],
 )

@@ -1,19 +1,19 @@
-"""Neighbors of a GoBGP configuration as our `bgp` section. Text in, text out; asks nobody.
+"""Neighbors of a GoBGP configuration as our `bgp` section. Text in, a section out.
 
 Passwords never come out: the section names an environment variable for each, and a remark says
-which. What has no counterpart here is named, never dropped in silence. The result exports nothing
-until somebody has looked at it: that is what `export` is for.
+which. A setting without a counterpart here is named, never dropped in silence. The result exports
+nothing until the operator has reviewed it: that is what `export` is for.
 """
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from prefixd.cli.context import Call
-from prefixd.cli.failure import usage
-from prefixd.cli.grammar import Command, arg, flag
+import yaml
+
+from prefixd.errors import PrefixdError
 
 FAMILIES = {
     "ipv4-flowspec": "ipv4-flowspec",
@@ -39,28 +39,12 @@ class Section:
     remarks: list[str] = field(default_factory=list)
 
 
-def import_gobgp(call: Call) -> None:
-    import yaml
-
-    section = convert(read_gobgp(call.words.file), export=call.words.export)
-    if call.out.form == "json":
-        call.out.json({"bgp": section.bgp, "remarks": section.remarks})
-    else:
-        call.out.text(yaml.safe_dump({"bgp": section.bgp}, sort_keys=False, width=100))
-    for remark in section.remarks:
-        call.out.say(f"note: {remark}")
+class NotGobgp(PrefixdError):
+    """The text is not a GoBGP configuration, or lacks what every speaker needs."""
 
 
-def read_gobgp(path: str) -> Mapping[str, Any]:
-    """TOML, YAML or JSON: GoBGP takes all three, whatever the file is called."""
-    import tomllib
-
-    import yaml
-
-    try:
-        text = Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise usage(f"{path}: {error}") from error
+def parse_gobgp(text: str) -> Mapping[str, Any]:
+    """TOML, YAML or JSON: GoBGP accepts all three, whatever the name of the file."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as toml_error:
@@ -69,7 +53,7 @@ def read_gobgp(path: str) -> Mapping[str, Any]:
         except yaml.YAMLError:
             tree = None
         if not isinstance(tree, dict):
-            raise usage(f"{path} is no GoBGP configuration: {toml_error}") from toml_error
+            raise NotGobgp(f"not a GoBGP configuration: {toml_error}") from toml_error
         return tree
 
 
@@ -79,7 +63,7 @@ def convert(tree: Mapping[str, Any], *, export: bool) -> Section:
     section.bgp["local_asn"] = own.get("as")
     section.bgp["router_id"] = own.get("router-id")
     if not section.bgp["local_asn"] or not section.bgp["router_id"]:
-        raise usage("the file has no [global.config] with as and router-id")
+        raise NotGobgp("no [global.config] with as and router-id")
     listen = _listen(own)
     if listen:
         section.bgp["listen"] = listen
@@ -99,7 +83,7 @@ def convert(tree: Mapping[str, Any], *, export: bool) -> Section:
     for name in sorted(set(tree) - known):
         section.remarks.append(f"{name}: has no counterpart in the bgp section")
     if not export and section.bgp["neighbors"]:
-        section.remarks.append("no neighbor is told anything until it has `export: {}`")
+        section.remarks.append("nothing is announced to a neighbor without `export: {}`")
     return section
 
 
@@ -109,7 +93,7 @@ def _neighbor(
     config = _below(entry, "config")
     address = config.get("neighbor-address")
     if not address:
-        raise usage("a neighbor has no neighbor-address")
+        raise NotGobgp("a neighbor has no neighbor-address")
     name = _name(str(config.get("description") or address), names)
     made: dict[str, Any] = {"name": name, "address": address}
     made.update(_terms(entry, section, name))
@@ -155,7 +139,7 @@ def _families(entry: Mapping[str, Any], section: Section, name: str) -> Iterator
         if word in FAMILIES:
             yield FAMILIES[word]
         else:
-            section.remarks.append(f"{name}: the family {word} is not spoken here")
+            section.remarks.append(f"{name}: address family {word} is not supported")
 
 
 def _transport(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,17 +224,3 @@ def _below(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _list(tree: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     value = tree.get(key)
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-COMMANDS = (
-    Command(
-        path=("import", "gobgp-conf"), summary="turn a GoBGP configuration into a bgp section",
-        run=import_gobgp,
-        arguments=(
-            arg("file", metavar="FILE", help="TOML, YAML or JSON"),
-            flag("--export", help="let every neighbor be told rules (`export: {}`)"),
-        ),
-        example="prefixdctl import gobgp-conf /etc/gobgpd.conf > bgp.yaml",
-        about="Put the section into prefixd.yaml, then run: prefixd check",
-    ),
-)  # fmt: skip

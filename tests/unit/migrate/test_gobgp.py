@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prefixd.cli.failure import Failure
-from prefixd.cli.import_gobgp import convert, read_gobgp
 from prefixd.config.assemble import load_config
-from tests.unit.cli.kit import CannedService, ctl
+from prefixd.migrate.gobgp import NotGobgp, convert, parse_gobgp
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 TOML = """
@@ -67,53 +65,44 @@ address = "192.0.2.9"
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    found = tmp_path / "gobgpd.conf"
-    found.write_text(TOML)
-    return found
-
-
-def test_what_comes_out(path: Path) -> None:
-    said = ctl(CannedService({}), "import", "gobgp-conf", str(path), "--export")
-    tree = yaml.safe_load(said.out)
-    assert tree == {
-        "bgp": {
-            "local_asn": 64500,
-            "router_id": "192.0.2.250",
-            "listen": ["192.0.2.250:1790", "[2001:db8::250]:1790"],
-            "neighbors": [
-                {
-                    "name": "edge-one-fra", "address": "192.0.2.1", "peer_asn": 64500,
-                    "description": "edge one (fra)", "afi_safi": ["ipv4-flowspec"],
-                    "password_env": "BGP_PASSWORD_EDGE_ONE_FRA", "local_address": "192.0.2.250",
-                    "direction": "passive",
-                    "timers": {"hold_time_seconds": 90, "connect_retry_seconds": 11},
-                    "restart": {"policy": "bridge", "restart_time_seconds": 120},
-                    "export": {},
-                },
-                {
-                    "name": "2001-db8-1", "address": "2001:db8::1", "peer_asn": 64501,
-                    "local_asn": 64999, "multihop": 5, "export": {},
-                },
-            ],
-            "dynamic_neighbors": [
-                {
-                    "name": "edge", "prefix": "198.51.100.0/28", "peer_asn": 64500,
-                    "afi_safi": ["ipv4-flowspec"], "password_env": "BGP_PASSWORD_EDGE",
-                }
-            ],
-        }
+def test_every_setting_has_its_place_or_a_remark() -> None:
+    section = convert(parse_gobgp(TOML), export=True)
+    assert section.bgp == {
+        "local_asn": 64500,
+        "router_id": "192.0.2.250",
+        "listen": ["192.0.2.250:1790", "[2001:db8::250]:1790"],
+        "neighbors": [
+            {
+                "name": "edge-one-fra", "address": "192.0.2.1", "peer_asn": 64500,
+                "description": "edge one (fra)", "afi_safi": ["ipv4-flowspec"],
+                "password_env": "BGP_PASSWORD_EDGE_ONE_FRA", "local_address": "192.0.2.250",
+                "direction": "passive",
+                "timers": {"hold_time_seconds": 90, "connect_retry_seconds": 11},
+                "restart": {"policy": "bridge", "restart_time_seconds": 120},
+                "export": {},
+            },
+            {
+                "name": "2001-db8-1", "address": "2001:db8::1", "peer_asn": 64501,
+                "local_asn": 64999, "multihop": 5, "export": {},
+            },
+        ],
+        "dynamic_neighbors": [
+            {
+                "name": "edge", "prefix": "198.51.100.0/28", "peer_asn": 64500,
+                "afi_safi": ["ipv4-flowspec"], "password_env": "BGP_PASSWORD_EDGE",
+            }
+        ],
     }  # fmt: skip
-    assert "hunter2" not in said.out + said.err
-    assert "put its password into the variable BGP_PASSWORD_EDGE_ONE_FRA" in said.err
-    assert "the family l2vpn-evpn is not spoken here" in said.err
-    assert "2001-db8-1: route-reflector has no counterpart" in said.err
-    assert "rpki-servers: has no counterpart" in said.err
+    remarks = "\n".join(section.remarks)
+    assert "hunter2" not in f"{section}"
+    assert "put its password into the variable BGP_PASSWORD_EDGE_ONE_FRA" in remarks
+    assert "address family l2vpn-evpn is not supported" in remarks
+    assert "2001-db8-1: route-reflector has no counterpart" in remarks
+    assert "rpki-servers: has no counterpart" in remarks
 
 
-def test_the_section_is_accepted(path: Path, tmp_path: Path) -> None:
-    section = convert(read_gobgp(str(path)), export=True)
+def test_our_reader_accepts_the_section(tmp_path: Path) -> None:
+    section = convert(parse_gobgp(TOML), export=True)
     section.bgp["dynamic_neighbors"][0].pop("password_env")
     directory = tmp_path / "conf"
     directory.mkdir()
@@ -126,29 +115,25 @@ def test_the_section_is_accepted(path: Path, tmp_path: Path) -> None:
     assert [peer.name for peer in config.bgp.peers] == ["edge-one-fra", "2001-db8-1"]
 
 
-def test_yaml_is_read_too(tmp_path: Path) -> None:
-    path = tmp_path / "gobgpd.yml"
-    path.write_text(
+def test_yaml_is_read_too() -> None:
+    text = (
         "global: {config: {as: 64500, router-id: 192.0.2.250}}\n"
         "neighbors: [{config: {neighbor-address: 192.0.2.1, admin-down: true}},"
         " {config: {neighbor-address: 192.0.2.2, description: x},"
         " ttl-security: {config: {enabled: true, ttl-min: 254}}},"
         " {config: {neighbor-address: 192.0.2.3, description: x}}]\n"
     )
-    section = convert(read_gobgp(str(path)), export=False)
+    section = convert(parse_gobgp(text), export=False)
     first, second, third = section.bgp["neighbors"]
     assert first == {
         "name": "192.0.2.1", "address": "192.0.2.1", "peer_asn": 64500, "enabled": False,
     }  # fmt: skip
     assert second["ttl_security"] == 2
     assert third["name"] == "x-2"
-    assert "no neighbor is told anything" in section.remarks[-1]
+    assert "nothing is announced" in section.remarks[-1]
 
 
 @pytest.mark.parametrize("text", ["", "just words", "[neighbors", "[global.config]\nas = 1\n"])
-def test_what_is_no_gobgp_configuration(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "x.conf"
-    path.write_text(text)
-    with pytest.raises(Failure) as caught:
-        convert(read_gobgp(str(path)), export=False)
-    assert caught.value.code == 2
+def test_other_text_is_refused(text: str) -> None:
+    with pytest.raises(NotGobgp):
+        convert(parse_gobgp(text), export=False)

@@ -1,23 +1,32 @@
 """What an earlier prefixd holds, from a dump of its database or from its API, as requests to ours.
 
-The two sources say the same things with different words; here they become one kind of item.
+The two sources say the same things with different words; here they become one kind of item. Nothing
+is asked and nothing is sent here.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
-from prefixd.cli.amount import moment
-from prefixd.cli.dump import Row, read_dump
-from prefixd.cli.failure import Failure, usage
-from prefixd.cli.service import Service
+from prefixd.errors import PrefixdError
+from prefixd.migrate.dump import Row, read_dump
 
 LIVE = frozenset({"pending", "active", "escalated"})
 PROTOCOLS = {1: "icmp", 58: "icmp", 6: "tcp", 17: "udp"}
 TABLES = ("mitigations", "safelist", "operators")
-PAGE = 1000
+
+
+class NotADump(PrefixdError):
+    """The text is not a plain SQL dump of an earlier prefixd; the sentence says what to do."""
+
+
+class Request(NamedTuple):
+    """A POST to our API."""
+
+    path: str
+    body: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +40,9 @@ class OldMitigation:
     pop: str
     reason: str
 
-    def body(self, now: datetime) -> dict[str, Any]:
-        """The request that makes it again, for what is left of its life."""
-        made: dict[str, Any] = {
+    def request(self, now: datetime) -> Request:
+        """Makes it again, for the rest of its lifetime."""
+        body: dict[str, Any] = {
             "victim_ip": self.victim,
             "action": self.action,
             "ttl_seconds": max(1, round((self.expires_at - now).total_seconds())),
@@ -41,7 +50,9 @@ class OldMitigation:
             "dst_ports": list(self.ports),
             "reason": f"taken over: {self.reason}"[:1024],
         }
-        return made if self.rate_bps is None else made | {"rate_bps": self.rate_bps}
+        if self.rate_bps is not None:
+            body["rate_bps"] = self.rate_bps
+        return Request("/v1/mitigations", body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,10 @@ class OldEntry:
     prefix: str
     reason: str | None
     added_by: str
+
+    def request(self) -> Request:
+        reason = self.reason or f"added by {self.added_by}"
+        return Request("/v1/safelist", {"prefix": self.prefix, "reason": reason})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +80,16 @@ class Holdings:
     remarks: tuple[str, ...] = ()
 
 
-def from_dump(path: Path, now: datetime) -> Holdings:
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise usage(f"{path}: {error}") from error
+def from_dump(text: str, now: datetime) -> Holdings:
     if "PGDMP" in text[:16]:
-        raise usage(f"{path} is a custom-format dump", "make a plain one: pg_dump -Fp prefixd")
+        raise NotADump("a custom-format dump; make a plain one: pg_dump -Fp prefixd")
     tables = read_dump(text, TABLES)
     if not any(tables.values()):
-        raise usage(f"{path} has no rows of {', '.join(TABLES)}", "is it a plain pg_dump?")
+        raise NotADump(f"no rows of {', '.join(TABLES)}; is it a plain pg_dump?")
     remarks: list[str] = []
     live = [row for row in tables["mitigations"] if row.get("status") in LIVE]
-    mitigations = [found for row in live if (found := _row(row, remarks)) is not None]
     return Holdings(
-        tuple(row for row in mitigations if row.expires_at > now),
+        _unexpired((_row(row, remarks) for row in live), now),
         tuple(
             OldEntry(str(row["prefix"]), row.get("reason"), row.get("added_by") or "?")
             for row in tables["safelist"]
@@ -94,38 +104,24 @@ def from_dump(path: Path, now: datetime) -> Holdings:
     )
 
 
-def from_api(service: Service) -> Holdings:
-    remarks: list[str] = []
-    answer = service.ask("GET", "/v1/safelist")
-    safelist = tuple(
-        OldEntry(row["prefix"], row.get("reason"), row.get("added_by") or "?")
-        for row in answer.tree
-        # A newer service lists configured and built-in entries too; those are not to be taken.
-        if row.get("source", "api") == "api"
-    )
-    mitigations = [_object(row) for status in sorted(LIVE) for row in _all(service, status)]
-    try:
-        listed = service.ask("GET", "/v1/operators").tree["operators"]
-    except Failure as failure:
-        listed = []
-        remarks.append(f"operators are not listed: {failure.message}")
+def from_api(
+    mitigations: Iterable[Any], safelist: Iterable[Any], operators: Iterable[Any], now: datetime
+) -> Holdings:
+    """Rows as the earlier API lists them; `now` is that service's clock."""
     return Holdings(
-        tuple(row for row in mitigations if row is not None and row.expires_at > answer.now),
-        safelist,
-        tuple(OldOperator(row["username"], row["role"]) for row in listed),
-        tuple(remarks),
+        _unexpired(map(_object, mitigations), now),
+        tuple(
+            OldEntry(row["prefix"], row.get("reason"), row.get("added_by") or "?")
+            for row in safelist
+            # A newer service lists configured and built-in entries too; those are not imported.
+            if row.get("source", "api") == "api"
+        ),
+        tuple(OldOperator(row["username"], row["role"]) for row in operators),
     )
 
 
-def _all(service: Service, status: str) -> list[Any]:
-    rows: list[Any] = []
-    query: dict[str, object] = {"status": status, "limit": PAGE}
-    while True:
-        tree = service.ask("GET", "/v1/mitigations", query=query).tree
-        rows += tree["mitigations"]
-        if not tree.get("has_more"):
-            return rows
-        query["cursor"] = tree["next_cursor"]
+def _unexpired(rows: Iterable[OldMitigation | None], now: datetime) -> tuple[OldMitigation, ...]:
+    return tuple(row for row in rows if row is not None and row.expires_at > now)
 
 
 def _row(row: Row, remarks: list[str]) -> OldMitigation | None:
@@ -135,11 +131,11 @@ def _row(row: Row, remarks: list[str]) -> OldMitigation | None:
         match = json.loads(row.get("match_json") or "{}")
         params = json.loads(row.get("action_params_json") or "{}") or {}
     except ValueError:
-        remarks.append(f"mitigation {name}: its match is no JSON; left out")
+        remarks.append(f"mitigation {name}: match is not JSON; left out")
         return None
-    expires = moment(_iso(row.get("expires_at")))
+    expires = _moment(row.get("expires_at"))
     if expires is None:
-        remarks.append(f"mitigation {name}: its expiry cannot be read; left out")
+        remarks.append(f"mitigation {name}: expiry cannot be read; left out")
         return None
     return OldMitigation(
         victim=str(match.get("dst_prefix") or row.get("victim_ip")),
@@ -154,7 +150,7 @@ def _row(row: Row, remarks: list[str]) -> OldMitigation | None:
 
 
 def _object(row: Any) -> OldMitigation | None:
-    expires = moment(row.get("expires_at"))
+    expires = _moment(row.get("expires_at"))
     if expires is None:
         return None
     return OldMitigation(
@@ -169,9 +165,12 @@ def _object(row: Any) -> OldMitigation | None:
     )
 
 
-def _iso(text: str | None) -> str | None:
-    """`2026-01-10 08:02:00+00`, as a database writes it, in the form that is read everywhere."""
-    if text is None:
+def _moment(text: object) -> datetime | None:
+    """ISO 8601 as an API or a database writes it; a time without a zone is UTC."""
+    if not isinstance(text, str):
         return None
-    short_zone = len(text) > 3 and text[-3] in "+-"
-    return f"{text}:00" if short_zone else text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
