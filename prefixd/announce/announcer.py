@@ -67,7 +67,8 @@ class BgpAnnouncer:
             self._inexpressible[each.intent.mitigation_id] = each
         for route in routes:
             self._inexpressible.pop(route.route_id, None)
-        self._table.withdraw(each.intent.mitigation_id for each in refused)
+        if refused:
+            self._table.withdraw([each.intent.mitigation_id for each in refused])
         self._table.announce(routes)
 
     def withdraw(self, mitigation_ids: Iterable[str]) -> None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, assert_never
 
-from prefixd.bgp.rib.route import Route, host_nlri, nlri_of
+from prefixd.bgp.rib.route import Route, host_nlri
 from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment, Treatment
 from prefixd.bgp.wire import flowspec_action as act
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.ext_community import format_administrator
-from prefixd.bgp.wire.flowspec import FlowSpecRule
+from prefixd.bgp.wire.flowspec import FlowSpecRule, encode_nlri, encode_rule
+from prefixd.bgp.wire.flowspec_canonical import canonical
 from prefixd.bgp.wire.flowspec_match import (
     ALL,
     AND,
@@ -83,17 +84,18 @@ def route_of(intent: Intent, local_asn: int) -> Route | Untranslatable:
     try:
         treatment = _treatment(rule.action, local_asn)
         if isinstance(treatment, BlackholeTreatment):
-            place = _blackholed(rule.match)
+            flow = None
+            family, nlri = _blackholed(rule.match)
         else:
-            flow = flow_of(rule.match)
-            place = flow.family, nlri_of(flow)
+            flow = canonical(flow_of(rule.match))
+            family, nlri = flow.family, encode_nlri(encode_rule(flow))
     except (WireError, ValueError) as error:
         return Untranslatable(error.detail if isinstance(error, WireError) else str(error))
-    family, nlri = place
     return Route(
         route_id=intent.mitigation_id,
         family=family,
         nlri=nlri,
+        rule=flow,
         treatment=treatment,
         priority=intent.priority,
         owner=intent.owner,
@@ -141,7 +143,7 @@ def flow_of(match: Match) -> FlowSpecRule:
         components.append(BitmaskMatch(Kind.FRAGMENT, (Item(0, mask),)))
     if not components:
         raise ValueError("the rule matches everything")
-    # In ascending order of kind; `nlri_of` refuses whatever has no encoding.
+    # In ascending order of kind; `encode_rule` refuses whatever has no encoding.
     return FlowSpecRule(IPV6_FLOWSPEC if afi == AFI_IPV6 else IPV4_FLOWSPEC, tuple(components))
 
 

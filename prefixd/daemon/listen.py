@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from prefixd.announce.translate import rule_of_flow
 from prefixd.bgp.rib.adj_rib_in import Received
-from prefixd.bgp.rib.route import describe, is_flowspec, rule_of
+from prefixd.bgp.rib.route import describe
 from prefixd.bgp.settings import (
     Direction,
     DynamicRange,
@@ -101,9 +101,9 @@ class Printer:
 
 def _rule_text(received: Received) -> str:
     text = describe(*received.key)
-    if received.treatment is None or not is_flowspec(received.key.family):
+    if received.treatment is None or received.rule is None:
         return f"{text}  route"
-    said = rule_of_flow(rule_of(*received.key), received.treatment)
+    said = rule_of_flow(received.rule, received.treatment)
     action = format_action(said.action) if isinstance(said, Rule) else "an action without a word"
     return f"{text}  {action}"
 

@@ -10,7 +10,7 @@ peer holds it, and that is worth telling.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from prefixd.bgp.rib.route import Key, host_nlri, is_flowspec
@@ -78,6 +78,8 @@ class Received:
     communities: tuple[int, ...]
     doubt: Doubt | None
     since_us: int
+    rule: FlowSpecRule | None = None
+    """What a FlowSpec route matches: canonical, or as received when no packet can match."""
     stale: bool = False
 
 
@@ -142,33 +144,33 @@ class AdjRibIn:
         events: list[ImportEvent] = []
         for routes in outcome.withdrawn:
             for nlri in routes.nlri:
-                self._forget(_key(routes.family, nlri), events)
+                self._forget(_identity(routes.family, nlri)[0], events)
         looped = _has_looped(outcome.attributes, self.local_as, self.router_id)
         treatment, communities = _treatment(outcome.attributes)
         for routes in outcome.announced:
             for nlri in routes.nlri:
-                key = _key(routes.family, nlri)
+                key, rule = _identity(routes.family, nlri)
                 if looped:
                     self._count(Doubt.LOOPED)
                     self._forget(key, events)
                     events.append(Echoed(key))
                 elif self.policy.keep:
                     held = treatment if is_flowspec(routes.family) else None
-                    doubt = self._doubt(key, nlri, held, communities)
-                    self._keep(key, held, communities, doubt, now_us, events)
+                    received = Received(
+                        key=key,
+                        treatment=held,
+                        communities=communities,
+                        doubt=self._doubt(nlri, rule, held, communities),
+                        since_us=now_us,
+                        rule=nlri if rule is None and isinstance(nlri, FlowSpecRule) else rule,
+                    )
+                    self._keep(received, events)
         for family in outcome.disabled:
             self.forget_family(family, events)
         return events
 
-    def _keep(
-        self,
-        key: Key,
-        treatment: FlowTreatment | None,
-        communities: tuple[int, ...],
-        doubt: Doubt | None,
-        now_us: int,
-        events: list[ImportEvent],
-    ) -> None:
+    def _keep(self, received: Received, events: list[ImportEvent]) -> None:
+        key, doubt = received.key, received.doubt
         table = self.tables.setdefault(key.family, {})
         known = table.get(key.nlri)
         if known is None and len(table) >= self.policy.most(key.family):
@@ -178,9 +180,6 @@ class AdjRibIn:
             return
         if doubt is not None:
             self._count(doubt)
-        received = Received(
-            key=key, treatment=treatment, communities=communities, doubt=doubt, since_us=now_us
-        )
         table[key.nlri] = received
         self._note_filling(key.family, events)
         if not self.policy.report:
@@ -200,8 +199,8 @@ class AdjRibIn:
 
     def _doubt(
         self,
-        key: Key,
         nlri: FlowSpecRule | Prefix | RawNlri,
+        rule: FlowSpecRule | None,
         treatment: FlowTreatment | None,
         communities: tuple[int, ...],
     ) -> Doubt | None:
@@ -217,10 +216,10 @@ class AdjRibIn:
             match = nlri.component(Kind.DST_PREFIX)
             if not isinstance(match, PrefixMatch) or match.offset:
                 return Doubt.NO_DESTINATION
-            destination = Prefix(key.family.afi, match.length, match.pattern)
+            destination = Prefix(nlri.family.afi, match.length, match.pattern)
             if _items(nlri) > policy.max_items:
                 return Doubt.TOO_LONG
-            if not _can_match(nlri):
+            if rule is None:
                 return Doubt.NEVER_MATCHES
         if destination is None or not _inside(destination, policy.destinations):
             return Doubt.DESTINATION
@@ -240,14 +239,7 @@ class AdjRibIn:
         for family in families:
             table = self.tables.get(family, {})
             for nlri, received in table.items():
-                table[nlri] = Received(
-                    key=received.key,
-                    treatment=received.treatment,
-                    communities=received.communities,
-                    doubt=received.doubt,
-                    since_us=received.since_us,
-                    stale=True,
-                )
+                table[nlri] = replace(received, stale=True)
 
     def sweep(self, families: Iterable[Family]) -> list[ImportEvent]:
         """Forget what was not confirmed."""
@@ -262,16 +254,22 @@ class AdjRibIn:
         self.ignored[doubt] = self.ignored.get(doubt, 0) + 1
 
 
-def _key(family: Family, nlri: FlowSpecRule | Prefix | RawNlri) -> Key:
-    """Foreign spellings of one rule share a key; a rule without canonical form keeps its own."""
+def _identity(
+    family: Family, nlri: FlowSpecRule | Prefix | RawNlri
+) -> tuple[Key, FlowSpecRule | None]:
+    """The key, and the canonical form of a rule that some packet can match.
+
+    Foreign spellings of one rule share a key; a rule without canonical form keeps its own.
+    """
     if isinstance(nlri, RawNlri):
-        return Key(family, nlri.octets)
+        return Key(family, nlri.octets), None
     if isinstance(nlri, Prefix):
-        return Key(family, host_nlri(nlri))
+        return Key(family, host_nlri(nlri)), None
     try:
-        return Key(family, encode_nlri(encode_rule(canonical(nlri))))
+        rule = canonical(nlri)
+        return Key(family, encode_nlri(encode_rule(rule))), rule
     except WireError:
-        return Key(family, encode_nlri(encode_rule(nlri)))
+        return Key(family, encode_nlri(encode_rule(nlri))), None
 
 
 def _items(rule: FlowSpecRule) -> int:
@@ -279,14 +277,6 @@ def _items(rule: FlowSpecRule) -> int:
         1 if isinstance(component, PrefixMatch) else len(component.items)
         for component in rule.components
     )
-
-
-def _can_match(rule: FlowSpecRule) -> bool:
-    try:
-        canonical(rule)
-    except WireError:
-        return False
-    return True
 
 
 def _has_looped(attributes: Iterable[Attribute], local_as: int, router_id: int) -> bool:

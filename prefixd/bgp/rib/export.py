@@ -6,18 +6,15 @@ here, because it depends on all the other routes.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final
 
 from prefixd.bgp.rib.export_terms import ExportPolicy, Terms
 from prefixd.bgp.rib.route import (
     Key,
     Route,
-    is_flowspec,
     nlri_of,
     octets_of_body,
     prefix_of,
-    rule_of,
 )
 from prefixd.bgp.rib.route_action import (
     KIND_OF_ABILITY,
@@ -38,7 +35,6 @@ from prefixd.bgp.rib.verdict import (
 )
 from prefixd.bgp.wire.flowspec import FlowSpecRule
 from prefixd.bgp.wire.flowspec_match import Kind, PrefixMatch
-from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.prefix import AFI_IPV4, Prefix, mask_octets
 
 _Rule = FlowSpecRule | None
@@ -48,9 +44,8 @@ _IN_QUARANTINE: Final = Withheld(
 
 
 def judge(route: Route, terms: Terms) -> Verdict:
-    rule = _rule(route.family, route.nlri)
     for _, check in _STEPS:
-        objection = check(route, rule, terms)
+        objection = check(route, route.rule, terms)
         if objection is not None:
             return objection
     return EXPORT
@@ -58,22 +53,15 @@ def judge(route: Route, terms: Terms) -> Verdict:
 
 def explain(route: Route, terms: Terms) -> tuple[Finding, ...]:
     """Every step up to the one that stopped the route, in words."""
-    rule = _rule(route.family, route.nlri)
     found: list[Finding] = []
     for step, check in _STEPS:
-        objection = check(route, rule, terms)
+        objection = check(route, route.rule, terms)
         if isinstance(objection, Withheld):
             found.append(Finding(objection.step, passed=False, detail=objection.detail))
             return tuple(found)
         detail = f"as {len(objection.parts)} rules" if isinstance(objection, Split) else "passed"
         found.append(Finding(step, passed=True, detail=detail))
     return tuple(found)
-
-
-@lru_cache(maxsize=2048)
-def _rule(family: Family, nlri: bytes) -> _Rule:
-    """Decoded once although every update group asks."""
-    return rule_of(family, nlri) if is_flowspec(family) else None
 
 
 def _check_family(route: Route, _: _Rule, terms: Terms) -> Withheld | None:

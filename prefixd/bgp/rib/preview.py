@@ -57,13 +57,12 @@ def preview(peer: str, group: UpdateGroup, loc: LocRib, route: Route) -> Preview
         rules_before=held,
         rules_after=held + new,
     )
-    if not is_flowspec(route.family):
+    if route.rule is None:
         return result
-    return _among_others(result, group, route)
+    return _among_others(result, group, route, route.rule)
 
 
-def _among_others(plain: Preview, group: UpdateGroup, route: Route) -> Preview:
-    rule = rule_of(route.family, route.nlri)
+def _among_others(plain: Preview, group: UpdateGroup, route: Route, rule: FlowSpecRule) -> Preview:
     place = order_key(rule)
     position = 0
     earlier: list[str] = []

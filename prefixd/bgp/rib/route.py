@@ -1,11 +1,12 @@
-"""One route that somebody wants on the wire, and the key under which BGP knows it.
+"""One desired route, and the key under which BGP knows it.
 
 The key is the family and the NLRI octets, length included, exactly as they travel. They are table
 key, withdrawal and wire form at once, so nothing is ever re-encoded and no two identities can
-drift apart. BGP has room for one route per key; who else wanted the key is the Loc-RIB's business.
+drift apart. A FlowSpec route carries its rule beside the octets, so that export policy never has to
+decode them. BGP has room for one route per key; the Loc-RIB keeps the others that want it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from prefixd.bgp.rib.route_action import Treatment, strictness
@@ -38,6 +39,13 @@ class Route:
     """When it was first wanted; older ones keep their place when a budget is short."""
     peers: frozenset[str] | None = None
     """Names or tags of the only peers that shall have it; None: all."""
+    rule: FlowSpecRule | None = field(default=None, repr=False, compare=False)
+    """The meaning of a FlowSpec NLRI; decoded once, here, when the maker has only the octets. None
+    for unicast routes. It follows from the key, so it does not take part in comparisons."""
+
+    def __post_init__(self) -> None:
+        if self.rule is None and is_flowspec(self.family):
+            object.__setattr__(self, "rule", rule_of(self.family, self.nlri))
 
     @property
     def key(self) -> Key:

@@ -46,7 +46,9 @@ def canonical(rule: FlowSpecRule) -> FlowSpecRule:
             if not ranges:
                 field = f"flowspec {component.kind.name.lower()}"
                 raise WireError("no value satisfies it", field=field)
-            match = NumericMatch(component.kind, numeric_items(ranges, maximum))
+            items = numeric_items(ranges, maximum)
+            # Kept when already canonical: rules of one attack then share their components.
+            match = component if component.items == items else NumericMatch(component.kind, items)
             if ranges == ((0, maximum),) and component.kind in EVERY_PACKET_HAS:
                 always = always or match
             else:

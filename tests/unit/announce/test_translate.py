@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from prefixd.announce.translate import Untranslatable, flow_of, match_of, route_of, rule_of_flow
-from prefixd.bgp.rib.route import Route, describe
+from prefixd.bgp.rib.route import Route, describe, rule_of
 from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
 from prefixd.bgp.wire import flowspec_action as act
 from prefixd.bgp.wire.flowspec_text import format_rule, parse_rule
@@ -101,6 +101,14 @@ def test_an_action_and_its_treatment(name: str) -> None:
         77,
         "fra1",
     )
+
+
+def test_the_rule_of_a_route_is_what_its_octets_say() -> None:
+    match = Match(dst=HOST, protocol=17, dst_ports=(PortRange(53, 53), PortRange(54, 60)))
+    route = route_of(intent(match, Discard()), 65000)
+    assert isinstance(route, Route)
+    assert route.rule is not None
+    assert route.rule == rule_of(route.family, route.nlri)
 
 
 def test_a_blackhole_is_a_host_route_with_communities() -> None:

@@ -112,6 +112,11 @@ def test_withheld(name: str) -> None:
     assert last.detail
 
 
+def test_the_lowest_rate_a_router_can_police_is_exported() -> None:
+    lowest = a_route(VICTIM, treatment=FlowTreatment((RateLimit(8000),)))
+    assert judge(lowest, profile("junos")) is EXPORT
+
+
 def test_a_tag_puts_a_route_in_scope() -> None:
     route = a_route(VICTIM, peers=frozenset({"edge"}))
     assert judge(route, replace(OPEN, names=frozenset({"edge"}))) is EXPORT
@@ -184,7 +189,7 @@ UNSAFE = [
     "dst 192.0.2.0/24 proto tcp dport 179 tcp-flags =syn",
     "dst 198.51.100.53/32 proto udp dport 53",
     "dst 203.0.113.0/24 src 198.51.100.0/24",
-    "dst 198.51.0.0/16",
+    "dst 203.0.0.0/16",
     "proto udp sport 1900",
     "ipv6 proto tcp",
 ]
