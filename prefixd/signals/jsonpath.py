@@ -1,56 +1,59 @@
 """RFC 9535 JSONPath over decoded JSON, with a budget.
 
-A path is compiled once, when configuration is loaded, and evaluated many times against documents
-written by strangers. Every node looked at is paid for from a `NodeBudget`; when it is used up the
-evaluation ends with `BudgetSpent` and the element is refused. Patterns of `match()` and `search()`
-run on the linear engine of `prefixd.signals.pattern`.
+jsonpath-rfc9535 parses and evaluates; this module adds the guard. A path is compiled once, when
+configuration is loaded, and evaluated many times against documents written by strangers: each node
+looked at is paid for from a `NodeBudget`, and when it is used up the evaluation ends with
+`BudgetSpent` and the element is refused. The library has no such limit, so its parser is told to
+build our node, query, filter and descendant types, each of which pays before it works.
+
+`match()` and `search()` run on RE2 (`prefixd.signals.pattern`), not on the library's backtracking
+engine: their patterns may come from the document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from enum import Enum
-from typing import Final, assert_never
+from typing import Final, cast
 
-from prefixd.signals.json_value import JsonValue, elements
-from prefixd.signals.jsonpath_syntax import (
-    All,
-    Any,
-    Call,
-    Comparable,
-    Comparison,
-    Exists,
-    Filter,
-    Function,
-    Holds,
-    Index,
-    Logical,
-    Name,
-    Not,
-    Operator,
-    PathError,
-    Query,
-    Segment,
-    Selector,
-    Slice,
-    Value,
-    Wildcard,
-    parse_path,
+from jsonpath_rfc9535 import (
+    JSONPathEnvironment,
+    JSONPathError,
+    JSONPathNode,
+    JSONPathNodeList,
+    JSONPathQuery,
+    Parser,
 )
+from jsonpath_rfc9535.environment import JSONValue
+from jsonpath_rfc9535.exceptions import JSONPathSyntaxError
+from jsonpath_rfc9535.filter_expressions import (
+    Expression,
+    FilterContext,
+    RelativeFilterQuery,
+    RootFilterQuery,
+)
+from jsonpath_rfc9535.function_extensions import ExpressionType, FilterFunction
+from jsonpath_rfc9535.segments import JSONPathRecursiveDescentSegment, JSONPathSegment
+from jsonpath_rfc9535.selectors import FilterSelector
+from jsonpath_rfc9535.tokens import Token, TokenStream
+
+from prefixd.signals.json_value import JsonValue
 from prefixd.signals.pattern import PatternError, compile_pattern
 
+PATH_MAX: Final = 512
+NESTING_MAX: Final = 16
 NODES_MAX: Final = 2000
+_CONTAINERS: Final = (dict, list)
 
 __all__ = ["NODES_MAX", "BudgetSpent", "NodeBudget", "Path", "PathError", "compile_path"]
 
 
+class PathError(ValueError):
+    """The path cannot be used; the text says why and where."""
+
+
 class BudgetSpent(Exception):
     """More nodes would have to be visited than one document is worth."""
-
-
-class _Nothing(Enum):
-    """The absence of a value, which is not null (RFC 9535 2.4.1)."""
-
-    NOTHING = 0
 
 
 @dataclass(slots=True)
@@ -63,195 +66,202 @@ class NodeBudget:
             raise BudgetSpent
 
 
+# A query inside a filter is evaluated by the library, which hands on the document and nothing else.
+_BUDGET: ContextVar[NodeBudget] = ContextVar("budget")
+
+
 @dataclass(frozen=True, slots=True)
 class Path:
     text: str
-    query: Query
+    query: "_Query"
 
     def select(self, document: JsonValue, budget: NodeBudget) -> list[JsonValue]:
         """The values of all selected nodes, in the RFC's order."""
-        return _select(self.query, document, document, budget)
+        token = _BUDGET.set(budget)
+        try:
+            return [
+                cast(JsonValue, node.value)
+                for node in self.query.finditer(cast(JSONValue, document))
+            ]
+        finally:
+            _BUDGET.reset(token)
 
 
 def compile_path(text: str) -> Path:
     """Raises `PathError`."""
-    return Path(text, parse_path(text))
-
-
-def _select(
-    query: Query, root: JsonValue, current: JsonValue, budget: NodeBudget
-) -> list[JsonValue]:
-    nodes = [current if query.relative else root]
-    for segment in query.segments:
-        nodes = _step(segment, nodes, root, budget)
-    return nodes
-
-
-def _step(
-    segment: Segment, nodes: list[JsonValue], root: JsonValue, budget: NodeBudget
-) -> list[JsonValue]:
-    found: list[JsonValue] = []
-    for node in nodes:
-        for origin in _descendants(node, budget) if segment.descendant else (node,):
-            for selector in segment.selectors:
-                chosen = list(_choose(selector, origin, root, budget))
-                budget.spend(len(chosen))
-                found.extend(chosen)
-    return found
-
-
-def _descendants(node: JsonValue, budget: NodeBudget) -> Iterator[JsonValue]:
-    """The node and all below it, parents before children, arrays in order."""
-    pending = [node]
-    while pending:
-        budget.spend(1)
-        current = pending.pop()
-        yield current
-        pending.extend(reversed(_children(current)))
-
-
-def _children(node: JsonValue) -> Sequence[JsonValue]:
-    return tuple(node.values()) if isinstance(node, Mapping) else elements(node)
-
-
-def _choose(
-    selector: Selector, node: JsonValue, root: JsonValue, budget: NodeBudget
-) -> Iterator[JsonValue]:
-    match selector:
-        case Name(name):
-            if isinstance(node, Mapping) and name in node:
-                yield node[name]
-        case Wildcard():
-            yield from _children(node)
-        case Index(index):
-            listed = elements(node)
-            if -len(listed) <= index < len(listed):
-                yield listed[index]
-        case Slice(start, end, step):
-            listed = elements(node)
-            if step != 0:
-                yield from listed[start:end:step]
-        case Filter(condition):
-            for child in _children(node):
-                budget.spend(1)
-                if _true(condition, root, child, budget):
-                    yield child
-        case _:
-            assert_never(selector)
-
-
-def _true(condition: Logical, root: JsonValue, current: JsonValue, budget: NodeBudget) -> bool:
-    match condition:
-        case Comparison(left, operator, right):
-            return _compare(
-                _value(left, root, current, budget),
-                operator,
-                _value(right, root, current, budget),
-            )
-        case Exists(query):
-            return bool(_select(query, root, current, budget))
-        case Holds(call):
-            return _matches(call, root, current, budget)
-        case Not(inner):
-            return not _true(inner, root, current, budget)
-        case All(parts):
-            return all(_true(part, root, current, budget) for part in parts)
-        case Any(parts):
-            return any(_true(part, root, current, budget) for part in parts)
-        case _:
-            assert_never(condition)
-
-
-def _value(
-    subject: Comparable, root: JsonValue, current: JsonValue, budget: NodeBudget
-) -> JsonValue | _Nothing:
-    match subject:
-        case Value(value):
-            return value
-        case Query():
-            nodes = _select(subject, root, current, budget)
-            return nodes[0] if len(nodes) == 1 else _Nothing.NOTHING
-        case Call():
-            return _call(subject, root, current, budget)
-        case _:
-            assert_never(subject)
-
-
-def _call(
-    call: Call, root: JsonValue, current: JsonValue, budget: NodeBudget
-) -> JsonValue | _Nothing:
-    argument = call.arguments[0]
-    match call.function:
-        case Function.COUNT:
-            assert isinstance(argument, Query)
-            return len(_select(argument, root, current, budget))
-        case Function.LENGTH:
-            subject = _value(argument, root, current, budget)
-            if isinstance(subject, str | Mapping | Sequence):
-                return len(subject)
-            return _Nothing.NOTHING
-        case Function.VALUE:
-            return _value(argument, root, current, budget)
-        case Function.MATCH | Function.SEARCH:
-            return _matches(call, root, current, budget)
-        case _:
-            assert_never(call.function)
-
-
-def _matches(call: Call, root: JsonValue, current: JsonValue, budget: NodeBudget) -> bool:
-    subject, wanted = (_value(argument, root, current, budget) for argument in call.arguments)
-    if not isinstance(subject, str) or not isinstance(wanted, str):
-        return False
+    if len(text) > PATH_MAX:
+        raise PathError(f"longer than {PATH_MAX} characters")
     try:
-        pattern = compile_pattern(wanted)
-    except PatternError:
-        return False  # RFC 9535 2.4.6: what is no pattern matches nothing
-    if call.function is Function.MATCH:
-        return pattern.fullmatch(subject)
-    return pattern.search(subject) is not None
+        return Path(text, _Query(env=_ENVIRONMENT, segments=_ENVIRONMENT.compile(text).segments))
+    except JSONPathError as error:
+        place = f" at character {error.token.index + 1}" if error.token else ""
+        raise PathError(f"{error.args[0]}{place}") from None
 
 
-def _compare(left: JsonValue | _Nothing, operator: Operator, right: JsonValue | _Nothing) -> bool:
-    match operator:
-        case Operator.EQUAL:
-            return _same(left, right)
-        case Operator.DIFFERENT:
-            return not _same(left, right)
-        case Operator.LESS:
-            return _less(left, right)
-        case Operator.MORE:
-            return _less(right, left)
-        case Operator.AT_MOST:
-            return _less(left, right) or _same(left, right)
-        case Operator.AT_LEAST:
-            return _less(right, left) or _same(left, right)
-        case _:
-            assert_never(operator)
+class _Node(JSONPathNode):
+    """A node whose children cost."""
+
+    __slots__ = ("budget",)
+
+    def __init__(self, value: object, root: JSONValue, budget: NodeBudget) -> None:
+        super().__init__(value=value, location=(), parent=None, root=root)
+        self.budget = budget
+
+    def new_child(self, value: object, key: int | str, parent: JSONPathNode | None) -> "_Node":
+        self.budget.spend(1)
+        return _Node(value, self.root, self.budget)
 
 
-def _same(left: JsonValue | _Nothing, right: JsonValue | _Nothing) -> bool:
-    # Python says True == 1; JSON does not.
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
-    if _is_array(left) and _is_array(right):
-        first, second = elements(_known(left)), elements(_known(right))
-        return len(first) == len(second) and all(map(_same, first, second))
-    return left == right
+class _Query(JSONPathQuery):
+    __slots__ = ()
+
+    def finditer(self, value: JSONValue) -> Iterable[JSONPathNode]:
+        return self.select(value, value)
+
+    def select(self, start: object, root: JSONValue) -> Iterable[JSONPathNode]:
+        nodes: Iterable[JSONPathNode] = [_Node(start, root, _BUDGET.get())]
+        for segment in self.segments:
+            nodes = segment.resolve(nodes)
+        return nodes
 
 
-def _known(value: JsonValue | _Nothing) -> JsonValue:
-    return None if isinstance(value, _Nothing) else value
+class _Filter(FilterSelector):
+    __slots__ = ()
+
+    def resolve(self, node: JSONPathNode) -> Iterable[JSONPathNode]:
+        _BUDGET.get().spend(len(_children(node.value)))
+        return super().resolve(node)
 
 
-def _is_array(value: JsonValue | _Nothing) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+class _Relative(RelativeFilterQuery):
+    """A query from `@`. The library hands out a scalar `@` as the bare value, so that `count(@)`
+    is the length of a text and `[?@]` passes over false, 0 and ''; and in a filter inside a filter
+    it takes `@` for the root."""
+
+    __slots__ = ("selected",)
+
+    def __init__(self, token: Token, query: _Query) -> None:
+        super().__init__(token, query)
+        self.selected = query.select
+
+    def evaluate(self, context: FilterContext) -> object:
+        return JSONPathNodeList(self.selected(context.current, context.root))
 
 
-def _less(left: JsonValue | _Nothing, right: JsonValue | _Nothing) -> bool:
-    if isinstance(left, bool) or isinstance(right, bool):
-        return False
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return left < right
-    return isinstance(left, str) and isinstance(right, str) and left < right
+class _Descendants(JSONPathRecursiveDescentSegment):
+    """Depth first as the library does it, without a frame for each level."""
+
+    __slots__ = ()
+
+    def resolve(self, nodes: Iterable[JSONPathNode]) -> Iterator[JSONPathNode]:
+        budget = _BUDGET.get()
+        for start in nodes:
+            pending = [start]
+            while pending:
+                node = pending.pop()
+                for selector in self.selectors:
+                    yield from selector.resolve(node)
+                children = _children(node.value)
+                budget.spend(len(children))
+                pending.extend(
+                    _Node(child, node.root, budget)
+                    for child in reversed(children)
+                    if type(child) in _CONTAINERS
+                )
+
+
+def _children(value: object) -> Sequence[object]:
+    if isinstance(value, dict):
+        return tuple(cast(dict[str, object], value).values())
+    return cast(list[object], value) if isinstance(value, list) else ()
+
+
+class _Parser(Parser):
+    """Builds our types, and refuses filters that nest deeper than Python's stack can take."""
+
+    def __init__(self, *, env: JSONPathEnvironment) -> None:
+        super().__init__(env=env)
+        self.depth = 0
+
+    def parse_query(
+        self, stream: TokenStream, *, in_filter: bool = False
+    ) -> Iterator[JSONPathSegment]:
+        for segment in super().parse_query(stream, in_filter=in_filter):
+            if isinstance(segment, JSONPathRecursiveDescentSegment):
+                yield _Descendants(env=self.env, token=segment.token, selectors=segment.selectors)
+            else:
+                yield segment
+
+    def parse_filter_selector(self, stream: TokenStream) -> FilterSelector:
+        made = super().parse_filter_selector(stream)
+        return _Filter(env=self.env, token=made.token, expression=made.expression)
+
+    def parse_root_query(self, stream: TokenStream) -> Expression:
+        made = super().parse_root_query(stream)
+        assert isinstance(made, RootFilterQuery)
+        return RootFilterQuery(made.token, _Query(env=self.env, segments=made.query.segments))
+
+    def parse_relative_query(self, stream: TokenStream) -> Expression:
+        made = super().parse_relative_query(stream)
+        assert isinstance(made, RelativeFilterQuery)
+        return _Relative(made.token, _Query(env=self.env, segments=made.query.segments))
+
+    def parse_filter_expression(
+        self, stream: TokenStream, precedence: int = Parser.PRECEDENCE_LOWEST
+    ) -> Expression:
+        with self._deeper(stream):
+            return super().parse_filter_expression(stream, precedence)
+
+    def parse_function_extension(self, stream: TokenStream) -> Expression:
+        with self._deeper(stream):
+            return super().parse_function_extension(stream)
+
+    @contextmanager
+    def _deeper(self, stream: TokenStream) -> Generator[None]:
+        if self.depth >= NESTING_MAX:
+            raise JSONPathSyntaxError(
+                f"filters nest deeper than {NESTING_MAX}", token=stream.current
+            )
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+
+
+class _Match(FilterFunction):
+    """`match()` and `search()` of RFC 9535 2.4.6 and 2.4.7."""
+
+    def __init__(self, *, anywhere: bool) -> None:
+        self.anywhere = anywhere
+
+    @property
+    def arg_types(self) -> list[ExpressionType]:
+        return [ExpressionType.VALUE, ExpressionType.VALUE]
+
+    @property
+    def return_type(self) -> ExpressionType:
+        return ExpressionType.LOGICAL
+
+    def __call__(self, text: object, wanted: object) -> bool:
+        if not isinstance(text, str) or not isinstance(wanted, str):
+            return False
+        try:
+            pattern = compile_pattern(wanted)
+        except PatternError:
+            return False  # what is no pattern matches nothing
+        if self.anywhere:
+            return pattern.search(text) is not None
+        return pattern.fullmatch(text)
+
+
+class _Environment(JSONPathEnvironment):
+    parser_class = _Parser
+
+    def setup_function_extensions(self) -> None:
+        super().setup_function_extensions()
+        self.function_extensions["match"] = _Match(anywhere=False)
+        self.function_extensions["search"] = _Match(anywhere=True)
+
+
+_ENVIRONMENT: Final = _Environment()

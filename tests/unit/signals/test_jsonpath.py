@@ -1,5 +1,8 @@
 """RFC 9535: its own examples, its edges, and the budget."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from prefixd.signals.jsonpath import BudgetSpent, NodeBudget, PathError, compile_path
@@ -31,11 +34,25 @@ NAMES = {
     "e": [],
     "'": {"@": 2},
 }
-FILTERS = {
-    "a": [3, 5, 1, 2, 4, 6, {"b": "j"}, {"b": "k"}, {"b": {}}, {"b": "kilo"}],
-    "o": {"p": 1, "q": 2, "r": 3, "s": 5, "t": {"u": 6}},
-    "e": "f",
-}
+EXAMPLES = json.loads(
+    (Path(__file__).parents[2] / "golden" / "jsonpath_rfc9535.json").read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "selects"),
+    [
+        pytest.param(case["path"], group["document"], case["selects"], id=case["path"])
+        for group in EXAMPLES
+        for case in group["cases"]
+    ],
+)
+def test_the_examples_of_rfc_9535_section_2(path, document, selects):
+    if selects is None:
+        with pytest.raises(PathError):
+            compile_path(path)
+    else:
+        assert select(path, document) == selects
 
 
 @pytest.mark.parametrize(
@@ -89,36 +106,24 @@ def test_names_indices_and_slices(path, expected):
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"),
+    ("path", "document", "expected"),
     [
-        ("$.a[?@.b == 'kilo']", [{"b": "kilo"}]),
-        ("$.a[?(@.b == 'kilo')]", [{"b": "kilo"}]),
-        ("$.a[?@ > 3.5]", [5, 4, 6]),
-        ("$.a[?@.b]", FILTERS["a"][6:]),
-        ("$[?@.*]", [FILTERS["a"], FILTERS["o"]]),
-        ("$[?@[?@.b]]", [FILTERS["a"]]),
-        ('$.a[?@<2 || @.b == "k"]', [1, {"b": "k"}]),
-        ('$.a[?match(@.b, "[jk]")]', [{"b": "j"}, {"b": "k"}]),
-        ('$.a[?search(@.b, "[jk]")]', [{"b": "j"}, {"b": "k"}, {"b": "kilo"}]),
-        ("$.o[?@>1 && @<4]", [2, 3]),
-        ("$.o[?@.u || @.x]", [{"u": 6}]),
-        ("$.a[?@.b == $.x]", [3, 5, 1, 2, 4, 6]),
-        ("$.a[?@ == @]", FILTERS["a"]),
-        ("$.a[?length(@.b) == 4]", [{"b": "kilo"}]),
-        ("$[?count(@.*) == 5]", [FILTERS["o"]]),
-        ("$.a[?value(@..b) == 'j']", [{"b": "j"}]),
-        ("$.a[?@.b == {}]", None),
-        ("$.a[?search(@.b, '(')]", []),
-        ("$.a[?@ != 3 && @ < 5]", [1, 2, 4]),
-        ("$.a[?@.b >= 'k']", [{"b": "k"}, {"b": "kilo"}]),
+        ("$[?length(@.b) == 4]", [{"b": "kilo"}, {"b": "k"}, {"b": 4}], [{"b": "kilo"}]),
+        ("$[?search(@, '(')]", ["("], []),
+        ("$[?match(@.text, @.pattern)]", [{"text": "ab", "pattern": "a."}, {"text": "a"}], "first"),
+        ("$[?@ != 3 && @ < 5]", [3, 5, 1, 2], [1, 2]),
+        ("$[?@ >= 'k']", ["j", "k", "kilo"], ["k", "kilo"]),
+        ("$[?@]", [False, 0, "", None, [], {}], "all"),
+        ("$[?!@]", [False, 0, "", None], []),
+        ("$[?count(@) == 1]", ["text", 7], "all"),
+        ("$[?value(@) == 'text']", ["text", 7], ["text"]),
+        ("$.list[?@[?@ == $.wanted]]", {"wanted": 2, "list": [[1], [2]]}, [[2]]),
     ],
 )
-def test_the_filters_of_rfc_9535_2_3_5(path, expected):
-    if expected is None:
-        with pytest.raises(PathError):
-            compile_path(path)
-    else:
-        assert select(path, FILTERS) == expected
+def test_filters_beyond_the_examples_of_the_rfc(path, document, expected):
+    whole = {"all": document, "first": document[:1] if isinstance(document, list) else []}
+    wanted = whole[expected] if isinstance(expected, str) else expected
+    assert select(path, document) == wanted
 
 
 @pytest.mark.parametrize(
@@ -137,13 +142,43 @@ def test_json_types_are_not_confused(filtered, kept):
         "$[9007199254740992]", "$.1a", "$[?1]", "$[?'x']", "$[?length(@)]", "$[?match(@.a)]",
         "$[?@.* == 1]", "$[?nope(@)]", "$[?count(1) == 1]", "$[?match(@.a,'x') == true]", "$.a ",
         "$['\\x']", "$['\\ud800']", "$[?(@.a]", "$.a[1", "$.a b", "$" + ".a" * 300,
-        "$[?" + "(" * 40 + "@.a" + ")" * 40 + "]",
+        "$[?" + "(" * 40 + "@.a" + ")" * 40 + "]", "$[?" + "!" * 400 + "@.a]",
+        "$[?" + "length(" * 60 + "@" + ")" * 60 + " == 1]", "$" + "[?@" * 60 + "]" * 60,
     ],
 )  # fmt: skip
-def test_what_is_no_path_is_refused_with_a_reason(path):
+def test_an_invalid_path_is_refused_with_a_reason(path):
     with pytest.raises(PathError) as error:
         compile_path(path)
     assert len(str(error.value)) > 5
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("$.a[01]", "leading zero in index selector at character 5"),
+        ("$[?nope(@)]", "function 'nope' is not defined at character 4"),
+        ("$[?((((((((((((((((@.a))))))))))))))))]", "filters nest deeper than 16 at character 20"),
+        ("$" + ".a" * 300, "longer than 512 characters"),
+    ],
+)
+def test_the_reason_names_the_place(path, reason):
+    with pytest.raises(PathError) as error:
+        compile_path(path)
+    assert str(error.value) == reason
+
+
+def test_a_document_of_any_depth_is_walked():
+    deep = [1]
+    for _ in range(500):
+        deep = [deep]
+    assert select("$..[?@ == 1]", deep) == [1]
+
+
+def test_a_filter_pays_for_each_element_it_judges():
+    with pytest.raises(BudgetSpent):
+        select("$[?@ > 5000]", list(range(2001)))
+    with pytest.raises(BudgetSpent):
+        select("$..missing", [[1] * 1000, [1] * 1000, 1])
 
 
 def test_a_document_cannot_make_us_visit_more_than_the_budget():
