@@ -5,14 +5,15 @@
     prefixd init DIR                        write a commented sample configuration
     prefixd replay --events FILE            run recorded events through a configuration
     prefixd backup FILE                     copy the embedded database while it is in use
-    prefixd adduser NAME                    make an operator when nobody can log in yet
+    prefixd adduser NAME                    create an operator when no operator can log in yet
     prefixd install-service [-c DIR]        make it a systemd service; uninstall-service undoes it
-    prefixd listen                          a small router that prints the rules it is told
+    prefixd listen                          a small router that prints the rules it receives
+    prefixd dissect HEX                     explain a BGP message field by field
     prefixd demo                            the whole way in under a minute, without privileges
     prefixd version
 
 Exit codes: 0 good, 1 the configuration has problems (check) or a replay differs, 2 it cannot start
-or the words are wrong.
+or a usage error.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prefixd import __version__, commands
+from prefixd.dissect import command as dissect
 
 DEFAULT_CONFIG = Path("/etc/prefixd")
 COMMANDS = (
@@ -33,6 +35,7 @@ COMMANDS = (
     "install-service",
     "uninstall-service",
     "listen",
+    "dissect",
     "demo",
     "version",
 )
@@ -113,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     uninstall.set_defaults(act=commands.uninstall)
 
     listening = verbs.add_parser(
-        "listen", help="a small router that prints the FlowSpec rules it is told"
+        "listen", help="a small router that prints the FlowSpec rules it receives"
     )
     listening.add_argument("--host", default="127.0.0.1", help="address (default 127.0.0.1)")
     listening.add_argument("--port", type=int, default=1791, help="TCP port (default 1791)")
@@ -121,6 +124,12 @@ def build_parser() -> argparse.ArgumentParser:
     listening.add_argument("--peer-asn", type=int, help="the neighbor's AS (default: ours)")
     listening.add_argument("--allow", default="", metavar="PREFIX", help="who may connect")
     listening.set_defaults(act=commands.listen_for_rules)
+
+    explain = verbs.add_parser(
+        "dissect", help="explain BGP messages field by field, or print a recorded session"
+    )
+    dissect.add_arguments(explain)
+    explain.set_defaults(act=dissect.dissect)
 
     show = verbs.add_parser("demo", help="event to rule to router and back, in under a minute")
     show.set_defaults(act=commands.show_demo)

@@ -1,16 +1,19 @@
-"""`python -m prefixd.dissect HEX`: any BGP message, field by field, with offsets.
+"""`prefixd dissect HEX`: any BGP message, field by field, with offsets; or a recorded session.
 
-For support cases: paste the octets of a capture, of a log line or of `prefixdctl bgp errors`, and
-read what the daemon reads in them. White space, colons and `0x` are ignored, `-` reads standard
-input, and several messages in a row are taken one after the other. The exit code is 1 when a
-message would have ended the session.
+For support cases: paste the octets of a capture or of a log line, and read what the daemon reads in
+them. White space, colons and `0x` are ignored, `-` reads standard input, and several messages may
+follow each other. The exit code is 1 when a message would have ended the session.
+
+With `--session FILE` it prints what a journal of `record_dir` holds, line by line.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 
+from prefixd.bgp.session.recorder import transcript
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.header import message_length
@@ -60,14 +63,19 @@ def _layout_field(field: Field) -> Iterator[str]:
         yield (line + (words if at == 0 else "")).rstrip()
 
 
-def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m prefixd.dissect",
-        description="Explain BGP messages field by field.",
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "hex", nargs="*", metavar="HEX", help="octets of whole messages, or - for standard input"
     )
-    parser.add_argument("hex", nargs="+", help="octets of whole messages, or - for standard input")
-    parser.add_argument("--two-octet-as", action="store_true", help="peer without RFC 6793")
-    parser.add_argument("--extended-messages", action="store_true", help="RFC 8654 negotiated")
+    parser.add_argument(
+        "--session", type=Path, metavar="FILE", help="print a journal that `record_dir` kept"
+    )
+    parser.add_argument(
+        "--two-octet-as", action="store_true", help="without four-octet AS numbers (RFC 6793)"
+    )
+    parser.add_argument(
+        "--extended-messages", action="store_true", help="messages up to 65535 octets (RFC 8654)"
+    )
     parser.add_argument("--internal", action="store_true", help="iBGP: LOCAL_PREF is expected")
     parser.add_argument(
         "--add-path",
@@ -77,24 +85,27 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FAMILY",
         help="RFC 7911: path identifiers before each NLRI of this family",
     )
-    return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = _arguments(arguments)
-    context = WireContext(
-        four_octet_as=not options.two_octet_as,
-        extended_messages=options.extended_messages,
-        families=frozenset(FAMILY_BY_NAME.values()),
-        add_path=frozenset(FAMILY_BY_NAME[name] for name in options.add_path),
-        external=not options.internal,
-    )
-    text = sys.stdin.read() if options.hex == ["-"] else " ".join(options.hex)
+def dissect(words: argparse.Namespace) -> int:
+    """0: every message is fine. 1: one would have ended the session. 2: usage error."""
     try:
+        if words.session is not None:
+            return _print_session(words.session)
+        text = sys.stdin.read() if words.hex == ["-"] else " ".join(words.hex)
         octets = parse_hex(text)
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
+        if not octets:
+            raise ValueError("nothing to explain: give octets, - or --session FILE")
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"prefixd dissect: {error}\n")
         return 2
+    context = WireContext(
+        four_octet_as=not words.two_octet_as,
+        extended_messages=words.extended_messages,
+        families=frozenset(FAMILY_BY_NAME.values()),
+        add_path=frozenset(FAMILY_BY_NAME[name] for name in words.add_path),
+        external=not words.internal,
+    )
     status = 0
     for index, message in enumerate(split_messages(octets, context)):
         explanation = explain(message, context)
@@ -102,3 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.writelines(f"{line}\n" for line in layout(explanation))
         status |= explanation.fatal
     return status
+
+
+def _print_session(path: Path) -> int:
+    lines = path.read_text(encoding="ascii").splitlines()
+    try:
+        shown = transcript(lines) if lines else []
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not the journal of a session") from error
+    sys.stdout.writelines(f"{line}\n" for line in shown)
+    return 0

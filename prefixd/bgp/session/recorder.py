@@ -10,9 +10,7 @@ operator's bad night.
 """
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final, TextIO, assert_never
 
 from prefixd.bgp.fsm.negotiate import GracefulOffer, Offer
@@ -259,14 +257,3 @@ def _offer_from_plain(plain: dict[str, object]) -> Offer:
 def _families_from_plain(plain: object) -> tuple[Family, ...]:
     assert isinstance(plain, list)
     return tuple(Family(afi, safi) for afi, safi in plain)
-
-
-def main(paths: list[str]) -> None:
-    """`python -m prefixd.bgp.session.recorder FILE...` prints what a journal says."""
-    for path in paths:
-        lines = Path(path).read_text(encoding="ascii").splitlines()
-        sys.stdout.writelines(f"{line}\n" for line in transcript(lines))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from prefixd.dissect.command import main, parse_hex, split_messages
+from prefixd.__main__ import main
+from prefixd.bgp.session.recorder import transcript
+from prefixd.dissect.command import parse_hex, split_messages
 from tests.golden.test_messages import HEX
 from tests.kit.wire import EXTERNAL, REACH, attribute, message, reach, update
 
+SESSIONS = Path(__file__).parents[2] / "replay" / "bgp_session"
+
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
-    status = main(arguments)
+    status = main(["dissect", *arguments])
     return status, capsys.readouterr().out
 
 
@@ -129,8 +133,32 @@ def test_options_change_the_reading(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("text", ["f", "zz", "ff f"])
 def test_what_is_not_hexadecimal_is_refused(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    assert main([text]) == 2
+    assert main(["dissect", text]) == 2
     assert "hexadecimal" in capsys.readouterr().err
+
+
+def test_without_octets_it_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dissect"]) == 2
+    assert "--session FILE" in capsys.readouterr().err
+
+
+def test_a_recorded_session_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    journal = SESSIONS / "a_whole_life.jsonl"
+    assert main(["dissect", "--session", str(journal)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == transcript(journal.read_text().splitlines())
+    assert lines[0] == "     0.000 in   begin"
+
+
+@pytest.mark.parametrize("text", ["just words", "[1]\n", '{"session": 1}\n'])
+def test_another_file_is_not_a_session(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x"
+    path.write_text(text)
+    assert main(["dissect", "--session", str(path)]) == 2
+    assert "not the journal of a session" in capsys.readouterr().err
+    assert main(["dissect", "--session", str(tmp_path / "absent")]) == 2
 
 
 def test_parse_hex() -> None:
@@ -146,7 +174,7 @@ def test_the_manual_shows_what_the_tool_prints(capsys: pytest.CaptureFixture[str
     """Every console block of the manual that calls the tool; where it shows only conclusions,
     only those are compared."""
     manual = (Path(__file__).parents[3] / "docs" / "wire.md").read_text()
-    prompt = re.escape("$ python -m prefixd.dissect ")
+    prompt = re.escape("$ prefixd dissect ")
     blocks = re.findall(rf"```console\n{prompt}(\S+)\n(.*?)\n```", manual, re.DOTALL)
     assert len(blocks) == 3
     for octets, shown in blocks:
