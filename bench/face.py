@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from prefixd.api.app import GUARD, build_app
 from prefixd.api.authenticate import ModeAuthenticator
@@ -26,6 +27,7 @@ from prefixd.domain.record import Outcome
 from prefixd.domain.signal import Signal
 from prefixd.engine.answers import IngestAnswer
 from prefixd.engine.ids import Identity
+from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 from tests.kit.engine import an_engine
 
@@ -63,6 +65,7 @@ async def serve(port: int) -> None:
             speaker=None,  # type: ignore[arg-type]  # because: no event asks it
             clock=clock,
             metrics=Metrics(),
+            exposition=Exposition(CollectorRegistry()),
             new_id=new_id,
             version="0",
             pop="bench",

@@ -15,7 +15,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -66,7 +66,8 @@ from prefixd.engine.ids import Identity
 from prefixd.engine.settings import Snapshot
 from prefixd.errors import StartupError, StoreUnavailable
 from prefixd.notify.dispatch import Dispatcher
-from prefixd.notify.settings import AlertEvent
+from prefixd.notify.settings import AlertEvent, AlertSettings
+from prefixd.observability.exposition import Exposition
 from prefixd.observability.log import configure
 from prefixd.observability.metrics import Metrics
 from prefixd.signals.webhook_compile import CompiledAdapter, compile_adapter
@@ -114,7 +115,7 @@ class Daemon:
         self.manager = ServiceManager(environment)
         self.given = inherited_sockets(environment)
         self.supervisor = Supervisor(
-            on_restart=lambda name: self.metrics.task_restarts.labels(name.partition(":")[0]).inc()
+            on_restart=lambda name: self.metrics.task_restarts.labels(_family_of(name)).inc()
         )
         self.life = Lifecycle(self._reload_asked)
         self.live = LiveConfig(config, environment, self.clock, self._take_over)
@@ -179,7 +180,7 @@ class Daemon:
 
         speaker_news.publish = tell
         self.live.publish = tell
-        counter = NewsCounter(self.metrics)
+        counter = NewsCounter(self.metrics, config.pop, config.correlation.sources, clock)
         engine.bus.listen(counter.count)
         engine.bus.listen(log_news)
         sources = SourceWatch(clock, tell)
@@ -188,6 +189,9 @@ class Daemon:
         soon = asyncio.get_running_loop().call_soon
         engine.bus.listen(Untold(announcer.why_untold, tell, soon).hear)
         accounts = Accounts(store, config.auth, clock, self.new_id, config.pop, tell)
+        readings = Readings(
+            self.metrics, engine, speaker, announcer, store, dispatcher, self.lag, clock
+        )
         cors = Cors(config.api.cors_origin)
         services = Services(
             engine=engine,
@@ -195,6 +199,7 @@ class Daemon:
             speaker=SpeakerFace(speaker, announcer),
             clock=clock,
             metrics=self.metrics,
+            exposition=Exposition(self.metrics.registry, readings.prepare),
             new_id=self.new_id,
             version=__version__,
             pop=config.pop,
@@ -231,10 +236,6 @@ class Daemon:
             wants = config.auth.mode is AuthMode.MTLS
             context = tls_context(config.api.tls, client_certificates=wants)
         server = HttpServer(app, config.api, sockets, context)
-        readings = Readings(
-            self.metrics, engine, speaker, announcer, store, dispatcher, self.lag, self.clock
-        )
-        self.metrics.registry.before_render(readings.take)
         return _Parts(store, speaker, engine, server, dispatcher, adapters, restarts, sources, tell)
 
     def _api_sockets(self) -> list[socket.socket]:
@@ -247,27 +248,32 @@ class Daemon:
     # starting and stopping
 
     async def _start(self, parts: _Parts) -> None:
+        _start_alerts_at_zero(self.metrics, self.config.alerting)
         self.metrics.build_info.labels(__version__, self.config.pop, self.config.mode).set(1)
-        self.metrics.start_time.labels().set(self.clock.now_us() / 1_000_000)
+        self.metrics.start_time.set(self.clock.now_us() / 1_000_000)
         # A row or an event makes hundreds of objects and no cycles: look for cycles more rarely.
         gc.set_threshold(50_000, 50, 100)
         await parts.engine.start()
         gc.freeze()  # what was loaded stays: full collections need not look at it again
         for name, loop in parts.engine.loops():
-            self.supervisor.start(f"engine:{name}", loop)
-        self.supervisor.start("alerts", parts.dispatcher.run)
-        self.supervisor.start("sources", parts.sources.run)
-        self.supervisor.start("retention", lambda: self._retention(parts.store))
-        self.supervisor.start("loop-lag", self.lag.run)
+            self._supervise(f"engine:{name}", loop)
+        self._supervise("alerts", parts.dispatcher.run)
+        self._supervise("sources", parts.sources.run)
+        self._supervise("retention", lambda: self._retention(parts.store))
+        self._supervise("loop-lag", self.lag.run)
         if self.config.bgp.live:
             parts.speaker.start()
-            self.supervisor.start("restart-marker", parts.restarts.keep_alive)
+            self._supervise("restart-marker", parts.restarts.keep_alive)
         await parts.server.start()
-        self.supervisor.start("reload", self.life.serve_reloads)
+        self._supervise("reload", self.life.serve_reloads)
         if self.manager.watchdog_interval_s is not None:
-            self.supervisor.start("watchdog", self._feed_watchdog)
+            self._supervise("watchdog", self._feed_watchdog)
         self._parts = parts
         parts.tell((SystemStarted(at_us=self.clock.now_us(), version=__version__),))
+
+    def _supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        self.metrics.task_restarts.labels(_family_of(name))  # the counter starts at zero
+        self.supervisor.start(name, run)
 
     async def _stop(self, parts: _Parts) -> None:
         await parts.engine.stop()
@@ -327,6 +333,7 @@ class Daemon:
         answer = await parts.engine.reload(snapshot, actor, render_diff(found).splitlines())
         parts.adapters.current = _adapter_set(new)
         parts.dispatcher.apply(new.alerting)
+        _start_alerts_at_zero(self.metrics, new.alerting)
         parts.sources.expect(new.correlation.sources)
         parts.server.reload_certificates(new.api.tls)
         if self.config.bgp.live and new.bgp.live:  # `mode` itself counts after a restart
@@ -383,6 +390,18 @@ def _adapter_set(config: Config) -> AdapterSet:
 def _networks(config: Config) -> tuple[IPNetwork, ...]:
     """Routers, our own addresses, management: no rule may match traffic to them."""
     return tuple(ip_network(str(entry.prefix)) for entry in config.safelist.infrastructure)
+
+
+def _family_of(task: str) -> str:
+    """`engine` of `engine:due times`: a label with a bounded set of values."""
+    return task.partition(":")[0]
+
+
+def _start_alerts_at_zero(metrics: Metrics, settings: AlertSettings) -> None:
+    for destination in settings.destinations:
+        metrics.alerts_sent.start_at_zero(
+            *((destination.id, status) for status in ("success", "error", "dropped"))
+        )
 
 
 def _jitter() -> float:

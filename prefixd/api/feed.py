@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
+from prometheus_client import Counter
 
 from prefixd.api.feed_message import feed_message
 from prefixd.api.page import format_time
@@ -20,7 +21,6 @@ from prefixd.auth.accounts import Accounts
 from prefixd.domain.actor import Permission
 from prefixd.engine.bus import Gap, Subscription
 from prefixd.errors import StoreUnavailable
-from prefixd.observability.registry import Counter
 
 HEARTBEAT_S = 20.0
 WRITE_TIMEOUT_S = 10.0
@@ -47,7 +47,7 @@ class FeedRoutes:
         if not socket.can_prepare(request):
             raise ApiError(400, "bad_request", "this path speaks WebSocket")
         await socket.prepare(request)
-        resyncs = call.services.metrics.feed_resyncs.labels()
+        resyncs = call.services.metrics.feed_resyncs
         async with self._subscribed(call) as (subscription, recheck):
             reader = asyncio.ensure_future(_until_closed(socket, subscription))
             guard = asyncio.ensure_future(_until_revoked(call, recheck, subscription))
@@ -71,7 +71,7 @@ class FeedRoutes:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await response.prepare(call.request)
-        resyncs = call.services.metrics.feed_resyncs.labels()
+        resyncs = call.services.metrics.feed_resyncs
         async with self._subscribed(call) as (subscription, recheck):
             guard = asyncio.ensure_future(_until_revoked(call, recheck, subscription))
             try:

@@ -130,10 +130,9 @@ def not_ready_reasons(call: Call[None, NoQuery]) -> list[str]:
 
 
 async def metrics(call: Call[None, NoQuery]) -> Reply:
-    return Reply(
-        await call.services.metrics.exposition.text(),
-        content_type="text/plain; version=0.0.4; charset=utf-8",
-    )
+    accept = call.request.headers.get("Accept", "")
+    text, content_type = await call.services.exposition.text(accept)
+    return Reply(text, content_type=content_type)
 
 
 ROUTES = (

@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from multidict import istr
+from prometheus_client import Counter, Gauge, Histogram
 
 from prefixd.api.cors import Cors
 from prefixd.api.endpoint import ASKED, Asked
@@ -24,7 +25,6 @@ from prefixd.api.raw_response import JSON_FIELD, Octets, field_lines
 from prefixd.clock import Clock
 from prefixd.observability.log import request_id as log_request_id
 from prefixd.observability.metrics import Metrics
-from prefixd.observability.registry import Counter, Histogram
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ class Guard:
         secure: bool,
     ) -> None:
         self._metrics = metrics
+        metrics.rate_limited.start_at_zero(("address",), ("actor",))
+        metrics.login_failures.start_at_zero(("wrong",), ("throttled",))
         self._clock = clock
         self._new_id = new_id
         self._address_of = address_of
@@ -118,7 +120,7 @@ class Guard:
     ) -> web.StreamResponse:
         request_id = acceptable_id(request.headers.get(X_REQUEST_ID)) or self._new_id()
         log_request_id.set(request_id)  # every request runs in a task, and so a context, of its own
-        counts.in_flight.inc()
+        in_flight = counts.begin()
         started = time.perf_counter()
         status = LEFT
         try:
@@ -141,7 +143,7 @@ class Guard:
                 response.lead = self._lead(request_id) + self._cors.fields(request)
             return response
         finally:
-            counts.in_flight.dec()
+            in_flight.dec()
             counts.done(status, time.perf_counter() - started)
 
     def _lead(self, request_id: str) -> bytes:
@@ -170,15 +172,22 @@ class Guard:
 
 
 class _Counts:
-    """The metrics of one route, looked up once."""
+    """The metrics of one route, looked up once. A route nobody asked for has no series."""
 
-    __slots__ = ("_cells", "_labels", "_metrics", "in_flight")
+    __slots__ = ("_cells", "_in_flight", "_labels", "_metrics")
 
     def __init__(self, metrics: Metrics, method: str, path: str) -> None:
         self._metrics = metrics
         self._labels = (method, path)
-        self.in_flight = metrics.http_in_flight.labels(method, path)
+        self._in_flight: Gauge | None = None
         self._cells: dict[int, tuple[Counter, Histogram]] = {}
+
+    def begin(self) -> Gauge:
+        gauge = self._in_flight
+        if gauge is None:
+            gauge = self._in_flight = self._metrics.http_in_flight.labels(*self._labels)
+        gauge.inc()
+        return gauge
 
     def done(self, status: int, took_s: float) -> None:
         cells = self._cells.get(status)

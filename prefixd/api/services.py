@@ -15,6 +15,7 @@ from prefixd.api.list_cache import ListCache
 from prefixd.clock import Clock
 from prefixd.domain.actor import Actor
 from prefixd.engine.engine import Engine
+from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 
 
@@ -57,6 +58,7 @@ class Services:
     speaker: Speaker
     clock: Clock
     metrics: Metrics
+    exposition: Exposition
     new_id: Callable[[], str]
     version: str
     pop: str

@@ -1,26 +1,55 @@
-"""News and readings turned into metrics, in one place, so that nothing else counts.
+"""Every metric that counts a news item, in one table.
 
-News is counted as it is published. What is a reading rather than an event (queue depths, sessions,
-the age of an outbox) is taken just before the metrics are rendered, at most once a second.
+News is counted when it is published. Two kinds of metrics are elsewhere: values looked up at each
+scrape (`readings.py`), and what is no news: HTTP requests, failed logins and clients of the live
+feed (`api`), alert deliveries (`notify`).
+
+Series whose labels are known in advance start at zero, because `increase()` in Prometheus does not
+see an increase from nothing.
 """
 
-from typing import assert_never
+from collections.abc import Iterable
+from itertools import product
+from typing import Final, assert_never
 
 from prefixd.clock import Clock, SystemClock
 from prefixd.domain import news
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import News
 from prefixd.domain.record import Outcome
-from prefixd.domain.rule import Rule, action_kind
+from prefixd.domain.rule import ActionKind, Rule, action_kind
+from prefixd.domain.vector import Vector
+from prefixd.guardrails.checks import CHECKS
 from prefixd.observability.metrics import Metrics
+
+REJECTED: Final = ("duplicate", "error")
+"""Outcomes of an event that nothing was decided about."""
 
 
 class NewsCounter:
-    def __init__(self, metrics: Metrics, clock: Clock | None = None) -> None:
+    def __init__(
+        self, metrics: Metrics, pop: str, sources: Iterable[str] = (), clock: Clock | None = None
+    ) -> None:
         self._metrics = metrics
         self._clock = clock or SystemClock()
-        for kind in ("missing", "surplus", "changed"):
-            metrics.drift.labels(kind)  # an alert on an increase needs the zero before it
+        self._start_at_zero(pop, sources)
+
+    def _start_at_zero(self, pop: str, sources: Iterable[str]) -> None:
+        m, kinds, vectors = self._metrics, list(ActionKind), list(Vector)
+        codes = [code for guardrail in CHECKS for code in guardrail.codes]
+        m.event_outcomes.start_at_zero(*_each(Outcome))
+        m.events_rejected.start_at_zero(*product(sources, REJECTED))
+        for family in (m.mitigations_created, m.mitigations_extended, m.mitigations_expired):
+            family.start_at_zero(*product(kinds, (pop,)))
+        m.mitigations_withdrawn.start_at_zero(*product(kinds, (pop,), news.WithdrawReason))
+        m.escalations.start_at_zero(*product(kinds, kinds, (pop,)))
+        m.guardrail_rejections.start_at_zero(*_each(codes))
+        m.signal_groups.start_at_zero(*product(("open", "closed"), vectors))
+        m.corroboration_met.start_at_zero(*_each(vectors))
+        m.corroboration_timeout.start_at_zero(*_each(vectors))
+        m.announcements.start_at_zero(*_each(("announced", "withdrawn")))
+        m.drift.start_at_zero(*_each(("missing", "surplus", "changed")))
+        m.config_reload.start_at_zero(*_each(("success", "error")))
 
     def count(self, item: News) -> None:  # noqa: C901  a table, one row a fact
         m = self._metrics
@@ -30,8 +59,8 @@ class NewsCounter:
                 m.event_outcomes.labels(outcome).inc()
                 m.source_last_seen.labels(signal.source).set(at_us / 1_000_000)
                 if outcome == Outcome.MITIGATED:
-                    m.event_to_announce.labels().observe(self._since(signal.received_at_us))
-                if outcome in {"duplicate", "error"}:
+                    m.event_to_announce.observe(self._since(signal.received_at_us))
+                if outcome in REJECTED:
                     m.events_rejected.labels(signal.source, outcome).inc()
             case news.CorroboratorReceived(signal=corroboration, attached=attached):
                 m.corroborator_ingested.labels(corroboration.source).inc()
@@ -51,7 +80,7 @@ class NewsCounter:
                     m.group_sources.labels(group.vector).observe(group.source_count)
             case news.MitigationActivated(mitigation=value, at_us=at_us):
                 m.mitigations_created.labels(*_kind_and_pop(value)).inc()
-                m.announcement_latency.labels().observe(self._since(at_us))
+                m.announcement_latency.observe(self._since(at_us))
                 m.announcements.labels("announced").inc(0 if value.dry_run else 1)
             case news.MitigationExtended(mitigation=value):
                 m.mitigations_extended.labels(*_kind_and_pop(value)).inc()
@@ -63,7 +92,7 @@ class NewsCounter:
             case news.MitigationExpired(mitigation=value, at_us=at_us):
                 m.mitigations_expired.labels(*_kind_and_pop(value)).inc()
                 lateness_s = max(0, at_us - value.expires_at_us) / 1_000_000
-                m.expiry_lateness.labels().observe(lateness_s)
+                m.expiry_lateness.observe(lateness_s)
                 self._ended(value)
             case (
                 news.MitigationRejected()
@@ -76,10 +105,8 @@ class NewsCounter:
                 for code in codes:
                     m.guardrail_rejections.labels(code).inc()
             case news.PeerUp(peer=peer):
-                m.session_up.labels(peer).set(1)
                 m.session_changes.labels(peer, "up").inc()
             case news.PeerDown(peer=peer):
-                m.session_up.labels(peer).set(0)
                 m.session_changes.labels(peer, "down").inc()
             case news.DriftRepaired(missing=missing, surplus=surplus, changed=changed):
                 m.drift.labels("missing").inc(missing)
@@ -93,12 +120,11 @@ class NewsCounter:
                 m.config_reload.labels("success").inc()
             case news.ConfigRefused():
                 m.config_reload.labels("error").inc()
-            case news.StoreLost():
-                m.store_up.labels().set(0)
-            case news.StoreRestored() | news.SystemStarted():
-                m.store_up.labels().set(1)
             case (
-                news.SafelistAdded()
+                news.StoreLost()
+                | news.StoreRestored()
+                | news.SystemStarted()
+                | news.SafelistAdded()
                 | news.SafelistRemoved()
                 | news.LoginFailed()  # counted where it is answered
                 | news.OperatorChanged()
@@ -115,6 +141,11 @@ class NewsCounter:
     def _ended(self, value: Mitigation) -> None:
         if not value.dry_run:
             self._metrics.announcements.labels("withdrawn").inc()
+
+
+def _each(words: Iterable[str]) -> Iterable[tuple[str, ...]]:
+    """Label sets of a family with one label."""
+    return ((word,) for word in words)
 
 
 def _kind_and_pop(value: Mitigation) -> tuple[str, str]:

@@ -1,7 +1,16 @@
-"""Metrics that are readings: taken just before they are rendered, at most once a second."""
+"""Metrics looked up at each scrape: queue depths, sessions, tables, counters that others keep.
 
+A collector of the Prometheus client library. `prepare()` takes the values before the text is
+written, at most once a second, and lets the event loop do other work while it counts long lists.
+"""
+
+import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias, TypeVar
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from prefixd.announce.announcer import BgpAnnouncer
 from prefixd.bgp.fsm.state import PeerState
@@ -11,18 +20,23 @@ from prefixd.bgp.speaker.status import PeerTable
 from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6
 from prefixd.clock import Clock
 from prefixd.daemon.loop_lag import LoopLag
-from prefixd.domain.rule import action_kind
+from prefixd.domain.group import GroupState
+from prefixd.domain.rule import ActionKind, action_kind
 from prefixd.engine.engine import Engine
 from prefixd.notify.dispatch import Dispatcher
-from prefixd.observability.metrics import Metrics
-from prefixd.observability.registry import Family, Gauge
+from prefixd.observability.metrics import MAX_SOURCES, Metrics
+from prefixd.observability.reading import bounded
 from prefixd.store.store import Store
 
-EVERY_S = 1.0
-SLICE_ROWS = 1000
+EVERY_S: Final = 1.0
+CHUNK: Final = 1000
+"""Rows counted before the event loop may do other work."""
+
+Label: TypeAlias = tuple[str, ...]
+Row = TypeVar("Row")
 
 
-class Readings:
+class Readings(Collector):
     def __init__(
         self,
         metrics: Metrics,
@@ -43,48 +57,68 @@ class Readings:
         self._lag = lag
         self._clock = clock
         self._taken_at = float("-inf")
-        self._peers: set[str] = set()
-        self._revision = -1
+        self._taken: list[Metric] = []
+        self._counted: list[Metric] = []
+        self._counted_at_revision = -1
+        self._corroborators: dict[str, float] = {}
+        metrics.registry.register(self)
 
-    def take(self) -> Iterator[None]:
-        """Yields where it can rest: a site with many mitigations is counted in slices."""
+    def describe(self) -> Iterable[Metric]:
+        return [reading.family({}) for reading in self._metrics.readings]
+
+    def collect(self) -> Iterable[Metric]:
+        return self._taken
+
+    async def prepare(self) -> None:
         now = self._clock.monotonic()
         if now - self._taken_at < EVERY_S:
             return
-        self._taken_at = now
-        yield from self._of_engine()
-        self._of_speaker()
-        self._of_store()
-        self._metrics.alerts_waiting.labels().set(self._dispatcher.waiting)
-        self._metrics.loop_lag_worst.labels().set(self._lag.recent_s)
+        taken: list[Metric] = []
+        for source in (self._of_engine, self._of_mitigations, self._of_groups, self._of_speaker):
+            for metric in source():
+                if metric is not None:
+                    taken.append(metric)
+                else:
+                    await asyncio.sleep(0)
+        taken += self._of_store()
+        taken.append(self._metrics.alerts_waiting.single(self._dispatcher.waiting))
+        taken.append(self._metrics.loop_lag_worst.single(self._lag.recent_s))
+        self._taken, self._taken_at = taken, now
 
-    def _of_engine(self) -> Iterator[None]:
-        m, health = self._metrics, self._engine.health()
-        m.worker_queue.labels().set(health.queue_depth)
-        m.store_up.labels().set(1 if health.store_ok else 0)
-        m.config_loaded.labels().set(health.config_loaded_at_us / 1_000_000)
-        drift = self._engine.drift
-        m.reconcile_runs.labels("success").value = drift.runs
-        m.reconcile_runs.labels("error").value = drift.failures
-        if self._engine.queries.revision != self._revision:
-            self._revision = self._engine.queries.revision
-            yield from self._of_mitigations()
-        self._of_groups()
+    # Each of these yields families, and None where it may be interrupted.
+
+    def _of_engine(self) -> Iterator[Metric]:
+        m, health, drift = self._metrics, self._engine.health(), self._engine.drift
+        yield m.worker_queue.single(health.queue_depth)
+        yield m.store_up.single(1 if health.store_ok else 0)
+        yield m.config_loaded.single(health.config_loaded_at_us / 1_000_000)
+        yield m.reconcile_runs.family({("success",): drift.runs, ("error",): drift.failures})
         last = health.last_reconcile
         if last is not None:
-            m.reconcile_active.labels(health.pop).set(last.desired)
-            m.reconcile_last_ok.labels().set(last.at_us / 1_000_000)
+            yield m.reconcile_active.family({(health.pop,): last.desired})
+            yield m.reconcile_last_ok.single(last.at_us / 1_000_000)
 
-    def _of_mitigations(self) -> Iterator[None]:
+    def _of_mitigations(self) -> Iterator[Metric | None]:
+        revision = self._engine.queries.revision
+        if revision != self._counted_at_revision:
+            counted: list[Metric] = []
+            for metric in self._count_mitigations():
+                if metric is None:
+                    yield None
+                else:
+                    counted.append(metric)
+            self._counted, self._counted_at_revision = counted, revision
+        yield from self._counted
+
+    def _count_mitigations(self) -> Iterator[Metric | None]:
         m, live = self._metrics, self._engine.queries.live()
-        count, of_customers = Counter[tuple[str, ...]](), Counter[str]()
-        for first in range(0, len(live), SLICE_ROWS):
-            rows = live[first : first + SLICE_ROWS]
-            count.update((str(action_kind(row.rule.action)), row.pop) for row in rows)
+        pop, limits = self._engine.health().pop, self._engine.snapshot.rules.limits
+        count, of_customers = Counter[Label](), Counter[str]()
+        for rows in _chunks(live):
+            count.update((action_kind(row.rule.action), row.pop) for row in rows)
             of_customers.update(row.customer_id for row in rows if row.customer_id)
-            yield
-        set_exactly(m.mitigations_active, count)
-        limits = self._engine.snapshot.rules.limits
+            yield None
+        yield m.mitigations_active.family({(kind, pop): 0 for kind in ActionKind} | dict(count))
         used: dict[str, tuple[int, int | None]] = {
             "max_active_per_pop": (len(live), limits.max_active_per_pop),
             "max_active_per_customer": (
@@ -92,48 +126,44 @@ class Readings:
                 limits.max_active_per_customer,
             ),
         }
-        ratios: dict[tuple[str, ...], float] = {
-            (name,): now / most for name, (now, most) in used.items() if most
-        }
-        set_exactly(m.quota_used, ratios)
+        yield m.quota_used.family(
+            {(name,): now / most for name, (now, most) in used.items() if most}
+        )
 
-    def _of_groups(self) -> None:
+    def _of_groups(self) -> Iterator[Metric | None]:
         m, queries = self._metrics, self._engine.queries
-        set_exactly(
-            m.groups_live, Counter[tuple[str, ...]]((str(g.state),) for g in queries.live_groups())
+        states = Counter[str]()
+        for groups in _chunks(tuple(queries.live_groups())):
+            states.update(group.state for group in groups)
+            yield None
+        yield m.groups_live.family(
+            {(state,): states[state] for state in GroupState if state is not GroupState.CLOSED}
         )
-        waiting = Counter[tuple[str, ...]](
-            (record.corroboration.source,) for record in queries.corroborations()
-        )
-        set_exactly(m.corroborator_cache, waiting)
+        waiting = Counter(record.corroboration.source for record in queries.corroborations())
+        # A source seen once and without a waiting signal now reads zero.
+        known = dict.fromkeys(self._corroborators, 0.0) | dict(waiting)
+        self._corroborators = dict(list(known.items())[: 2 * MAX_SOURCES])
+        yield m.corroborator_cache.family(bounded(known, MAX_SOURCES))
 
-    def _of_speaker(self) -> None:
-        m = self._metrics
-        status = self._speaker.status()
-        self._forget_peers_but({table.session.name for table in status.peers})
-        for table in status.peers:
-            name = table.session.name
-            used = self._budget_used(table)
-            if used is not None:
-                m.budget_used.labels(name).set(used)
-            m.session_up.labels(name).set(table.session.state is PeerState.ESTABLISHED)
-            m.peer_rules.labels(name, "told").set(sum(table.rules.values()))
-            m.peer_rules.labels(name, "withheld").set(sum(table.withheld.values()))
-            m.peer_rules.labels(name, "quarantined").set(len(table.quarantined))
-            m.outbox_depth.labels(name).set(table.outbox)
-            m.outbox_age.labels(name).set(table.oldest_s)
-            m.peer_revision_lag.labels(name).set(table.lag)
-            if table.fence_round_trip_s is not None:
-                m.fence_time.labels(name).set(table.fence_round_trip_s)
-            for direction, counts in (
-                ("in", table.session.counters.messages_in),
-                ("out", table.session.counters.messages_out),
-            ):
-                for word, count in counts.items():
-                    m.messages.labels(name, direction, word).value = count
-        for family in self._speaker.loc.families:
-            m.rib_rules.labels(str(family)).set(len(self._speaker.loc.table(family)))
-        m.rules_inexpressible.labels().set(len(self._announcer.inexpressible))
+    def _of_speaker(self) -> Iterator[Metric | None]:
+        m, loc = self._metrics, self._speaker.loc
+        tables = {table.session.name: table for table in self._speaker.status().peers}
+        yield None
+        self._follow_neighbors(tables)
+        yield m.session_up.family(
+            _of_each(tables, lambda each: each.session.state is PeerState.ESTABLISHED)
+        )
+        yield m.outbox_depth.family(_of_each(tables, lambda each: each.outbox))
+        yield m.outbox_age.family(_of_each(tables, lambda each: each.oldest_s))
+        yield m.peer_revision_lag.family(_of_each(tables, lambda each: each.lag))
+        yield m.fence_time.family(_of_each(tables, lambda each: each.fence_round_trip_s))
+        yield m.budget_used.family(_of_each(tables, self._budget_used))
+        yield m.peer_rules.family(_rules(tables))
+        yield m.messages.family(_messages(tables))
+        yield m.rib_rules.family(
+            {(str(family),): len(loc.table(family)) for family in loc.families}
+        )
+        yield m.rules_inexpressible.single(len(self._announcer.inexpressible))
 
     def _budget_used(self, table: PeerTable) -> float | None:
         """Of the tightest of its limits; None when it has none."""
@@ -152,37 +182,61 @@ class Readings:
         ]
         return max((rules / most for rules, most in shares if most), default=None)
 
-    def _forget_peers_but(self, present: set[str]) -> None:
-        """A neighbor that was removed leaves no last value behind."""
-        m = self._metrics
-        gone, self._peers = self._peers - present, present
-        if not gone:
-            return
-        for family in m.registry.families():
-            if family.label_names[:1] == ("peer",):
-                for labels in [labels for labels, _ in family.children() if labels[0] in gone]:
-                    family.forget(*labels)
+    def _follow_neighbors(self, present: Mapping[str, PeerTable]) -> None:
+        """The counter of sessions has its series for each neighbor from the first scrape on, and
+        none for a neighbor that was removed."""
+        changes = self._metrics.session_changes
+        changes.remove_unless(lambda values: values[0] in present)
+        changes.start_at_zero(*((name, to) for name in present for to in ("up", "down")))
 
-    def _of_store(self) -> None:
+    def _of_store(self) -> Iterator[Metric]:
         m, counts = self._metrics, self._store.commit_counts
-        m.commits.labels("good").value = counts.commits
-        m.commits.labels("failed").value = counts.failures
-        m.units.labels("stored").value = counts.units
-        m.units.labels("conflict").value = counts.conflicts
-        m.units.labels("refused_full").value = counts.refused_full
-        m.commit_queue.labels().set(self._store.queue_depth)
-        for table, count in self._store.unreadable_counts.items():
-            m.row_errors.labels(table).value = count
+        yield m.commits.family({("good",): counts.commits, ("failed",): counts.failures})
+        yield m.units.family(
+            {
+                ("stored",): counts.units,
+                ("conflict",): counts.conflicts,
+                ("refused_full",): counts.refused_full,
+            }
+        )
+        yield m.commit_queue.single(self._store.queue_depth)
+        unreadable = self._store.unreadable_counts
+        yield m.row_errors.family({(table,): count for table, count in unreadable.items()})
 
 
 def _either(configured: int | None, of_profile: int | None) -> int | None:
     return of_profile if configured is None else configured
 
 
-def set_exactly(family: Family[Gauge], values: Mapping[tuple[str, ...], float]) -> None:
-    """These and no others: what was counted before and is gone now reads zero."""
-    for labels, child in family.children():
-        if labels not in values:
-            child.set(0)
-    for labels, value in values.items():
-        family.labels(*labels).set(value)
+def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    for first in range(0, len(rows), CHUNK):
+        yield rows[first : first + CHUNK]
+
+
+def _of_each(
+    tables: Mapping[str, PeerTable], value_of: Callable[[PeerTable], float | None]
+) -> dict[Label, float]:
+    """One series for each neighbor that has such a value."""
+    values = ((name, value_of(table)) for name, table in tables.items())
+    return {(name,): value for name, value in values if value is not None}
+
+
+def _rules(tables: Mapping[str, PeerTable]) -> dict[Label, float]:
+    found: dict[Label, float] = {}
+    for name, table in tables.items():
+        found[name, "told"] = sum(table.rules.values())
+        found[name, "withheld"] = sum(table.withheld.values())
+        found[name, "quarantined"] = len(table.quarantined)
+    return found
+
+
+def _messages(tables: Mapping[str, PeerTable]) -> dict[Label, float]:
+    return {
+        (name, direction, kind): count
+        for name, table in tables.items()
+        for direction, counts in (
+            ("in", table.session.counters.messages_in),
+            ("out", table.session.counters.messages_out),
+        )
+        for kind, count in counts.items()
+    }

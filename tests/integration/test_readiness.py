@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from prometheus_client import CollectorRegistry
 
 from prefixd.api.app import ROUTES, build_app
 from prefixd.api.services import Services
 from prefixd.api.settings import ApiSettings
 from prefixd.errors import StoreUnavailable
+from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 from prefixd.store.settings import StoreSettings
 from prefixd.store.store import open_store
@@ -35,7 +37,8 @@ from tests.unit.api.test_frame import ByHeader, NoPeers
 async def asked(house: House) -> AsyncIterator[ClientSession]:
     services = Services(
         engine=house.engine, authenticator=ByHeader(), speaker=NoPeers({}), clock=house.clock,
-        metrics=Metrics(), new_id=house.new_id, version="0", pop=POP,
+        metrics=Metrics(), exposition=Exposition(CollectorRegistry()),
+        new_id=house.new_id, version="0", pop=POP,
     )  # fmt: skip
     async with serving(build_app(services, ApiSettings(), routes=ROUTES)) as http:
         yield http

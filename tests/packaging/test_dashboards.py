@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from prefixd.observability.metrics import Metrics
-from prefixd.observability.registry import Histogram
 from tests.kit.daemon_process import ROOT
 from tests.kit.require import binary
 
@@ -23,13 +22,13 @@ FROM_PROMETHEUS = {"job", "instance"}
 def known() -> dict[str, set[str]]:
     """Every series name and its labels."""
     found: dict[str, set[str]] = {}
-    for family in Metrics().registry.families():
-        labels = {*family.label_names, *FROM_PROMETHEUS}
-        if family.kind == Histogram.kind:
-            found[f"{family.name}_bucket"] = {*labels, "le"}
-            found[f"{family.name}_sum"] = found[f"{family.name}_count"] = labels
+    for metric in Metrics().declared:
+        labels = {*metric.label_names, *FROM_PROMETHEUS}
+        if metric.kind == "histogram":
+            found[f"{metric.name}_bucket"] = {*labels, "le"}
+            found[f"{metric.name}_sum"] = found[f"{metric.name}_count"] = labels
         else:
-            found[family.name] = labels
+            found[metric.name] = labels
     return found
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
+
 from prefixd.api.alerting import AlertRoutes
 from prefixd.api.app import build_app
 from prefixd.api.services import Services
 from prefixd.api.settings import ApiSettings
+from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 from tests.kit.clock import FakeClock
 from tests.kit.http import serving
@@ -34,6 +37,7 @@ async def test_each_destination_has_a_line_of_its_own() -> None:
         speaker=NoPeers({}),
         clock=FakeClock(),
         metrics=Metrics(),
+        exposition=Exposition(CollectorRegistry()),
         new_id=lambda: "id",
         version="0",
         pop="test1",

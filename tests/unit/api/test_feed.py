@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
 
 from prefixd.api.app import build_app
 from prefixd.api.feed import FeedRoutes, feed_messages
@@ -15,6 +16,7 @@ from prefixd.api.services import Services
 from prefixd.api.settings import ApiSettings
 from prefixd.domain.news import News, PeerUp, SourceRecovered, SourceSilent
 from prefixd.engine.bus import Bus
+from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 from tests.kit.clock import FakeClock
 from tests.unit.api.test_frame import ByHeader, NoPeers
@@ -29,10 +31,10 @@ async def test_w58_who_falls_behind_is_told_to_fetch_again_and_costs_bounded_mem
     slow = bus.subscribe()
     bus.publish([news(number) for number in range(1, 11)])
     metrics = Metrics()
-    found = feed_messages(slow, metrics.feed_resyncs.labels())
+    found = feed_messages(slow, metrics.feed_resyncs)
     first = msgspec.json.decode(await anext(found))
     assert first["type"] == "resync_required"
-    assert b"prefixd_feed_resyncs_total 1" in metrics.render()
+    assert b"prefixd_feed_resyncs_total 1.0\n" in generate_latest(metrics.registry)
     rest = [msgspec.json.decode(await anext(found)) for _ in range(bus.number - first["seq"] + 1)]
     assert [message["seq"] for message in rest] == list(range(first["seq"], 11))
     assert len(rest) <= 3
@@ -46,7 +48,7 @@ async def test_a_detector_that_falls_silent_is_in_the_feed() -> None:
     client = bus.subscribe()
     silent = [SourceSilent(at_us=2, source=name, last_seen_us=seen) for name, seen in SEEN]
     bus.publish([*silent, SourceRecovered(at_us=3, source="b")])
-    found = feed_messages(client, Metrics().feed_resyncs.labels())
+    found = feed_messages(client, Metrics().feed_resyncs)
     told = [msgspec.json.decode(await anext(found)) for _ in range(3)]
     assert [message["type"] for message in told] == [
         "source_silent", "source_silent", "source_recovered"
@@ -79,6 +81,7 @@ async def test_w82_a_client_that_reads_nothing_is_let_go(monkeypatch: pytest.Mon
         speaker=NoPeers({}),
         clock=FakeClock(),
         metrics=Metrics(),
+        exposition=Exposition(CollectorRegistry()),
         new_id=lambda: "id",
         version="0",
         pop="test1",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 from aiohttp import web
+from prometheus_client import generate_latest
 
 from prefixd.api.app import build_app
 from prefixd.api.endpoint import documented_codes
@@ -21,6 +22,7 @@ from prefixd.api.settings import ApiSettings, RateLimitSettings
 from prefixd.domain.actor import Actor, Permission, Role, operator
 from prefixd.domain.page import Cursor
 from prefixd.errors import StoreUnavailable
+from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 from tests.kit.clock import FakeClock
 from tests.kit.http import serving
@@ -124,12 +126,14 @@ def an_app(
     clock: FakeClock | None = None, metrics: Metrics | None = None, **settings: object
 ) -> web.Application:
     ids = iter(f"id-{number}" for number in range(10_000))
+    metrics = metrics or Metrics()
     services = Services(
         engine=None,  # type: ignore[arg-type]  # because: no route of this test asks it
         authenticator=ByHeader(),
         speaker=NoPeers({}),
         clock=clock or FakeClock(),
-        metrics=metrics or Metrics(),
+        metrics=metrics,
+        exposition=Exposition(metrics.registry),
         new_id=lambda: next(ids),
         version="0",
         pop="test1",
@@ -290,13 +294,14 @@ async def test_requests_are_counted_by_route_and_class_and_none_is_left_in_fligh
         await http.get("/v1/things", headers=VIEWER)
         await http.get("/v1/nowhere")
         await http.get("/v1/broken", headers=VIEWER)
-    text = metrics.render().decode()
+    text = generate_latest(metrics.registry).decode()
     assert (
-        'prefixd_http_requests_total{method="GET",route="/v1/things",status_class="2xx"} 1' in text
+        'prefixd_http_requests_total{method="GET",route="/v1/things",status_class="2xx"} 1.0'
+        in text
     )
-    assert 'route="unmatched",status_class="4xx"} 1' in text
-    assert 'route="/v1/broken",status_class="5xx"} 1' in text
-    assert 'prefixd_http_in_flight_requests{method="GET",route="/v1/broken"} 0' in text
+    assert 'route="unmatched",status_class="4xx"} 1.0' in text
+    assert 'route="/v1/broken",status_class="5xx"} 1.0' in text
+    assert 'prefixd_http_in_flight_requests{method="GET",route="/v1/broken"} 0.0' in text
 
 
 def test_cursors_name_their_list_and_survive_a_round_trip() -> None:

@@ -3,28 +3,31 @@
 import re
 from pathlib import Path
 
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
+
 from prefixd.daemon.metrics_from_news import NewsCounter
-from prefixd.daemon.readings import set_exactly
 from prefixd.domain.news import DriftRepaired, MitigationActivated, SignalReceived
+from prefixd.observability.labelled import Labelled
 from prefixd.observability.metrics import Metrics
-from prefixd.observability.registry import Family
+from prefixd.observability.reading import Reading
 from tests.kit.builders import a_mitigation, a_signal
 from tests.kit.clock import FakeClock
 from tests.kit.engine import ALICE
 
+METRICS = Labelled | Reading | Counter | Histogram | Gauge
 SOURCES = Path(__file__).resolve().parents[3] / "prefixd"
 
 
 def test_no_metric_is_declared_that_nobody_sets() -> None:
     text = "".join(path.read_text() for path in SOURCES.rglob("*.py") if path.name != "metrics.py")
-    declared = [name for name, value in vars(Metrics()).items() if isinstance(value, Family)]
+    declared = [name for name, value in vars(Metrics()).items() if isinstance(value, METRICS)]
     assert len(declared) > 40
     assert [name for name in declared if not re.search(rf"\b{name}\b", text)] == []
 
 
 def test_the_way_from_event_to_rule_is_timed() -> None:
     clock, metrics = FakeClock(), Metrics()
-    counter = NewsCounter(metrics, clock)
+    counter = NewsCounter(metrics, "lab1", clock=clock)
     signal = a_signal(received_at_us=clock.now_us())
     clock.advance(0.3)
     decided = clock.now_us()
@@ -34,26 +37,31 @@ def test_the_way_from_event_to_rule_is_timed() -> None:
     )
     counter.count(SignalReceived(at_us=decided, signal=signal, outcome="mitigated"))
     counter.count(SignalReceived(at_us=decided, signal=signal, outcome="extended"))
-    text = metrics.render().decode()
-    assert 'prefixd_event_to_announce_seconds_bucket{le="0.1"} 0' in text
-    assert 'prefixd_event_to_announce_seconds_bucket{le="0.5"} 1' in text
-    assert "prefixd_event_to_announce_seconds_count 1" in text
-    assert 'prefixd_announcements_latency_seconds_bucket{le="0.025"} 0' in text
-    assert 'prefixd_announcements_latency_seconds_bucket{le="0.05"} 1' in text
+    text = generate_latest(metrics.registry).decode()
+    assert 'prefixd_event_to_announce_seconds_bucket{le="0.1"} 0.0' in text
+    assert 'prefixd_event_to_announce_seconds_bucket{le="0.5"} 1.0' in text
+    assert "prefixd_event_to_announce_seconds_count 1.0" in text
+    assert 'prefixd_announcements_latency_seconds_bucket{le="0.025"} 0.0' in text
+    assert 'prefixd_announcements_latency_seconds_bucket{le="0.05"} 1.0' in text
 
 
 def test_drift_begins_at_zero_so_that_the_first_one_is_an_increase() -> None:
     metrics = Metrics()
-    counter = NewsCounter(metrics, FakeClock())
-    assert 'prefixd_drift_total{kind="surplus"} 0' in metrics.render().decode()
+    counter = NewsCounter(metrics, "lab1", clock=FakeClock())
+    assert 'prefixd_drift_total{kind="surplus"} 0.0' in generate_latest(metrics.registry).decode()
     counter.count(DriftRepaired(at_us=0, missing=0, surplus=2, changed=0))
-    assert 'prefixd_drift_total{kind="surplus"} 2' in metrics.render().decode()
+    assert 'prefixd_drift_total{kind="surplus"} 2.0' in generate_latest(metrics.registry).decode()
 
 
-def test_what_is_gone_reads_zero() -> None:
+def test_series_known_in_advance_start_at_zero() -> None:
     metrics = Metrics()
-    set_exactly(metrics.mitigations_active, {("police", "a"): 3, ("discard", "a"): 1})
-    set_exactly(metrics.mitigations_active, {("discard", "a"): 2})
-    text = metrics.render().decode()
-    assert 'prefixd_mitigations_active{action_type="police",pop="a"} 0' in text
-    assert 'prefixd_mitigations_active{action_type="discard",pop="a"} 2' in text
+    NewsCounter(metrics, "lab1", sources=["fastnetmon"])
+    text = generate_latest(metrics.registry).decode()
+    for series in (
+        'prefixd_event_outcomes_total{outcome="held"}',
+        'prefixd_events_rejected_total{reason="duplicate",source="fastnetmon"}',
+        'prefixd_guardrail_rejections_total{reason="not_owned"}',
+        'prefixd_mitigations_created_total{action_type="discard",pop="lab1"}',
+        'prefixd_config_reload_total{status="error"}',
+    ):
+        assert f"{series} 0.0\n" in text
