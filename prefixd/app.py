@@ -187,7 +187,7 @@ class Daemon:
         sources.expect(config.correlation.sources)
         engine.bus.listen(sources.hear)
         soon = asyncio.get_running_loop().call_soon
-        engine.bus.listen(Untold(announcer.why_untold, tell, soon).hear)
+        engine.bus.listen(Untold(announcer.why_inexpressible, tell, soon).hear)
         accounts = Accounts(store, config.auth, clock, self.new_id, config.pop, tell)
         readings = Readings(
             self.metrics, engine, speaker, announcer, store, dispatcher, self.lag, clock

@@ -1,6 +1,6 @@
 """Intents on one side, the speaker on the other.
 
-Fits the engine's `Announcer` by shape. An intent that no router can be told exactly is kept, shown
+Fits the engine's `Announcer` by shape. An intent that no route expresses exactly is kept, shown
 with its reason and counted, so that "active" in the store and "on the wire" can be compared; it is
 never silently dropped and never replaced by something close.
 """
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from prefixd.announce.sentence import preview_sentence
 from prefixd.announce.translate import Untranslatable, route_of
 from prefixd.bgp.rib.loc_rib import Drift
 from prefixd.bgp.rib.preview import Preview
 from prefixd.bgp.rib.route import Route
+from prefixd.bgp.rib.verdict import Split, Withheld
 from prefixd.domain.ids import MitigationId
-from prefixd.domain.rule import Intent, Rule
+from prefixd.domain.rule import Intent, NeighborPreview, Rule, RulePreview
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class RouteTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Inexpressible:
-    """An intent that is wanted and cannot be told."""
+    """An intent that no route can express."""
 
     intent: Intent
     reason: str
@@ -48,22 +48,22 @@ class BgpAnnouncer:
 
     @property
     def revision(self) -> int:
-        """Changes whenever what shall be on the wire does."""
+        """Changes with every change of the routes to announce."""
         return self._table.revision
 
     @property
     def inexpressible(self) -> tuple[Inexpressible, ...]:
         return tuple(self._inexpressible.values())
 
-    def why_untold(self, mitigation_id: str) -> str | None:
-        """Why no router can be told this rule; None when routers can, or when it is not wanted."""
+    def why_inexpressible(self, mitigation_id: str) -> str | None:
+        """Why no router can carry this rule; None when routers can, or when it is not wanted."""
         found = self._inexpressible.get(mitigation_id)
         return None if found is None else found.reason
 
     def announce(self, intents: Iterable[Intent]) -> None:
         routes, refused = self._routes(intents)
         for each in refused:
-            _say(each, self._inexpressible)
+            _log(each, self._inexpressible)
             self._inexpressible[each.intent.mitigation_id] = each
         for route in routes:
             self._inexpressible.pop(route.route_id, None)
@@ -81,14 +81,15 @@ class BgpAnnouncer:
         routes, refused = self._routes(intents)
         known = self._inexpressible
         for each in refused:
-            _say(each, known)
+            _log(each, known)
         self._inexpressible = {each.intent.mitigation_id: each for each in refused}
         drift = self._table.replace(routes)
-        # What cannot be told is not missing on the wire; but it is news the first time.
+        # What no route expresses is not missing on the wire; it is reported the first time.
         fresh = tuple(each for each in self._inexpressible if each not in known)
         return Drift((*drift.missing, *fresh), drift.surplus, drift.changed)
 
-    def preview(self, rule: Rule) -> Sequence[str]:
+    def preview(self, rule: Rule) -> RulePreview:
+        """What each neighbor would receive; sends nothing."""
         intent = Intent(
             mitigation_id=MitigationId("preview"),
             rule=rule,
@@ -98,8 +99,8 @@ class BgpAnnouncer:
         )
         route = route_of(intent, self._local_asn)
         if isinstance(route, Untranslatable):
-            return (f"no neighbor can be told: {route.reason}",)
-        return tuple(preview_sentence(each) for each in self._table.preview(route))
+            return RulePreview(inexpressible=route.reason)
+        return RulePreview(neighbors=tuple(map(_of_neighbor, self._table.preview(route))))
 
     def _routes(self, intents: Iterable[Intent]) -> tuple[list[Route], list[Inexpressible]]:
         routes: list[Route] = []
@@ -113,11 +114,25 @@ class BgpAnnouncer:
         return routes, refused
 
 
-def _say(found: Inexpressible, known: Mapping[str, Inexpressible]) -> None:
-    """Once: it is an active mitigation that protects nobody."""
+def _of_neighbor(found: Preview) -> NeighborPreview:
+    withheld = found.verdict if isinstance(found.verdict, Withheld) else None
+    return NeighborPreview(
+        neighbor=found.peer,
+        withheld="" if withheld is None else withheld.reason.value,
+        detail="" if withheld is None else withheld.detail,
+        parts=len(found.verdict.parts) if isinstance(found.verdict, Split) else 1,
+        rules_before=found.rules_before,
+        rules_after=found.rules_after,
+        matched_first=found.decided_earlier_by,
+        matched_later=found.decides_before,
+    )
+
+
+def _log(found: Inexpressible, known: Mapping[str, Inexpressible]) -> None:
+    """Once per rule: it is an active mitigation without effect."""
     mitigation_id = found.intent.mitigation_id
     if known.get(mitigation_id) != found:
         log.error(
-            "no router can be told this rule",
+            "no router can carry this mitigation",
             extra={"mitigation_id": mitigation_id, "reason": found.reason},
         )

@@ -13,6 +13,7 @@ from prefixd.domain.rule import (
     Blackhole,
     Discard,
     Mark,
+    NeighborPreview,
     Police,
     PortRange,
     Ports,
@@ -48,21 +49,35 @@ def manual_request(body: shapes.ManualIn) -> ManualRequest:
     )
 
 
-def who_withholds(peers: Sequence[str]) -> list[str]:
-    """What a person who types a rule should hear of the routers; `peers` are a preview's lines."""
-    withheld = [line for line in peers if _WITHHELD in line]
-    if peers and len(withheld) == len(peers):
-        withheld.insert(0, "no router takes this rule: traffic flows as before")
-    return withheld
+def withheld_notes(neighbors: Sequence[NeighborPreview]) -> list[str]:
+    """A line for each neighbor that withholds the rule, after a warning when all of them do."""
+    lines = [neighbor_line(each) for each in neighbors if each.withheld]
+    if neighbors and len(lines) == len(neighbors):
+        lines.insert(0, "no router takes this rule: traffic flows as before")
+    return lines
 
 
-def withheld_by(peers: Sequence[str]) -> dict[str, str]:
-    """The neighbors that will not be told, each with its reason."""
-    lines = [line.partition(_WITHHELD) for line in peers if _WITHHELD in line]
-    return {name: reason.replace("): ", ": ", 1) for name, _, reason in lines}
+def withheld_by(neighbors: Sequence[NeighborPreview]) -> dict[str, str]:
+    """The neighbors that withhold the rule, each with its reason."""
+    return {each.neighbor: f"{each.withheld}: {each.detail}" for each in neighbors if each.withheld}
 
 
-_WITHHELD = ": withheld ("
+def neighbor_line(found: NeighborPreview) -> str:
+    """`edge1: would be announced; 13 rules, 12 now` or `edge2: withheld (ability): ...`."""
+    if found.withheld:
+        return f"{found.neighbor}: withheld ({found.withheld}): {found.detail}"
+    form = f" as {found.parts} rules" if found.parts > 1 else ""
+    line = f"{found.neighbor}: would be announced{form}"
+    line += f"; {found.rules_after} rules, {found.rules_before} now"
+    if found.matched_first:
+        line += f"; matched after {_first_of(found.matched_first)}"
+    if found.matched_later:
+        line += f"; matched before {_first_of(found.matched_later)}"
+    return line
+
+
+def _first_of(rules: Sequence[str]) -> str:
+    return rules[0] if len(rules) == 1 else f"{rules[0]} and {len(rules) - 1} more"
 
 
 def _protocol(word: str, victim: Prefix) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from prefixd.api import render, shapes
-from prefixd.api.manual import manual_request, who_withholds, withheld_by
+from prefixd.api.manual import manual_request, withheld_by, withheld_notes
 from prefixd.api.page import PageQuery, page_members, page_request
 from prefixd.api.problem import ApiError, bad_request, not_found, refused
 from prefixd.api.query import parse_flag, parse_id, parse_vector_query, parse_victim
@@ -102,9 +102,9 @@ async def create(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
             shown = render.mitigation(made)
             shown.notes = [
                 *(answer.notes if isinstance(answer, Created) else expected.notes),
-                *who_withholds(expected.peers),
+                *withheld_notes(expected.export.neighbors),
             ]
-            shown.withheld = withheld_by(expected.peers)
+            shown.withheld = withheld_by(expected.export.neighbors)
             return Reply(shown, status=201 if is_new else 200)
         case Refused(reasons=reasons):
             raise refused(reasons)

@@ -1,18 +1,18 @@
-"""What if: what a rule by hand would get, and each neighbor would be told. Sends nothing."""
+"""What if: how a manual rule would be decided, and what each neighbor would receive."""
 
 from collections.abc import Sequence
 
 import msgspec
 
 from prefixd.api import shapes
-from prefixd.api.manual import manual_request
+from prefixd.api.manual import manual_request, neighbor_line
 from prefixd.api.mitigations import checked_reason
 from prefixd.api.problem import not_found
 from prefixd.api.query import parse_id
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
-from prefixd.domain.rule import format_action, format_match
+from prefixd.domain.rule import RulePreview, format_action, format_match
 
 
 class Reason(msgspec.Struct):
@@ -45,9 +45,15 @@ async def preview(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
                 Reason(reason.code, reason.text, reason.limit, reason.value)
                 for reason in answer.reasons
             ],
-            peers=list(answer.peers),
+            peers=_peers(answer.export),
         )
     )
+
+
+def _peers(export: RulePreview) -> list[str]:
+    if export.inexpressible:
+        return [f"no router can carry this rule: {export.inexpressible}"]
+    return [neighbor_line(each) for each in export.neighbors]
 
 
 async def approve_group(call: Call[None, NoQuery]) -> Reply:
@@ -67,7 +73,7 @@ async def dismiss_group(call: Call[shapes.ReasonIn, NoQuery]) -> Reply:
 ROUTES: Sequence[Route] = (
     Route(
         method="POST", path="/v1/preview", handle=preview,
-        summary="What a rule by hand would do; sends nothing", tag="mitigations",
+        summary="What a manual rule would do; sends nothing", tag="mitigations",
         body=shapes.ManualIn, replies={200: PreviewReply}, errors=("bad_request",),
     ),
     Route(

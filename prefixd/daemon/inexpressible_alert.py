@@ -18,12 +18,12 @@ from prefixd.domain.news import (
 class Untold:
     def __init__(
         self,
-        why_untold: Callable[[str], str | None],
+        why_inexpressible: Callable[[str], str | None],
         publish: Callable[[Sequence[News]], None],
         soon: Callable[[Callable[[], None]], object],
     ) -> None:
         """`soon` calls a function when what is being done now is done."""
-        self._why_untold = why_untold
+        self._why_inexpressible = why_inexpressible
         self._publish = publish
         self._soon = soon
 
@@ -31,7 +31,7 @@ class Untold:
         """A listener on the bus."""
         if not isinstance(item, MitigationActivated | MitigationEscalated | MitigationRevised):
             return
-        reason = self._why_untold(item.mitigation.mitigation_id)
+        reason = self._why_inexpressible(item.mitigation.mitigation_id)
         if reason is not None:
             failed = MitigationRejected(at_us=item.at_us, mitigation=item.mitigation, text=reason)
             self._soon(lambda: self._publish((failed,)))

@@ -197,6 +197,33 @@ class Intent:
     manual: bool = False  # asked for by a person: may use the reserve of a router's budget
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighborPreview:
+    """What one neighbor would receive of a rule."""
+
+    neighbor: str
+    withheld: str = ""
+    """Reason code of the export policy; empty: the rule would be announced."""
+    detail: str = ""
+    """The reason, for people."""
+    parts: int = 1
+    """How many rules it becomes on this router."""
+    rules_before: int = 0
+    rules_after: int = 0
+    matched_first: tuple[str, ...] = ()
+    """Overlapping rules with another action that the router tries before this one."""
+    matched_later: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePreview:
+    """What the neighbors would receive of a rule; nothing has been sent."""
+
+    neighbors: tuple[NeighborPreview, ...] = ()
+    inexpressible: str = ""
+    """Why no router can carry the rule; empty: it can be written as a route."""
+
+
 def format_ports(ports: Ports) -> str:
     return ",".join(map(str, ports)) if ports else "any"
 

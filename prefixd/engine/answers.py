@@ -12,7 +12,7 @@ from prefixd.domain.derive import quick
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.record import Outcome
-from prefixd.domain.rule import Action, Ports, Rule
+from prefixd.domain.rule import Action, Ports, Rule, RulePreview
 from prefixd.errors import PrefixdError
 
 
@@ -119,14 +119,14 @@ class ItemAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewAnswer:
-    """`plan` is create, extend, revise or refuse; `peers` has a line for each neighbor."""
+    """`plan` is create, extend, revise or refuse; `export` says what neighbors would receive."""
 
     plan: str
     rule: Rule
     ttl_s: int
     notes: tuple[str, ...]
     reasons: tuple[Refusal, ...]
-    peers: tuple[str, ...]
+    export: RulePreview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

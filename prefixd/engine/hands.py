@@ -82,7 +82,7 @@ class Hands:
             ttl_s=decided.ttl_s,
             notes=decided.notes,
             reasons=reasons.reasons,
-            peers=tuple(core.announcer.preview(decided.rule)),
+            export=core.announcer.preview(decided.rule),
         )
 
     async def withdraw(self, mitigation_id: str, reason: str, actor: Actor) -> WithdrawAnswer:

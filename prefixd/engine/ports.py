@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from prefixd.domain.news import News
-from prefixd.domain.rule import Intent, Rule
+from prefixd.domain.rule import Intent, Rule, RulePreview
 from prefixd.store.notifications import NotificationWrites
 
 
@@ -46,8 +46,8 @@ class Announcer(Protocol):
         """Make the rules exactly these, and say what was missing, surplus or changed."""
         ...
 
-    def preview(self, rule: Rule) -> Sequence[str]:
-        """What each peer would be told, one line a peer; sends nothing."""
+    def preview(self, rule: Rule) -> RulePreview:
+        """What each neighbor would receive; sends nothing."""
         ...
 
 

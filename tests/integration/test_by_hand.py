@@ -79,7 +79,7 @@ async def test_a_preview_says_the_same_and_changes_nothing():
     async with an_engine(one_step()) as house:
         answer = house.engine.preview(a_request(), ALICE)
         assert (answer.plan, answer.reasons) == ("create", ())
-        assert len(answer.peers) == 1
+        assert len(answer.export.neighbors) == 1
         assert await house.rows() == []
         assert house.engine._core.picture.live_here() == 0
 

@@ -7,7 +7,7 @@ daemon promises of real routers.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from prefixd.domain.rule import Intent, Rule, format_action, format_match
+from prefixd.domain.rule import Intent, NeighborPreview, Rule, RulePreview
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +57,6 @@ class RecordingAnnouncer:
         self.revision += 1
         return drift
 
-    def preview(self, rule: Rule) -> Sequence[str]:
-        return (f"recorded: {format_match(rule.match)}, {format_action(rule.action)}",)
+    def preview(self, rule: Rule) -> RulePreview:
+        del rule
+        return RulePreview(neighbors=(NeighborPreview(neighbor="recorded"),))

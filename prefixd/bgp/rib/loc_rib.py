@@ -128,11 +128,6 @@ class LocRib:
                     self._remember_end(route)
         return tuple(overdue), self.remove(overdue)
 
-    @property
-    def next_expiry_us(self) -> int | None:
-        """Not before this moment does `expire` find anything."""
-        return self._due_seconds[0] * _SECOND_US if self._due_seconds else None
-
     def _counted(self, touched: set[Key]) -> set[Key]:
         if touched:
             self.revision += 1

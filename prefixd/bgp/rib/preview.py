@@ -6,7 +6,7 @@ would go out, as what, and whom it would meet; `simulate` says which rule would 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefixd.bgp.rib.export import explain, judge
 from prefixd.bgp.rib.loc_rib import LocRib
@@ -14,7 +14,7 @@ from prefixd.bgp.rib.overlap import Packet, matches, may_share_a_packet
 from prefixd.bgp.rib.route import Key, Route, is_flowspec, rule_of
 from prefixd.bgp.rib.route_action import Treatment
 from prefixd.bgp.rib.update_group import UpdateGroup
-from prefixd.bgp.rib.verdict import Export, Finding, Split, Verdict, Withheld
+from prefixd.bgp.rib.verdict import Finding, Split, Verdict, Withheld
 from prefixd.bgp.wire.flowspec import FlowSpecRule
 from prefixd.bgp.wire.flowspec_canonical import order_key
 from prefixd.bgp.wire.flowspec_text import format_rule
@@ -27,8 +27,6 @@ class Preview:
     peer: str
     verdict: Verdict
     findings: tuple[Finding, ...]
-    wire: tuple[str, ...] = ()
-    """NLRI in hexadecimal, one per rule the peer would hold."""
     position: int | None = None
     """How many rules the router would try before it."""
     decided_earlier_by: tuple[str, ...] = ()
@@ -53,7 +51,6 @@ def preview(peer: str, group: UpdateGroup, loc: LocRib, route: Route) -> Preview
         peer=peer,
         verdict=verdict,
         findings=findings,
-        wire=tuple(nlri.hex() for nlri in parts),
         rules_before=held,
         rules_after=held + new,
     )
@@ -72,13 +69,8 @@ def _among_others(plain: Preview, group: UpdateGroup, route: Route, rule: FlowSp
         position += before
         if treatment != route.treatment and may_share_a_packet(rule, other):
             (earlier if before else later).append(format_rule(other))
-    return Preview(
-        peer=plain.peer,
-        verdict=plain.verdict,
-        findings=plain.findings,
-        wire=plain.wire,
-        rules_before=plain.rules_before,
-        rules_after=plain.rules_after,
+    return replace(
+        plain,
         position=position,
         decided_earlier_by=tuple(earlier[:_MOST_NAMED]),
         decides_before=tuple(later[:_MOST_NAMED]),
@@ -114,7 +106,3 @@ def simulate(group: UpdateGroup, packet: Packet) -> Decision:
         return Decision(None, None)
     _, rule, treatment = min(hits, key=lambda hit: hit[0])
     return Decision(format_rule(rule), treatment)
-
-
-def is_sent(verdict: Verdict) -> bool:
-    return isinstance(verdict, Export | Split)

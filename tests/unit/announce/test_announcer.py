@@ -1,21 +1,22 @@
-"""Intents in, routes out; what cannot be told is kept and shown, never dropped."""
+"""Intents in, routes out; what no route expresses is kept and shown, never dropped."""
+
+from collections.abc import Iterable
 
 import pytest
 
 from prefixd.announce.announcer import BgpAnnouncer
-from prefixd.announce.dry_run import DryRunTable
-from prefixd.announce.sentence import preview_sentence
 from prefixd.bgp.rib.distribution import Fanout
 from prefixd.bgp.rib.export_terms import ExportPolicy, Terms
-from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.preview import preview
+from prefixd.bgp.rib.loc_rib import Drift, LocRib
+from prefixd.bgp.rib.preview import Preview, preview
+from prefixd.bgp.rib.route import Route
 from prefixd.bgp.rib.route_action import FlowTreatment
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.wire.flowspec_action import RateLimit
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.rule import Discard, Intent, Match, Police, Rule
+from prefixd.domain.rule import Discard, Intent, Match, Police, PortRange, Rule, RulePreview
 from tests.kit.speaking import a_route
 
 
@@ -39,12 +40,52 @@ IMPOSSIBLE = Intent(
 )
 
 
-def held(table: DryRunTable) -> set[str]:
+class Table:
+    """A Loc-RIB without sessions."""
+
+    def __init__(self) -> None:
+        self.loc = LocRib()
+        self.withdrawals = 0
+        self.terms: dict[str, Terms] = {}
+
+    @property
+    def revision(self) -> int:
+        return self.loc.revision
+
+    def announce(self, routes: Iterable[Route]) -> None:
+        self.loc.put(routes)
+
+    def withdraw(self, route_ids: Iterable[str]) -> None:
+        self.withdrawals += 1
+        self.loc.remove(route_ids)
+
+    def replace(self, routes: Iterable[Route]) -> Drift:
+        return self.loc.replace(routes)[0]
+
+    def preview(self, route: Route) -> list[Preview]:
+        fanout = Fanout(self.loc)
+        return [
+            preview(name, fanout.group_for(each, 0.0), self.loc, route)
+            for name, each in self.terms.items()
+        ]
+
+
+def terms(profile: str, policy: ExportPolicy | None) -> Terms:
+    return Terms(
+        families=frozenset({IPV4_FLOWSPEC}),
+        local_as=65000,
+        internal=True,
+        profile=PROFILES[profile],
+        policy=policy,
+    )
+
+
+def held(table: Table) -> set[str]:
     return {route.route_id for route in table.loc.routes()}
 
 
 def test_announce_change_withdraw() -> None:
-    table = DryRunTable()
+    table = Table()
     announcer = BgpAnnouncer(table, 65000)
     announcer.announce([an_intent("m1"), an_intent("m2", "192.0.2.2")])
     assert held(table) == {"m1", "m2"}
@@ -59,7 +100,7 @@ def test_announce_change_withdraw() -> None:
 
 
 def test_an_extension_changes_nothing_on_the_wire() -> None:
-    table = DryRunTable()
+    table = Table()
     announcer = BgpAnnouncer(table, 65000)
     announcer.announce([an_intent("m1")])
     before = announcer.revision
@@ -68,7 +109,7 @@ def test_an_extension_changes_nothing_on_the_wire() -> None:
 
 
 def test_replace_reports_drift_in_both_directions() -> None:
-    table = DryRunTable()
+    table = Table()
     announcer = BgpAnnouncer(table, 65000)
     announcer.announce(
         [an_intent("gone"), an_intent("kept", "192.0.2.2"), an_intent("new", "192.0.2.3")]
@@ -91,8 +132,8 @@ def test_replace_reports_drift_in_both_directions() -> None:
     )
 
 
-def test_what_no_router_can_be_told_is_kept_with_its_reason() -> None:
-    table = DryRunTable()
+def test_what_no_route_expresses_is_kept_with_its_reason() -> None:
+    table = Table()
     announcer = BgpAnnouncer(table, 65000)
     announcer.announce([IMPOSSIBLE])
     assert [each.reason for each in announcer.inexpressible] == ["the rule matches everything"]
@@ -103,41 +144,52 @@ def test_what_no_router_can_be_told_is_kept_with_its_reason() -> None:
     assert announcer.inexpressible == ()
 
 
-def test_what_no_router_can_be_told_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    announcer = BgpAnnouncer(DryRunTable(), 65000)
+def test_what_no_route_expresses_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    announcer = BgpAnnouncer(Table(), 65000)
     announcer.announce([an_intent("m1"), IMPOSSIBLE])
     announcer.replace([an_intent("m1"), IMPOSSIBLE])
     (record,) = caplog.records
-    assert (record.levelname, record.message) == ("ERROR", "no router can be told this rule")
+    assert (record.levelname, record.message) == ("ERROR", "no router can carry this mitigation")
     assert vars(record)["mitigation_id"] == "bad"
 
 
 def test_a_rule_that_became_impossible_leaves_the_wire() -> None:
-    table = DryRunTable()
+    table = Table()
     announcer = BgpAnnouncer(table, 65000)
     announcer.announce([an_intent("bad")])
     announcer.announce([IMPOSSIBLE])
     assert held(table) == set()
 
 
-def test_preview_says_what_each_neighbor_would_be_told() -> None:
-    loc = LocRib()
-    loc.put([a_route("dst 192.0.2.1/32 proto udp", treatment=FlowTreatment((RateLimit(1e6),)))])
-    fanout = Fanout(loc)
-    for profile, policy, words in (
-        ("bird", ExportPolicy(), "edge: would be told, 2 rules after 1"),
-        ("frr", None, "edge: withheld (no_export_policy): the neighbor has no export policy"),
-    ):
-        terms = Terms(
-            families=frozenset({IPV4_FLOWSPEC}),
-            local_as=65000,
-            internal=True,
-            profile=PROFILES[profile],
-            policy=policy,
-        )
-        route = a_route("dst 192.0.2.1/32 proto udp dport 53")
-        found = preview("edge", fanout.group_for(terms, 0.0), loc, route)
-        assert preview_sentence(found).startswith(words)
-    assert BgpAnnouncer(DryRunTable(), 65000).preview(IMPOSSIBLE.rule) == (
-        "no neighbor can be told: the rule matches everything",
+def test_no_empty_withdrawal_reaches_the_table() -> None:
+    table = Table()
+    announcer = BgpAnnouncer(table, 65000)
+    announcer.announce([an_intent("m1")])
+    assert table.withdrawals == 0
+    announcer.announce([IMPOSSIBLE])
+    assert table.withdrawals == 1
+
+
+def test_preview_has_a_value_for_each_neighbor() -> None:
+    known = a_route("dst 192.0.2.1/32 proto udp", treatment=FlowTreatment((RateLimit(1e6),)))
+    table = Table()
+    table.loc.put([known])
+    table.terms = {
+        "edge": terms("bird", ExportPolicy()),
+        "frr1": terms("frr", ExportPolicy()),
+        "core": terms("frr", None),
+    }
+    ports = tuple(PortRange(low, low + 1) for low in (10, 20, 30))
+    match = Match(dst=Prefix.parse("192.0.2.1"), protocol=17, dst_ports=ports)
+    found = BgpAnnouncer(table, 65000).preview(Rule(match, Discard()))
+    assert found.inexpressible == ""
+    edge, frr1, core = found.neighbors
+    assert (edge.neighbor, edge.withheld, edge.parts) == ("edge", "", 1)
+    assert (edge.rules_before, edge.rules_after) == (1, 2)
+    assert edge.matched_later == ("dst 192.0.2.1/32 proto udp",)
+    assert (frr1.parts, frr1.rules_after) == (2, 3)
+    assert (core.neighbor, core.withheld) == ("core", "no_export_policy")
+    assert core.detail == "the neighbor has no export policy"
+    assert BgpAnnouncer(table, 65000).preview(IMPOSSIBLE.rule) == RulePreview(
+        inexpressible="the rule matches everything"
     )

@@ -43,17 +43,17 @@ def test_among_others_it_says_who_decides_first() -> None:
     assert (found.rules_before, found.rules_after) == (4, 5)
 
 
-def test_a_split_shows_its_wire_form_and_its_cost() -> None:
+def test_a_split_shows_its_parts_and_its_cost() -> None:
     found = asked(a_route("dst 192.0.2.1/32 dport 1,3,5,7,9,11"))
     assert isinstance(found.verdict, Split)
-    assert len(found.wire) == 2
+    assert len(found.verdict.parts) == 2
     assert found.rules_after == 2
 
 
 def test_a_refusal_costs_nothing() -> None:
     found = asked(a_route("dst 2001:db8::/104/64"))
     assert isinstance(found.verdict, Withheld)
-    assert found.wire == ()
+    assert found.rules_after == found.rules_before
     assert not found.findings[-1].passed
 
 
