@@ -19,9 +19,8 @@ from prefixd.api.webhook_auth import Proofs, signed_request
 from prefixd.domain.actor import Actor, ActorKind, Permission
 from prefixd.domain.problem import Problem
 from prefixd.domain.record import Outcome
-from prefixd.signals.decoy import ADAPTER, Observation, hint
+from prefixd.signals.decoy import ADAPTER, Observation, Sightings, hint
 from prefixd.signals.decoy_formats import WEBHOOK_AUTH, decode_report
-from prefixd.signals.decoy_sightings import Sightings
 from prefixd.signals.settings import DeceptionSettings
 
 LARGEST = 256 * 1024

@@ -30,8 +30,7 @@ from prefixd.signals.alertmanager import SOURCE as ALERTMANAGER
 from prefixd.signals.alertmanager import read_alertmanager
 from prefixd.signals.corroborator import read_corroborator
 from prefixd.signals.fastnetmon import SOURCE as FASTNETMON
-from prefixd.signals.fastnetmon import read_fastnetmon
-from prefixd.signals.fastnetmon_text import text_document
+from prefixd.signals.fastnetmon import read_fastnetmon, text_document
 from prefixd.signals.json_value import JsonValue
 from prefixd.signals.reading import Heartbeat, Read
 from prefixd.signals.settings import AuthType

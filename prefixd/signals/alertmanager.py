@@ -17,7 +17,7 @@ from prefixd.domain.prefix import Prefix
 from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Direction, SignalKind
 from prefixd.domain.vector import Vector
-from prefixd.signals.coerce import clean_text, confidence, ports, time_us
+from prefixd.signals.coerce import clean_text, confidence, ports, time_us, vector_of
 from prefixd.signals.json_value import (
     JsonValue,
     canonical,
@@ -37,7 +37,6 @@ from prefixd.signals.reading import (
     victim_of,
 )
 from prefixd.signals.settings import AlertmanagerSettings
-from prefixd.signals.vector_words import vector_of
 
 SOURCE: Final = "alertmanager"
 ADAPTER: Final = "alertmanager"

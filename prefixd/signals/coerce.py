@@ -4,13 +4,18 @@ Senders write 4.1 Gbit/s as 4100000000, "4.1e9", "4.1G", "4100 Mbps" or a float 
 as RFC 3339, as "2031-03-04 10:15:00 UTC" or as an epoch in three magnitudes. Each function here
 answers None when it cannot read a value: the caller decides whether that is a problem or a gap.
 Rates are bits and packets a second, as integers; a unit that says bytes is multiplied by eight.
+
+Of vector names only spellings of names we know are understood (`UDP Flood`, `udp-flood`,
+`UdpFlood`); a phrase that merely contains a protocol is for an adapter that knows its sender.
 """
 
 import math
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
+from prefixd.domain.vector import Vector
 from prefixd.signals.json_value import JsonValue, elements
 
 MAX_RATE = 2**63 - 1
@@ -186,3 +191,30 @@ def clean_text(value: str, limit: int) -> str:
     if len(value) <= limit and value.isprintable():
         return value
     return "".join(ch for ch in value[: limit * 2] if ch.isprintable())[:limit]
+
+
+def _squashed(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+_KNOWN: Final = {_squashed(vector.value): vector for vector in Vector} | {
+    "ipfragmentation": Vector.FRAGMENT_FLOOD,
+    "tcpsynflood": Vector.SYN_FLOOD,
+    "tcpackflood": Vector.ACK_FLOOD,
+}
+
+
+def vector_of(text: str) -> Vector | None:
+    return _KNOWN.get(_squashed(text)) if len(text) <= 128 else None
+
+
+REFLECTORS: Final = {
+    53: Vector.DNS_AMPLIFICATION,
+    123: Vector.NTP_AMPLIFICATION,
+    389: Vector.CLDAP_AMPLIFICATION,
+    1900: Vector.SSDP_AMPLIFICATION,
+    11211: Vector.MEMCACHED_AMPLIFICATION,
+    19: Vector.CHARGEN_AMPLIFICATION,
+    161: Vector.SNMP_AMPLIFICATION,
+}
+"""The UDP source port of reflected traffic, and what it is a sign of."""

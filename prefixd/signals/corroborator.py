@@ -12,10 +12,9 @@ from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Corroboration, Polarity, SignalKind
 from prefixd.domain.vector import PROTOCOL_NAMES, Vector
-from prefixd.signals.coerce import clean_text
+from prefixd.signals.coerce import clean_text, vector_of
 from prefixd.signals.json_value import JsonValue, canonical, raw_text
 from prefixd.signals.reading import SECOND_US, Reading, auto_id
-from prefixd.signals.vector_words import vector_of
 
 ADAPTER: Final = "corroborator"
 NAME_MAX: Final = 256

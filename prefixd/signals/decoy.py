@@ -11,6 +11,7 @@ commands and free text of the sensor are dropped while reading: nothing downstre
 """
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -310,3 +311,29 @@ def _agreed_port(seen: Sequence[Observation]) -> tuple[int, ...]:
     ports = {item.victim_port for item in seen}
     port = next(iter(ports)) if len(ports) == 1 and len(seen) >= 3 else None
     return () if port is None else (port,)
+
+
+class Sightings:
+    """What decoy sensors saw of each address lately, so that hints about one address add up.
+
+    Only addresses of customers belong in here: what a forged request says about other addresses is
+    counted and not kept. The memory is bounded: of many addresses the one that was quiet longest is
+    dropped first, and of one address the oldest sighting.
+    """
+
+    def __init__(self, addresses: int = 8192, of_each: int = 64) -> None:
+        self._addresses = addresses
+        self._of_each = of_each
+        self._seen: OrderedDict[tuple[str, Address], list[Observation]] = OrderedDict()
+
+    def add(
+        self, seen: Observation, address: Address, settings: DeceptionSettings, now_us: int
+    ) -> Sequence[Observation]:
+        """With it, everything about the address that still counts, newest last."""
+        oldest_us = now_us - settings.hold_s * SECOND_US
+        known = self._seen.pop((seen.sensor, address), [])
+        kept = [*(item for item in known if item.at_us >= oldest_us), seen][-self._of_each :]
+        self._seen[seen.sensor, address] = kept
+        if len(self._seen) > self._addresses:
+            self._seen.popitem(last=False)
+        return kept

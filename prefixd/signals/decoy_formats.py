@@ -1,4 +1,4 @@
-"""The forms in which a decoy sensor reports: signed webhook, JSON line, syslog line.
+"""The forms in which a decoy sensor reports: signed webhook and JSON line.
 
 Each form is reduced to the few values `prefixd.signals.decoy` needs. The webhook carries
 summaries; its signed body is what counts, the time in its header is not covered by the signature
@@ -6,7 +6,8 @@ and not looked at. The JSON line's own time has no zone, so the exact one is tak
 quotes. All values of the sensor are text, and Python's `None` in them means absent.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import Final
 
 from prefixd.domain.prefix import Address
@@ -17,11 +18,11 @@ from prefixd.signals.decoy import Observation, observe
 from prefixd.signals.json_value import JsonValue, members, text
 from prefixd.signals.reading import SECOND_US, address_of
 from prefixd.signals.settings import AuthType, DeceptionSettings, WebhookAuth
-from prefixd.signals.syslog_line import ABSENT, SyslogLine, parse_syslog
 
-SD_IDS: Final = ("relay@55555",)
+ABSENT: Final = ("", "None", "-")
 TOPIC_TOKENS_MAX: Final = 16
 NAME_MAX: Final = 64
+_QUOTED_TIME: Final = re.compile(r"<\d{1,3}>1 (\S{1,64}) ")  # how an RFC 5424 line begins
 
 WEBHOOK_AUTH: Final = WebhookAuth(
     type=AuthType.HMAC,
@@ -85,8 +86,8 @@ def decode_json_line(
 ) -> Decoded:
     if not isinstance(payload, Mapping):
         return Problem("", "a line must be a JSON object", "bad_type")
-    quoted = parse_syslog(text(payload.get("raw_line")))
-    at_us = quoted.at_us if isinstance(quoted, SyslogLine) else None
+    quoted = _QUOTED_TIME.match(text(payload.get("raw_line")))
+    at_us = None if quoted is None else time_us(quoted[1])
     if at_us is None:
         at_us = time_us(payload.get("timestamp"))
     if at_us is None:
@@ -101,33 +102,6 @@ def decode_json_line(
         service=text(payload.get("service")),
         event_type=text(payload.get("event_type")),
         at_us=at_us,
-        fields=fields,
-        settings=settings,
-        received_at_us=received_at_us,
-    )
-
-
-def decode_syslog(
-    line: str,
-    settings: DeceptionSettings,
-    received_at_us: int,
-    sd_ids: Sequence[str] = SD_IDS,
-) -> Decoded:
-    parsed = parse_syslog(line)
-    if isinstance(parsed, Problem):
-        return parsed
-    fields: dict[str, str] = {}
-    for sd_id in sd_ids:
-        for name, value in parsed.data.get(sd_id, {}).items():
-            if value not in ABSENT:
-                fields.setdefault(name, value)
-    if parsed.at_us is None:
-        return Problem("timestamp", "is not a time", "bad_time")
-    return _event(
-        decoy=parsed.hostname,
-        service=parsed.app,
-        event_type=parsed.msgid,
-        at_us=parsed.at_us,
         fields=fields,
         settings=settings,
         received_at_us=received_at_us,

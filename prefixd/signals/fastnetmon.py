@@ -8,19 +8,24 @@ severity `unknown` and the type `unknown` are usual and mean nothing.
 The vector comes from the threshold that fired, then from the packet rates in the attack's
 direction, then from the ports seen in sampled packets. Proposed FlowSpec rules stay in the raw
 record, for people to look at.
+
+Community in text mode calls the notify script with address, direction, power and action, and gives
+it a report on standard input for bans only. `text_document` makes the JSON document of the other
+modes of it, so that one set of rules serves all. Text mode has no attack id; the alert is
+identified by what it is about.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Direction, Ignored, SignalKind
 from prefixd.domain.vector import PROTOCOL_NAMES, TCP, UDP, Vector
-from prefixd.signals.coerce import MAX_RATE, number, time_us
+from prefixd.signals.coerce import MAX_RATE, REFLECTORS, number, time_us, vector_of
 from prefixd.signals.json_value import JsonValue, elements, member, members, text
 from prefixd.signals.reading import Read, Reading, Said, element_path, make_signal, victim_of
 from prefixd.signals.settings import FastNetMonSettings
-from prefixd.signals.vector_words import REFLECTORS, vector_of
 
 SOURCE: Final = "fastnetmon"
 ADAPTER: Final = "fastnetmon"
@@ -219,3 +224,57 @@ def _shared_port(samples: Sequence[JsonValue], name: str, share: float) -> int |
         return None
     port = max(seen, key=lambda candidate: (seen[candidate], -candidate))
     return port if seen[port] >= share * total else None
+
+
+REPORT_MAX: Final = 256 * 1024
+LINES_MAX: Final = 400
+
+_RATE: Final = re.compile(r"(\d{1,18}) (mbps|packets per second|flows per second)")
+_FIGURES: Final[Mapping[str, str]] = {
+    "total incoming traffic": "total_incoming_traffic_bits",
+    "total outgoing traffic": "total_outgoing_traffic_bits",
+    "total incoming pps": "total_incoming_pps",
+    "total outgoing pps": "total_outgoing_pps",
+    "incoming udp pps": "incoming_udp_pps",
+    "outgoing udp pps": "outgoing_udp_pps",
+    "incoming tcp pps": "incoming_tcp_pps",
+    "outgoing tcp pps": "outgoing_tcp_pps",
+    "incoming syn tcp pps": "incoming_syn_tcp_pps",
+    "outgoing syn tcp pps": "outgoing_syn_tcp_pps",
+    "incoming icmp pps": "incoming_icmp_pps",
+    "outgoing icmp pps": "outgoing_icmp_pps",
+}
+_WORDS: Final[Mapping[str, str]] = {
+    "attack type": "attack_type",
+    "attack direction": "attack_direction",
+    "attack protocol": "attack_protocol",
+    "attack severity": "attack_severity",
+}
+
+
+def text_document(
+    *, address: str, direction: str, power: str, action: str, report: str
+) -> JsonValue:
+    """The document the JSON modes would have sent. Lines it does not know are left out."""
+    details: dict[str, JsonValue] = {"attack_direction": direction.strip().casefold()}
+    if power.strip().isdecimal() and len(power.strip()) <= 18:
+        details["initial_attack_power"] = int(power)
+    for line in report[:REPORT_MAX].splitlines()[:LINES_MAX]:
+        name, colon, value = line.partition(":")
+        if colon:
+            _take(details, name.strip().casefold(), value.strip().casefold())
+    # Old builds speak of attack details where newer ones repeat the attack's status.
+    word = "attack_status" if action.strip() == "attack_details" else action.strip()
+    return {"ip": address.strip(), "action": word, "attack_details": details}
+
+
+def _take(details: dict[str, JsonValue], name: str, value: str) -> None:
+    if name in _WORDS and value in ("incoming", "outgoing", "other") and "direction" in name:
+        details[_WORDS[name]] = value
+    elif name in _WORDS and "direction" not in name:
+        details[_WORDS[name]] = value[:64]
+    elif name in _FIGURES:
+        found = _RATE.fullmatch(value)
+        if found is not None:
+            figure = int(found[1])
+            details[_FIGURES[name]] = figure * 1_000_000 if found[2] == "mbps" else figure

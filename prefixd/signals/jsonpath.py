@@ -99,17 +99,19 @@ def compile_path(text: str) -> Path:
 
 
 class _Node(JSONPathNode):
-    """A node whose children cost."""
+    """A node whose children cost. Where it lies in the document is of no interest here."""
 
-    __slots__ = ("budget",)
+    __slots__ = ("budget", "value")
 
     def __init__(self, value: object, root: JSONValue, budget: NodeBudget) -> None:
-        super().__init__(value=value, location=(), parent=None, root=root)
+        self.value = value  # pyright: ignore[reportIncompatibleMethodOverride] -- a slot is faster
+        self.root = root
         self.budget = budget
 
     def new_child(self, value: object, key: int | str, parent: JSONPathNode | None) -> "_Node":
-        self.budget.spend(1)
-        return _Node(value, self.root, self.budget)
+        budget = self.budget
+        budget.spend(1)
+        return _Node(value, self.root, budget)
 
 
 class _Query(JSONPathQuery):

@@ -6,8 +6,7 @@ from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Direction, Ignored, Signal, SignalKind
 from prefixd.signals.alertmanager import read_alertmanager
 from prefixd.signals.coerce import time_us
-from prefixd.signals.fastnetmon import read_fastnetmon
-from prefixd.signals.fastnetmon_text import text_document
+from prefixd.signals.fastnetmon import read_fastnetmon, text_document
 from prefixd.signals.reading import Reading
 from prefixd.signals.settings import AlertmanagerSettings, FastNetMonSettings
 

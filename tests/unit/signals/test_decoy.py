@@ -18,7 +18,8 @@ from prefixd.signals.decoy import (
     hint,
     unusable,
 )
-from prefixd.signals.decoy_formats import decode_json_line, decode_syslog, decode_webhook
+from prefixd.signals.decoy_formats import decode_json_line, decode_webhook
+from prefixd.signals.json_value import JsonValue
 from prefixd.signals.reading import address_of
 from prefixd.signals.settings import DeceptionSettings
 
@@ -32,13 +33,15 @@ WEBHOOK = {
 }  # fmt: skip
 
 
-def line(app: str, msgid: str, fields: dict[str, str], decoy: str = "ns-decoy-01") -> str:
-    data = " ".join(f'{name}="{value}"' for name, value in fields.items())
-    return f"<134>1 2026-11-20T09:15:31+00:00 {decoy} {app} - {msgid} [relay@55555 {data}]"
+def line(app: str, msgid: str, fields: dict[str, str], decoy: str = "ns-decoy-01") -> JsonValue:
+    return {
+        "timestamp": "2026-11-20T09:15:31+00:00", "decky": decoy, "service": app,
+        "event_type": msgid, "fields": fields,
+    }  # fmt: skip
 
 
 def seen(app: str, msgid: str, **fields: str) -> Observation:
-    found = decode_syslog(line(app, msgid, {"src": "203.0.113.9", **fields}), SENSOR, NOW)
+    found = decode_json_line(line(app, msgid, {"src": "203.0.113.9", **fields}), SENSOR, NOW)
     assert isinstance(found, Observation), found
     return found
 
@@ -175,16 +178,16 @@ def test_addresses_with_ports(text, expected):
 
 def test_the_sensors_own_machinery_is_left_out():
     own = line("ssh", "command", {"src": "203.0.113.9"}, decoy="decnet-prober")
-    assert isinstance(decode_syslog(own, SENSOR, NOW), Ignored)
-    assert isinstance(decode_syslog(line("correlator", "x", {"a": "b"}), SENSOR, NOW), Ignored)
+    assert isinstance(decode_json_line(own, SENSOR, NOW), Ignored)
+    assert isinstance(decode_json_line(line("correlator", "x", {"a": "b"}), SENSOR, NOW), Ignored)
 
 
 @pytest.mark.parametrize("shift_s", [-301, 31])
 def test_reports_from_another_time_are_left_out(shift_s):
     text = line("dns", "amp_probe", {"src": "203.0.113.9"})
     at_us = time_us("2026-11-20T09:15:31Z") or 0
-    assert isinstance(decode_syslog(text, SENSOR, at_us - shift_s * 1_000_000), Ignored)
-    assert isinstance(decode_syslog(text, SENSOR, at_us), Observation)
+    assert isinstance(decode_json_line(text, SENSOR, at_us - shift_s * 1_000_000), Ignored)
+    assert isinstance(decode_json_line(text, SENSOR, at_us), Observation)
 
 
 def test_the_webhook_knows_that_but_not_how_much():
@@ -230,7 +233,7 @@ def test_the_key_of_an_event_is_the_published_one():
 
 
 def test_the_exact_time_of_a_json_line_is_in_the_line_it_quotes():
-    quoted = line("dns", "flood_suspect", {"src": "203.0.113.9"}).replace("31+", "31.120000+")
+    quoted = "<134>1 2026-11-20T09:15:31.120000+00:00 ns-decoy-01 dns - flood_suspect -"
     payload = {
         "timestamp": "2026-11-20 09:15:33", "decky": "ns-decoy-01", "service": "dns",
         "event_type": "flood_suspect", "attacker_ip": "203.0.113.9", "raw_line": quoted,
@@ -248,14 +251,13 @@ def test_planted_secrets_are_found_nowhere_afterwards():
     planted = "hunter2-planted"
     fields = {"src": "203.0.113.9", "community": planted, "secret_printable": planted,
               "username": planted, "principal": planted, "cmd": planted}  # fmt: skip
-    quoted = line("snmp", "get_request", fields)
     payload = {
         "timestamp": "2026-11-20 09:15:33",
         "decky": "d",
         "service": "snmp",
         "event_type": "get_request",
         "fields": fields,
-        "raw_line": quoted,
+        "raw_line": f"<134>1 2026-11-20T09:15:33Z d snmp - get_request - {planted}",
         "msg": planted,
     }
     ended = {
@@ -264,7 +266,6 @@ def test_planted_secrets_are_found_nowhere_afterwards():
         "payload": {**WEBHOOK["payload"], "commands": [planted], "headers": planted},
     }
     for found in (
-        decode_syslog(quoted, SENSOR, NOW),
         decode_json_line(payload, SENSOR, NOW),
         decode_webhook(ended, SENSOR, NOW),
     ):

@@ -6,8 +6,7 @@ import pytest
 
 from prefixd.domain.prefix import Address
 from prefixd.signals.coerce import time_us
-from prefixd.signals.decoy import Observation, hint, observe
-from prefixd.signals.decoy_sightings import Sightings
+from prefixd.signals.decoy import Observation, Sightings, hint, observe
 from prefixd.signals.settings import DeceptionSettings
 
 SENSOR = DeceptionSettings(name="decoys-ams", decoys=("192.0.2.128/26",))
