@@ -64,7 +64,7 @@ bench: $(SETUP) ## print the benchmark tables (docs/benchmarks.md)
 	$(BIN)/python -m bench.bench_start
 	if command -v wrk >/dev/null; then $(BIN)/python bench/bench_api.py; else echo "bench_api needs wrk"; fi
 
-lock: $(SETUP) ## pin exact versions anew
+lock: $(SETUP) ## pin exact versions again
 	$(BIN)/python -m pip install --quiet pip-tools
 	cd requirements && ../$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --generate-hashes -o run.txt run.in
 	cd requirements && ../$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --generate-hashes --allow-unsafe -o dev.txt dev.in
@@ -72,7 +72,7 @@ lock: $(SETUP) ## pin exact versions anew
 clean: ## remove what make made
 	rm -rf $(VENV) build dist run .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-docs: $(SETUP) ## write the generated pages anew
+docs: $(SETUP) ## write the generated pages
 	$(BIN)/python -m prefixd.config.reference > docs/configuration.md
 	$(BIN)/python -m tests.kit.fsm_document > docs/fsm.md
 	$(BIN)/python -m prefixd.observability.reference > docs/metrics.md

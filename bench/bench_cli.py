@@ -16,7 +16,7 @@ COMMANDS = {
     "help": ["-m", "prefixd.cli.main", "--help"],
     "help of a command": ["-m", "prefixd.cli.main", "mitigations", "list", "--help"],
     "completion": ["-m", "prefixd.cli.main", "completion", "bash"],
-    "nobody there": ["-m", "prefixd.cli.main", "-a", "http://127.0.0.1:1", "pops"],
+    "no daemon": ["-m", "prefixd.cli.main", "-a", "http://127.0.0.1:1", "pops"],
 }
 
 

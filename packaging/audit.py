@@ -3,7 +3,7 @@
 Three questions. The first two need no network: what is installed is what the lock names, each with
 the hashes pip checks, and every library the product ships has a licence we know. The third asks a
 database of known vulnerabilities (https://osv.dev). When that cannot be reached the answer is not
-"none": it is exit code 2 and a sentence saying that nobody looked.
+"none": it is exit code 2 and a sentence saying that nothing was checked.
 
 Exit codes: 0 nothing wrong, 1 something is wrong, 2 the database was not reached.
 """
@@ -128,7 +128,7 @@ def main() -> int:
         found = licence(name)
         print(f"  {name:<20} {shipped[name]:<10} {found or 'unknown licence'}")
         if not is_permissive(found):
-            wrong.append(f"{name}: the licence {found or 'unknown'!r} has to be read by somebody")
+            wrong.append(f"{name}: the licence {found or 'unknown'!r} has to be reviewed")
     if besides:
         print(f"also in this environment, not locked, not shipped: {', '.join(besides)}")
 
@@ -145,7 +145,7 @@ def main() -> int:
     if wrong:
         return 1
     if not reached:
-        print("installed is what is locked; whether it is known to be vulnerable, nobody looked")
+        print("installed is what is locked; known vulnerabilities were not checked")
         return 0 if words.offline else 2
     print("nothing wrong: installed is what is locked, and nothing known against any of it")
     return 0

@@ -21,7 +21,7 @@ FILES = """\
 """
 SIGNALS = """\
 SIGTERM, SIGINT: stop in order; a second one stops at once
-SIGHUP: load the configuration anew, whole or not at all
+SIGHUP: reload the configuration, whole or not at all
 """
 
 

@@ -49,7 +49,7 @@ case ${report} in
         ;;
 esac
 
-# The token goes through a file descriptor, not the command line, where everybody could read it.
+# The token goes through a file descriptor, not the command line, where every local user could read it.
 headers() {
     printf 'Content-Type: %s\n' "$type"
     if [ -n "${PREFIXD_TOKEN_FILE:-}" ]; then
