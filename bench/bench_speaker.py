@@ -24,9 +24,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from prefixd.bgp.rib.export_terms import ExportPolicy
 from prefixd.bgp.rib.route import Route
 from prefixd.bgp.rib.route_action import FlowTreatment
-from prefixd.bgp.settings import ExportSettings, PeerSettings
+from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.wire.flowspec import encode_nlri, encode_rule, flowspec_rule
 from prefixd.bgp.wire.flowspec_action import Discard
 from prefixd.bgp.wire.flowspec_match import Kind, numeric_match, prefix_match
@@ -96,7 +97,7 @@ def neighbors(count: int, port: int, *, shared: bool) -> list[PeerSettings]:
     if shared:
         return peers
     return [
-        replace(peer, export=ExportSettings(communities=(65000 << 16 | n,)))
+        replace(peer, export=ExportPolicy(communities=(65000 << 16 | n,)))
         for n, peer in enumerate(peers)
     ]
 

@@ -7,7 +7,7 @@ exported until `export` is given, nothing is imported until `accept` is given (R
 iBGP as well), extended messages stay off, and the initial hold time does not let an unauthenticated
 stranger keep a slot for four minutes.
 
-What types cannot exclude is named in `contradictions.py`.
+What types cannot exclude is reported by `settings_check.py`.
 """
 
 from dataclasses import dataclass, field
@@ -15,14 +15,19 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
+from prefixd.bgp.rib.export_terms import (
+    DEFAULT_BUDGET,
+    DEFAULT_RTBH,
+    Budget,
+    ExportPolicy,
+    RtbhTerms,
+)
 from prefixd.bgp.wire.iana import Family
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
 BGP_PORT: Final = 179
-DISCARD_V4: Final = IPv4Address("192.0.2.1")
-DISCARD_V6: Final = IPv6Address("100::1")
 MD5_KEY_OCTETS: Final = 80
 LONG_SENDERS: Final = frozenset({"frr"})
 """Profiles known to send UPDATEs above 4096 octets without RFC 8654. FRR 8.4 echoes our rules back
@@ -155,47 +160,6 @@ class TimerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RtbhSettings:
-    """Remote-triggered blackholing (RFC 5635, RFC 7999)."""
-
-    next_hop_v4: IPv4Address = DISCARD_V4
-    next_hop_v6: IPv6Address = DISCARD_V6
-    communities: tuple[int, ...] = (0xFFFF029A, 0xFFFFFF01)
-    """BLACKHOLE and NO_EXPORT."""
-    large_communities: tuple[tuple[int, int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportSettings:
-    """What this peer may be told. A peer without this value is told nothing (RFC 8212)."""
-
-    destinations: tuple[IPNetwork, ...] = ()
-    """Rules must lie inside one of these; empty: no restriction."""
-    sources: tuple[IPNetwork, ...] = ()
-    min_length_v4: int = 0
-    max_length_v4: int = 32
-    min_length_v6: int = 0
-    max_length_v6: int = 128
-    actions: frozenset[str] = frozenset()
-    """Kinds of action allowed, by their domain word; empty: all the profile can do."""
-    owners: frozenset[str] = frozenset()
-    communities: tuple[int, ...] = ()
-    large_communities: tuple[tuple[int, int, int], ...] = ()
-    local_pref: int = 100
-    med: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetSettings:
-    """Never more rules than the box can take. None: the profile's number."""
-
-    rules_v4: int | None = None
-    rules_v6: int | None = None
-    rules_total: int | None = None
-    reserved_for_manual: float = 0.1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PacingSettings:
     batch_ms: int = 20
     batch_keys: int = 200
@@ -274,9 +238,10 @@ class PeerSettings:
     short_shutdown_text: bool = False
     """Cut shutdown text at 128 octets, for peers that only know RFC 8203."""
     family_fallback: FallbackMode = FallbackMode.OFF
-    export: ExportSettings | None = None
-    rtbh: RtbhSettings = RtbhSettings()
-    budget: BudgetSettings = BudgetSettings()
+    export: ExportPolicy | None = None
+    """What this peer may receive; None: nothing is announced to it (RFC 8212)."""
+    rtbh: RtbhTerms = DEFAULT_RTBH
+    budget: Budget = DEFAULT_BUDGET
     pacing: PacingSettings = PacingSettings()
     poison: PoisonSettings = PoisonSettings()
     accept: ImportSettings = ImportSettings()

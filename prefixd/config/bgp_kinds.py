@@ -6,6 +6,7 @@ import re
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.settings import IPAddress, IPNetwork, Secret
 from prefixd.bgp.wire.iana import FAMILY_BY_NAME, IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
+from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6, Prefix
 from prefixd.config.kinds import Listing, Mapped, Number, Spelled, Whole
 from prefixd.config.reader import BAD, Bad, Reader, did_you_mean
 from prefixd.domain.rule import ActionKind
@@ -46,6 +47,17 @@ def _network(text: str) -> IPNetwork | None:
         return ipaddress.ip_network(text, strict=True)
     except ValueError:
         return None
+
+
+def _prefix(text: str) -> Prefix | None:
+    network = _network(text)
+    if network is None:
+        return None
+    return Prefix.of(
+        AFI_IPV4 if network.version == 4 else AFI_IPV6,
+        network.prefixlen,
+        network.network_address.packed,
+    )
 
 
 def _network_hint(text: str) -> str | None:
@@ -89,6 +101,7 @@ IP = Spelled(to_address, "an IP address")
 IPV4 = Spelled(_address_v4, "an IPv4 address")
 IPV6 = Spelled(_address_v6, "an IPv6 address")
 NETWORK = Spelled(_network, "an IP prefix such as 192.0.2.0/24", _network_hint)
+PREFIX = Spelled(_prefix, NETWORK.what, _network_hint)
 FAMILY = Spelled(_family, "an address family such as ipv4-flowspec", _family_hint)
 COMMUNITY = Spelled(_community, 'a community such as "64500:666" or blackhole')
 LARGE_COMMUNITY = Spelled(_large_community, 'a large community such as "64500:1:2"')

@@ -4,14 +4,13 @@ Only spelling is decided here. What a neighbor's values mean together (GTSM agai
 hold time against its minimum) is `prefixd.bgp.settings.problems`, asked by `check.py`.
 """
 
+from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, RtbhTerms
 from prefixd.bgp.settings import (
     AoAlgorithm,
     AoKey,
     BisectMode,
-    BudgetSettings,
     Direction,
     ExcessPolicy,
-    ExportSettings,
     FallbackMode,
     FenceMode,
     ImportMode,
@@ -22,7 +21,6 @@ from prefixd.bgp.settings import (
     RestartPolicy,
     RestartSettings,
     RoleName,
-    RtbhSettings,
     StopMode,
     TimerSettings,
 )
@@ -40,6 +38,7 @@ from prefixd.config.bgp_kinds import (
     LARGE_COMMUNITY,
     NETWORK,
     POSITIVE_SECONDS,
+    PREFIX,
     PROFILE,
     SECONDS,
     to_secret,
@@ -109,11 +108,11 @@ RESTART = Section(
 )  # fmt: skip
 
 EXPORT = Section(
-    ExportSettings,
+    ExportPolicy,
     [
-        key("destinations", Listing(kind=NETWORK),
+        key("destinations", Listing(kind=PREFIX),
             "Only rules for destinations inside these prefixes; empty: any."),
-        key("sources", Listing(kind=NETWORK), "Only rules whose source lies inside these."),
+        key("sources", Listing(kind=PREFIX), "Only rules whose source lies inside these."),
         key("min_length_v4", Whole(maximum=32), "Shortest IPv4 destination allowed."),
         key("max_length_v4", Whole(maximum=32), "Longest IPv4 destination allowed."),
         key("min_length_v6", Whole(maximum=128), "Shortest IPv6 destination allowed."),
@@ -132,7 +131,7 @@ EXPORT = Section(
 )  # fmt: skip
 
 RTBH = Section(
-    RtbhSettings,
+    RtbhTerms,
     [
         key("next_hop_v4", IPV4, "Next hop of IPv4 blackhole routes; must be discarded there."),
         key("next_hop_v6", IPV6, "Next hop of IPv6 blackhole routes."),
@@ -145,7 +144,7 @@ RTBH = Section(
 )  # fmt: skip
 
 BUDGET = Section(
-    BudgetSettings,
+    Budget,
     [
         key("rules_v4", AT_LEAST_ONE, "Most IPv4 rules this router is given.",
             default_text="from the profile"),

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from prefixd.bgp.rib.export_terms import Budget
 from prefixd.bgp.rib.overlap import Packet
 from prefixd.bgp.rib.route import Route, host_nlri
 from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
 from prefixd.bgp.settings import (
-    BudgetSettings,
     Direction,
     ListenAddress,
     PeerSettings,
@@ -49,7 +49,7 @@ def neighbor(router: Router, **more: object) -> PeerSettings:
         "profile": router.name,
         "local_address": ip_address(US),
         "families": FAMILIES,
-        "budget": BudgetSettings(rules_total=5000),
+        "budget": Budget(rules_total=5000),
     }
     return a_neighbor(router.name, router.address, **(settings | more))  # type: ignore[arg-type]  # because of the merge
 

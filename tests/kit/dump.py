@@ -5,9 +5,10 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
+from prefixd.bgp.rib.export_terms import Budget
 from prefixd.bgp.session.io import Begin
 from prefixd.bgp.session.session import KEEPALIVE, Session
-from prefixd.bgp.settings import BudgetSettings, TimerSettings
+from prefixd.bgp.settings import TimerSettings
 from prefixd.clock import SystemClock
 from prefixd.daemon.loop_lag import LoopLag
 from tests.kit.bgp import an_offer
@@ -15,7 +16,7 @@ from tests.kit.speaking import a_neighbor, a_route, speaking
 
 ROUTERS = 50
 RULES = 20_000
-ROOMY = BudgetSettings(rules_v4=RULES, rules_total=RULES, reserved_for_manual=0.0)
+ROOMY = Budget(rules_v4=RULES, rules_total=RULES, reserved_for_manual=0.0)
 HOLD_S = 9
 """Keepalives every two to three seconds, so that several fall due during the dump."""
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_address
 
+from prefixd.bgp.rib.export_terms import ExportPolicy
 from prefixd.bgp.rib.route import Route, nlri_of
 from prefixd.bgp.rib.route_action import FlowTreatment, Treatment
 from prefixd.bgp.settings import (
     Direction,
-    ExportSettings,
     PacingSettings,
     PeerSettings,
     SpeakerSettings,
@@ -58,7 +58,7 @@ def a_neighbor(
         families=(IPV4_FLOWSPEC, IPV6_FLOWSPEC),
         direction=Direction.ACTIVE,
         port=port,
-        export=ExportSettings(),
+        export=ExportPolicy(),
         timers=TimerSettings(connect_timeout_s=3.0, connect_retry_s=0.3),
         pacing=PacingSettings(rules_per_second=0),
     )

@@ -93,4 +93,4 @@ class AttributeEncoder:
     def _next_hop(self, family: Family, treatment: BlackholeTreatment) -> bytes:
         rtbh = self._terms.rtbh
         default = rtbh.next_hop_v4 if family.afi == AFI_IPV4 else rtbh.next_hop_v6
-        return treatment.next_hop or default
+        return treatment.next_hop or default.packed

@@ -6,6 +6,7 @@ when a session is up, because families, AS width and message size are negotiated
 """
 
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from prefixd.bgp.rib.route import Key
@@ -16,21 +17,23 @@ from prefixd.bgp.wire.context import STANDARD_MESSAGE_LENGTH
 from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.prefix import Prefix
 
-DISCARD_V4: Final = bytes((192, 0, 2, 1))
-DISCARD_V6: Final = bytes.fromhex("01000000000000000000000000000001")
+DISCARD_V4: Final = IPv4Address("192.0.2.1")
+DISCARD_V6: Final = IPv6Address("100::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPolicy:
-    """What may be told at all. Empty sets restrict nothing."""
+    """What may be announced to a peer at all. Empty sets restrict nothing."""
 
     destinations: tuple[Prefix, ...] = ()
+    """The destination of a rule must be inside one of these."""
     sources: tuple[Prefix, ...] = ()
     min_length_v4: int = 0
     max_length_v4: int = 32
     min_length_v6: int = 0
     max_length_v6: int = 128
     actions: frozenset[str] = frozenset()
+    """Kinds of action allowed, by their domain word; empty: all the profile can do."""
     owners: frozenset[str] = frozenset()
     communities: tuple[int, ...] = ()
     large_communities: tuple[tuple[int, int, int], ...] = ()
@@ -45,20 +48,26 @@ class ExportPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtbhTerms:
-    next_hop_v4: bytes = DISCARD_V4
-    next_hop_v6: bytes = DISCARD_V6
+    """Remote-triggered blackholing (RFC 5635, RFC 7999)."""
+
+    next_hop_v4: IPv4Address = DISCARD_V4
+    next_hop_v6: IPv6Address = DISCARD_V6
     communities: tuple[int, ...] = (BLACKHOLE, NO_EXPORT)
     large_communities: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Most rules a peer may hold, by family and together; None: no limit."""
+    """Most rules a peer may hold, by family and together; None: the number of its profile."""
 
     rules_v4: int | None = None
     rules_v6: int | None = None
     rules_total: int | None = None
     reserved_for_manual: float = 0.1
+
+
+DEFAULT_RTBH: Final = RtbhTerms()
+DEFAULT_BUDGET: Final = Budget()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +89,8 @@ class Terms:
     profile: Profile = GENERIC
     policy: ExportPolicy | None = None
     """None: nothing may be told (RFC 8212)."""
-    rtbh: RtbhTerms = RtbhTerms()
-    budget: Budget = Budget()
+    rtbh: RtbhTerms = DEFAULT_RTBH
+    budget: Budget = DEFAULT_BUDGET
     pacing: Pacing = Pacing()
     names: frozenset[str] = frozenset()
     """The peer's tags, and its name where a route or a deviation names it."""

@@ -9,14 +9,13 @@ from ipaddress import IPv4Network
 
 from prefixd.bgp.fsm.negotiate import Negotiated
 from prefixd.bgp.rib.adj_rib_in import ImportPolicy
-from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Pacing, RtbhTerms, Terms
+from prefixd.bgp.rib.export_terms import Budget, Pacing, Terms
 from prefixd.bgp.rib.refresh_probe import FenceSettings
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.rib.router_profile import GENERIC, PROFILES, Profile
 from prefixd.bgp.rib.safety import OwnSession, SafetyNet
 from prefixd.bgp.settings import (
     ExcessPolicy,
-    ExportSettings,
     FenceMode,
     ImportMode,
     ImportSettings,
@@ -54,14 +53,9 @@ def terms_of(
         four_octet_as=negotiated is None or negotiated.four_octet_as,
         max_message=4096 if negotiated is None else negotiated.max_message,
         profile=profile,
-        policy=None if peer.export is None else _policy(peer.export),
-        rtbh=RtbhTerms(
-            next_hop_v4=peer.rtbh.next_hop_v4.packed,
-            next_hop_v6=peer.rtbh.next_hop_v6.packed,
-            communities=peer.rtbh.communities,
-            large_communities=peer.rtbh.large_communities,
-        ),
-        budget=_budget(peer, profile, most_rules),
+        policy=peer.export,
+        rtbh=peer.rtbh,
+        budget=_budget(peer.budget, profile, most_rules),
         pacing=Pacing(
             batch_s=peer.pacing.batch_ms / 1000,
             batch_keys=peer.pacing.batch_keys,
@@ -78,36 +72,12 @@ def profile_of(peer: PeerSettings) -> Profile:
     return PROFILES.get(peer.profile, GENERIC)
 
 
-def _budget(peer: PeerSettings, profile: Profile, most_rules: int | None) -> Budget:
-    settings = peer.budget
-    budget = Budget(
-        rules_v4=settings.rules_v4,
-        rules_v6=settings.rules_v6,
-        rules_total=settings.rules_total,
-        reserved_for_manual=settings.reserved_for_manual,
-    )
+def _budget(budget: Budget, profile: Profile, most_rules: int | None) -> Budget:
     if most_rules is None:
         return budget
     configured = profile.budget_total if budget.rules_total is None else budget.rules_total
     return replace(
         budget, rules_total=most_rules if configured is None else min(configured, most_rules)
-    )
-
-
-def _policy(export: ExportSettings) -> ExportPolicy:
-    return ExportPolicy(
-        destinations=_prefixes(export.destinations),
-        sources=_prefixes(export.sources),
-        min_length_v4=export.min_length_v4,
-        max_length_v4=export.max_length_v4,
-        min_length_v6=export.min_length_v6,
-        max_length_v6=export.max_length_v6,
-        actions=export.actions,
-        owners=export.owners,
-        communities=export.communities,
-        large_communities=export.large_communities,
-        local_pref=export.local_pref,
-        med=export.med,
     )
 
 

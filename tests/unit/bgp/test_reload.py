@@ -3,10 +3,10 @@ from dataclasses import fields, replace
 import pytest
 
 from prefixd.bgp.reload import Effect, describe, plan_reload
+from prefixd.bgp.rib.export_terms import ExportPolicy
 from prefixd.bgp.settings import (
     AoKey,
     Direction,
-    ExportSettings,
     ListenAddress,
     PacingSettings,
     PeerSettings,
@@ -37,7 +37,7 @@ def effect_of(change: dict[str, object], **before: object) -> Effect:
         ({}, Effect.NONE),
         ({"description": "core"}, Effect.LIVE),
         ({"tags": ("edge",)}, Effect.LIVE),
-        ({"export": ExportSettings()}, Effect.LIVE),
+        ({"export": ExportPolicy()}, Effect.LIVE),
         ({"pacing": PacingSettings(batch_ms=5)}, Effect.LIVE),
         ({"profile": "junos"}, Effect.LIVE),
         ({"timers": TimerSettings(connect_retry_s=9)}, Effect.LIVE),

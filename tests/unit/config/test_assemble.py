@@ -6,7 +6,8 @@ import pytest
 
 from prefixd.api.settings import Listen
 from prefixd.auth.settings import AuthMode
-from prefixd.bgp.settings import ExportSettings, RestartPolicy, Secret
+from prefixd.bgp.rib.export_terms import ExportPolicy
+from prefixd.bgp.settings import RestartPolicy, Secret
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC
 from prefixd.config.assemble import load_config
 from prefixd.config.problem import ConfigError, Severity
@@ -90,7 +91,7 @@ def test_a_directory_that_says_most_of_what_can_be_said() -> None:
     assert edge1.export.actions == {"discard", "police"}
     assert edge1.budget.rules_v4 == 500
     assert edge2.tcp_ao[0].secret == Secret(b"ao")
-    assert edge2.export == ExportSettings()
+    assert edge2.export == ExportPolicy()
     assert config.bgp.dynamic[0].template.peer_asns == {64510, 64511}
     assert {entry.port for entry in config.bgp.listen} == {1790}
     assert config.auth.mtls_roles["detector.example.net"] is Role.OPERATOR

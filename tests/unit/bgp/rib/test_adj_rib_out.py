@@ -1,6 +1,7 @@
 """Chunks: what is said, in what order, and what it costs the peer at every moment."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 from itertools import count
 
 from prefixd.bgp.rib.adj_rib_out import Chunk, Table
@@ -238,7 +239,7 @@ def test_attributes_of_a_blackhole() -> None:
         local_as=65001,
         internal=False,
         policy=ExportPolicy(communities=(65001 << 16 | 7,), med=5),
-        rtbh=RtbhTerms(next_hop_v4=bytes((192, 0, 2, 66)), large_communities=((1, 2, 3),)),
+        rtbh=RtbhTerms(next_hop_v4=IPv4Address("192.0.2.66"), large_communities=((1, 2, 3),)),
     )
     encoder = AttributeEncoder(terms)
     v4 = encoder.encode(IPV4_UNICAST, BlackholeTreatment())

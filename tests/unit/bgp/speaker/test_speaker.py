@@ -7,14 +7,12 @@ from ipaddress import ip_address, ip_network
 from prefixd.bgp.fsm.reason import DownKind, DownReason
 from prefixd.bgp.rib.adj_rib_in import Doubt
 from prefixd.bgp.rib.attributes import AttributeEncoder
-from prefixd.bgp.rib.export_terms import ExportPolicy, Terms
+from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Terms
 from prefixd.bgp.rib.route_action import FlowTreatment
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.rib.verdict import Reason, Step
 from prefixd.bgp.settings import (
-    BudgetSettings,
     ExcessPolicy,
-    ExportSettings,
     ImportMode,
     ImportSettings,
     PacingSettings,
@@ -113,7 +111,7 @@ async def test_a_router_that_is_full_gets_fewer_rules() -> None:
 
     async with (
         fake_router(objects_to=full) as router,
-        speaking(neighbor(router, budget=BudgetSettings(rules_total=22))) as at_work,
+        speaking(neighbor(router, budget=Budget(rules_total=22))) as at_work,
     ):
         routes = [a_route(t, t, since_us=n) for n, t in enumerate(HOSTS[:20])]
         at_work.speaker.replace(routes)
@@ -150,11 +148,11 @@ async def test_policy_changes_send_the_difference_only() -> None:
             )
             speaker.start()
             await router.until(lambda r: len(r.rules) == 30)
-            stricter = replace(settings, export=ExportSettings(owners=frozenset({"a"})))
+            stricter = replace(settings, export=ExportPolicy(owners=frozenset({"a"})))
             speaker.apply(replace(speaker.roster.settings, peers=(stricter,)))
             await router.until(lambda r: len(r.rules) == 20)
             assert (router.sessions, at_work.speaker.status().peers[0].withdrawn) == (1, 10)
-            marked = replace(settings, export=ExportSettings(communities=(65000 << 16 | 1,)))
+            marked = replace(settings, export=ExportPolicy(communities=(65000 << 16 | 1,)))
             speaker.apply(replace(speaker.roster.settings, peers=(marked,)))
             await router.until(lambda r: len(r.rules) == 30)
             await at_work.until(lambda: speaker.status().peers[0].announced == 60)
