@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from prefixd.domain.prefix import Prefix
+from prefixd.setting import As, Default, Doc, Positive, Text, Whole
 
 MEBIBYTE = 1024 * 1024
 
@@ -21,34 +23,50 @@ class Listen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
-    """Paths are absolute by now. The files are read again on reload."""
+    """TLS for the API.
 
-    cert_path: Path
-    key_path: Path
-    ca_path: Path | None = None
-    """Whose client certificates are accepted; required with mtls."""
+    Paths are absolute by now. The files are read again on reload.
+    """
+
+    cert_path: Annotated[Path, As("existing file"), Doc("Certificate chain, PEM.")]
+    key_path: Annotated[Path, As("existing file"), Doc("Its key.")]
+    ca_path: Annotated[
+        Path | None,
+        As("existing file"),
+        Doc("Whose client certificates are accepted; needed by mode mtls."),
+        Default("none"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitSettings:
-    """One token bucket per client address; health and metrics stand outside."""
+    """Per client; health and metrics are not counted.
 
-    events_per_second: int = 100
-    burst: int = 500
+    One token bucket per client address.
+    """
+
+    events_per_second: Annotated[Positive, Doc("Requests a second, per client.")] = 100
+    burst: Annotated[Positive, Doc("Requests at once, per client.")] = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    listen: Listen = Listen()
-    unix_socket: Path | None = None
-    """Listen on this path as well; the directory decides who may connect."""
-    tls: TlsSettings | None = None
-    rate_limit: RateLimitSettings = RateLimitSettings()
-    cors_origin: str | None = None
-    """The one other origin whose pages may call us."""
-    trusted_proxies: tuple[Prefix, ...] = ()
-    """Whose X-Forwarded-For is believed."""
-    max_body_bytes: int = MEBIBYTE
-    request_timeout_s: int = 30
-    metrics_public: bool = True
-    """/metrics without authentication."""
+    """The API, and who may call."""
+
+    listen: Annotated[Listen, Doc("Address of the API.")] = Listen()
+    unix_socket: Annotated[Path | None, Doc("Listen here as well."), Default("none")] = None
+    """The directory decides who may connect."""
+    tls: Annotated[
+        TlsSettings | None, Doc("Certificate of the API."), Default("absent: clear text")
+    ] = None
+    rate_limit: Annotated[RateLimitSettings, Doc("Limits per client.")] = RateLimitSettings()
+    cors_origin: Annotated[
+        str | None,
+        Text(pattern=r"https?://[^/\s]+", what="an origin such as https://noc.example.net"),
+        Doc("The other origin whose pages may call."),
+        Default("none"),
+    ] = None
+    trusted_proxies: Annotated[tuple[Prefix, ...], Doc("Whose X-Forwarded-For is believed.")] = ()
+    max_body_bytes: Annotated[int, Whole(1024), Doc("Largest request.")] = MEBIBYTE
+    request_timeout_s: Annotated[int, Whole(1, 600), Doc("Longest request.")] = 30
+    metrics_public: Annotated[bool, Doc("/metrics without authentication.")] = True

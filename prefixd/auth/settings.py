@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated
 
 from prefixd.domain.actor import Role
+from prefixd.setting import Doc, Named, Positive
 
 
 class AuthMode(StrEnum):
@@ -34,10 +36,10 @@ class CookiePolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginSettings:
-    """Failed logins are counted per name and per address; either limit closes the door."""
+    """Throttle of failed logins."""
 
-    attempts: int = 5
-    window_s: int = 60
+    attempts: Annotated[Positive, Doc("Failed logins allowed per name and per address.")] = 5
+    window_s: Annotated[Positive, Doc("Within this time.")] = 60
 
 
 def _no_roles() -> Mapping[str, Role]:
@@ -46,13 +48,25 @@ def _no_roles() -> Mapping[str, Role]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthSettings:
-    mode: AuthMode
+    """Who may call."""
+
+    mode: Annotated[
+        AuthMode,
+        Doc(
+            "`none`: everybody is admin; `bearer`: shared token, API tokens, sessions; "
+            "`credentials`: API tokens, sessions; `mtls`: client certificates."
+        ),
+    ]
     bearer_token: str | None = field(default=None, repr=False)
-    """The shared token of bearer mode."""
-    bearer_role: Role = Role.OPERATOR
-    """What the shared token may do."""
-    mtls_roles: Mapping[str, Role] = field(default_factory=_no_roles)
+    """The shared token of bearer mode. Its three keys are the configuration's: only that mode
+    looks it up."""
+    bearer_role: Annotated[Role, Doc("What the shared token may do.")] = Role.OPERATOR
+    mtls_roles: Annotated[Mapping[str, Role], Named("mtls"), Doc("Client certificates.")] = field(
+        default_factory=_no_roles
+    )
     """Certificate name (common name or a DNS subject name) to role. Others are refused."""
-    session_idle_s: int = 7 * 86_400
-    cookie: CookiePolicy = CookiePolicy.AUTO
-    login: LoginSettings = LoginSettings()
+    session_idle_s: Annotated[Positive, Doc("A session ends after this much silence.")] = 7 * 86_400
+    cookie: Annotated[CookiePolicy, Doc("When the session cookie is marked Secure.")] = (
+        CookiePolicy.AUTO
+    )
+    login: Annotated[LoginSettings, Doc("Throttle of failed logins.")] = LoginSettings()

@@ -18,7 +18,7 @@ from prefixd.config.kinds import (
     Word,
     set_of,
 )
-from prefixd.config.reader import BAD, Bad, Live, Reader, did_you_mean
+from prefixd.config.reader import BAD, Bad, Reader, did_you_mean
 from prefixd.config.schema import Key, OneOf, Section, field_defaults, key
 from prefixd.config.secret_keys import secret_keys
 from prefixd.config.secrets import STARS
@@ -39,6 +39,7 @@ from prefixd.notify.settings import (
     Teams,
     Telegram,
 )
+from prefixd.setting import Live
 
 ID = Text(pattern=r"[a-z0-9][a-z0-9-]{0,39}", what="a name of a-z, 0-9 and -")
 HEADER = Text(pattern=r"[A-Za-z0-9-]{1,64}", what="the name of a header")

@@ -10,7 +10,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from prefixd.config.adapter_section import resolve_reference
 from prefixd.config.alerting_file import ALERTING
 from prefixd.config.bundle import (
     ALERTING_NAME,
@@ -30,16 +29,16 @@ from prefixd.config.derive import (
     marked,
     withdrawing,
 )
-from prefixd.config.http_section import LISTEN
 from prefixd.config.inventory_file import INVENTORY
 from prefixd.config.load import Document, load_file, version_of
-from prefixd.config.main_file import CONNECTION, MAIN, MainFile, log_level
+from prefixd.config.main_file import MAIN, MainFile
 from prefixd.config.playbooks_file import PLAYBOOKS
 from prefixd.config.problem import Complaint, ConfigError, Problem, Severity
 from prefixd.config.reader import Bad, Effective, Reader, did_you_mean
 from prefixd.config.schema import Section
 from prefixd.config.secrets import SecretBox, expand
 from prefixd.config.sections import Sections
+from prefixd.config.spellings import CONNECTION, LISTEN, log_level, resolve_reference
 from prefixd.domain.inventory import Inventory, build_inventory
 from prefixd.engine.settings import EngineSettings
 from prefixd.notify.settings import AlertSettings
@@ -254,9 +253,12 @@ def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
     correlation = parts.correlation or CorrelationFile()
     bgp = marked(main.bgp, main.storage, run.env)
     preserve = bool(main.shutdown["preserve_announcements"])
-    engine = {**main.engine, "drain_timeout_s": main.shutdown["drain_timeout_s"]}
-    if "reconcile_interval_s" in main.timers:
-        engine["reconcile_interval_s"] = main.timers["reconcile_interval_s"]
+    known = {entry.name for entry in fields(EngineSettings)}
+    engine = {
+        name: value
+        for name, value in {**main.engine, **main.timers, **main.shutdown}.items()
+        if name in known
+    }
     reader = Reader(run.env, run.directory)
     return Config(
         directory=run.directory,
@@ -272,7 +274,7 @@ def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
         storage=main.storage,
         observability=main.observability,
         safelist=SafelistSettings(
-            prefixes=main.safelist["prefixes"], infrastructure=infrastructure_of(main)
+            prefixes=main.safelist.prefixes, infrastructure=infrastructure_of(main)
         ),
         preserve_announcements=preserve,
         alerting=parts.alerting or AlertSettings(),

@@ -6,71 +6,34 @@ from enum import StrEnum
 from prefixd.bgp.settings import (
     AdmissionSettings,
     DynamicRange,
-    IPAddress,
-    ListenAddress,
     PeerSettings,
     SpeakerSettings,
 )
-from prefixd.config.bgp_kinds import ASN, ASNS, IPV4, NETWORK, POSITIVE_SECONDS, SECONDS, to_address
+from prefixd.config.bgp_spellings import (
+    ASN,
+    ASNS,
+    IPV4,
+    NETWORK,
+    POSITIVE_SECONDS,
+    SECONDS,
+    ListenAddresses,
+)
 from prefixd.config.kinds import (
     AT_LEAST_ONE,
-    HOST_PORT,
     NAME,
-    PORT,
     Listing,
     Text,
     Word,
 )
 from prefixd.config.neighbor_section import COMMON, NEIGHBOR
-from prefixd.config.reader import BAD, Bad, Live, Reader
+from prefixd.config.reader import Bad, Reader
 from prefixd.config.schema import Section, field_defaults, gone, key
-
-EVERY_ADDRESS: tuple[IPAddress, ...] = (
-    ipaddress.IPv6Address("::"),
-    ipaddress.IPv4Address("0.0.0.0"),  # noqa: S104  routers call us, from anywhere
-)
+from prefixd.setting import Live
 
 
 class BgpMode(StrEnum):
     SPEAKER = "speaker"
     MOCK = "mock"
-
-
-class ListenAddresses:
-    """A port for every address, one `host:port`, or a list; an empty list opens no socket."""
-
-    def read(self, value: object, reader: Reader) -> tuple[ListenAddress, ...] | Bad:
-        if isinstance(value, int) and not isinstance(value, bool):
-            port = PORT.read(value, reader)
-            if isinstance(port, Bad):
-                return BAD
-            return tuple(ListenAddress(address, port) for address in EVERY_ADDRESS)
-        if isinstance(value, list):
-            return Listing(kind=_ONE_LISTEN_ADDRESS).read(value, reader)
-        one = _ONE_LISTEN_ADDRESS.read(value, reader)
-        return BAD if isinstance(one, Bad) else (one,)
-
-    def describe(self) -> str:
-        return 'port, `"address:port"`, or a list of them'
-
-
-class _OneListenAddress:
-    def read(self, value: object, reader: Reader) -> ListenAddress | Bad:
-        pair = HOST_PORT.read(value, reader)
-        if isinstance(pair, Bad):
-            return BAD
-        address = to_address(pair[0])
-        if address is None:
-            return reader.complain(
-                "must be an address with a port", value=value, hint='for instance "[::]:179"'
-            )
-        return ListenAddress(address, pair[1])
-
-    def describe(self) -> str:
-        return '`"address:port"`'
-
-
-_ONE_LISTEN_ADDRESS = _OneListenAddress()
 
 
 class Mode:

@@ -272,8 +272,7 @@ def _policy_against_inventory(policy: PolicySettings, inventory: Inventory) -> F
 
 
 def _safelist_against_inventory(main: Sections, inventory: Inventory) -> Found:
-    prefixes = (main.safelist or {}).get("prefixes", ())
-    assert isinstance(prefixes, tuple)
+    prefixes = () if main.safelist is None else main.safelist.prefixes
     for index, prefix in enumerate(prefixes):
         covered = next(
             (

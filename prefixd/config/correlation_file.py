@@ -22,7 +22,6 @@ from prefixd.config.kinds import (
     Text,
     Word,
 )
-from prefixd.config.reader import Live
 from prefixd.config.schema import Section, key
 from prefixd.correlation.settings import (
     WEIGHT_MAX,
@@ -36,6 +35,7 @@ from prefixd.correlation.settings import (
     UnknownSources,
     sensor_source,
 )
+from prefixd.setting import Live
 from prefixd.signals.settings import (
     AlertmanagerSettings,
     DeceptionSettings,

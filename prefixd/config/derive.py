@@ -57,8 +57,7 @@ def _protected_flows(bgp: SpeakerSettings) -> Iterator[ProtectedFlow]:
 def infrastructure_of(main: MainFile) -> tuple[Protected, ...]:
     """Routers, our own addresses, and what the file declares."""
     found = [
-        Protected(prefix, "declared as infrastructure")
-        for prefix in main.safelist["infrastructure"]
+        Protected(prefix, "declared as infrastructure") for prefix in main.safelist.infrastructure
     ]
     named = [
         *((str(peer.address), f"router {peer.name}") for peer in main.bgp.peers),

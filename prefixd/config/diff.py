@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from prefixd.config.bundle import Config
-from prefixd.config.reader import Effective, Live
+from prefixd.config.reader import Effective
 from prefixd.config.secrets import STARS
 from prefixd.domain.inventory import Customer
+from prefixd.setting import Live
 
 MISSING = "–"
 _COST = {Live.LIVE: 0, Live.PEER_RESTART: 1, Live.RESTART: 2}

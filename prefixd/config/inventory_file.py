@@ -7,9 +7,9 @@ by `prefixd.domain.inventory.build_inventory`, with paths that lead back into th
 
 from prefixd.config.agreement_section import AGREEMENT
 from prefixd.config.kinds import ADDRESS, AT_LEAST_ONE, NAME, PORT, PREFIX, Listing, Text, Word
-from prefixd.config.reader import Live
 from prefixd.config.schema import Section, key
 from prefixd.domain.inventory import Asset, Customer, PolicyProfile, Service
+from prefixd.setting import Live
 
 ASSET = Section(
     Asset,

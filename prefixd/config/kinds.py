@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
+from prefixd import setting
 from prefixd.config.reader import BAD, Bad, Reader, did_you_mean, shown, type_in_words
 from prefixd.config.secrets import Expanded
 from prefixd.config.yaml_tree import resolve
@@ -36,14 +37,9 @@ class Kind(Protocol[T_co]):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+@dataclass(frozen=True, slots=True)
+class Text(setting.Text):
     """Text; the empty text only where `minimum` is 0."""
-
-    minimum: int = 1
-    maximum: int = 1024
-    pattern: str | None = None
-    what: str = "text"
 
     def read(self, value: object, reader: Reader) -> str | Bad:
         if not isinstance(value, str):
@@ -66,12 +62,9 @@ class Text:
         return self.what
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whole:
+@dataclass(frozen=True, slots=True)
+class Whole(setting.Whole):
     """A whole number within bounds, both ends included."""
-
-    minimum: int = 0
-    maximum: int | None = None
 
     def read(self, value: object, reader: Reader) -> int | Bad:
         number = resolve(value) if isinstance(value, Expanded) else value
@@ -94,13 +87,9 @@ class Whole:
         return f"whole number, {self.minimum} to {self.maximum}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
+@dataclass(frozen=True, slots=True)
+class Number(setting.Number):
     """A finite number within bounds, both ends included."""
-
-    minimum: float = 0.0
-    maximum: float | None = None
-    above_minimum: bool = False
 
     def read(self, value: object, reader: Reader) -> float | Bad:
         number = resolve(value) if isinstance(value, Expanded) else value

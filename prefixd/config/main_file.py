@@ -1,221 +1,170 @@
-"""prefixd.yaml: where this instance is, whom it listens to, and its limits."""
+"""prefixd.yaml: where this instance is, whom it listens to, and its limits.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+Operators think in sections; the classes behind them belong to the packages that use them. Where
+one class is fed by several sections, or one section feeds several classes, the section yields the
+fields that were given, and `assemble.py` puts them together.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from prefixd.bgp.settings import SpeakerSettings
 from prefixd.config.alerting_file import ALERTING
 from prefixd.config.bgp_section import BGP
 from prefixd.config.correlation_file import CORRELATION
 from prefixd.config.http_section import HTTP, Http
-from prefixd.config.kinds import (
-    AT_LEAST_ONE,
-    PREFIX,
-    SHARE,
-    Flag,
-    Listing,
-    Number,
-    Spelled,
-    Text,
-    Whole,
-    Word,
-)
-from prefixd.config.limit_sections import ESCALATION, GUARDRAILS, QUOTAS, TIMERS
-from prefixd.config.reader import Bad, Live, Reader
-from prefixd.config.schema import Fields, Section, field_defaults, given, gone, key
+from prefixd.config.introspect import doc_of, keys_of, section_of
+from prefixd.config.kinds import Flag
+from prefixd.config.schema import Fields, Key, Section, field_defaults, given, gone, key
 from prefixd.domain.prefix import Prefix
 from prefixd.engine.settings import EngineSettings, Mode
-from prefixd.observability.settings import LogFormat, LogLevel, ObservabilitySettings
-from prefixd.store.settings import RetentionSettings, StoreSettings
+from prefixd.guardrails.limits import Limits
+from prefixd.observability.settings import ObservabilitySettings
+from prefixd.policy.playbook import Escalation, PolicySettings
+from prefixd.setting import Default, Doc, Live, Many, Text
+from prefixd.store.settings import StoreSettings
 
-POP = Text(maximum=64, pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*", what="a name of letters, digits, ._-")
 
-DAYS = Whole(maximum=36_500)
-RETENTION = Section(
-    RetentionSettings,
-    [
-        key("events_days", DAYS, "Detector events.", unit="days"),
-        key("mitigations_days", DAYS, "Ended mitigations.", unit="days"),
-        key("groups_days", DAYS, "Closed signal groups.", unit="days"),
-        key("decisions_days", DAYS, "Decision records.", unit="days"),
-        key("audit_days", DAYS, "Audit entries.", unit="days"),
-        key("notifications_days", DAYS, "Delivered alerts.", unit="days"),
-        key("idempotency_hours", DAYS, "Answers kept for repeated requests.", unit="hours"),
-        key("batch_rows", AT_LEAST_ONE, "Rows deleted at a time."),
-    ],
-    doc="How long finished rows are kept; 0: for ever.",
-)  # fmt: skip
+def _fields_of(
+    *classes: type[Any], keys: Iterable[Key], doc: str, live: Live = Live.LIVE
+) -> Section[Fields]:
+    """A section that yields the fields given, for classes that other sections feed as well."""
+    defaults = {name: value for cls in classes for name, value in field_defaults(cls).items()}
+    return Section(
+        given, keys, doc=doc, live=live, defaults=classes[0] if len(classes) == 1 else defaults
+    )
 
-CONNECTION = Spelled(
-    lambda text: text if text.startswith(("sqlite:", "postgres://", "postgresql://")) else None,
-    "sqlite:///absolute/path, sqlite:relative/path or postgres://…",
+
+def _guardrail_keys() -> list[Key]:
+    """TTL bounds that this section leaves out are those of the timers."""
+    return [
+        replace(entry, default_text=f"timers.{entry.name}")
+        if entry.field in {"min_ttl_s", "max_ttl_s"}
+        else entry
+        for entry in keys_of(Limits, "guardrails")
+    ]
+
+
+GUARDRAILS = _fields_of(Limits, keys=_guardrail_keys(), doc=doc_of(Limits))
+QUOTAS = _fields_of(
+    Limits, keys=keys_of(Limits, "quotas"), doc="How many mitigations there may be."
 )
-STORAGE = Section(
-    StoreSettings,
-    [
-        key("connection_string", CONNECTION, "The database. DATABASE_URL in the environment "
-            "overrides it.", is_secret=True,
-            default_text=f"`{StoreSettings().connection_string}`"),
-        key("read_connections", AT_LEAST_ONE, "SQLite readers, or size of the PostgreSQL pool."),
-        key("connect_timeout_seconds", Number(above_minimum=True), "To connect.",
-            field="connect_timeout_s", unit="s"),
-        key("read_timeout_seconds", Number(above_minimum=True), "Of one query.",
-            field="read_timeout_s", unit="s"),
-        key("write_timeout_seconds", Number(above_minimum=True), "Of one commit.",
-            field="write_timeout_s", unit="s"),
-        key("lock_timeout_seconds", Number(above_minimum=True), "To wait for another process.",
-            field="lock_timeout_s", unit="s"),
-        key("queue_limit", AT_LEAST_ONE, "Writes waiting; one more is answered 503."),
-        key("batch_limit", AT_LEAST_ONE, "Writes that share a commit."),
-        key("max_file_mb", Whole(), "SQLite: largest file; 0: as large as the disk.",
-            unit="MiB"),
-        key("retention", RETENTION, "How long finished rows are kept."),
+_MIN_TTL, _MAX_TTL, *_LIFETIMES = keys_of(Limits, "timers")
+TIMERS = _fields_of(
+    PolicySettings,
+    Limits,
+    EngineSettings,
+    keys=[
+        *keys_of(PolicySettings, "timers"),
+        _MIN_TTL,
+        _MAX_TTL,
+        *keys_of(EngineSettings, "timers"),
+        *_LIFETIMES,
+        gone("correlation_window_seconds", "set window_seconds in correlation.yaml"),
     ],
-    doc="Where mitigations, events and the audit log are kept.",
-    live=Live.RESTART,
-)  # fmt: skip
-
-
-class _LogFormatKind:
-    """`json` or `text`; the earlier daemon's `pretty` means text."""
-
-    def read(self, value: object, reader: Reader) -> LogFormat | Bad:
-        return LogFormat.TEXT if value == "pretty" else Word(LogFormat).read(value, reader)
-
-    def describe(self) -> str:
-        return f"{Word(LogFormat).describe()}; `pretty` means text"
-
-
-class _LogLevelKind:
-    """The earlier daemon also knew `trace` and `warning`."""
-
-    def read(self, value: object, reader: Reader) -> LogLevel | Bad:
-        level = log_level(value) if isinstance(value, str) else None
-        return level if level is not None else Word(LogLevel).read(value, reader)
-
-    def describe(self) -> str:
-        return Word(LogLevel).describe()
-
-
-_LEVEL_WORDS = {"trace": LogLevel.DEBUG, "warning": LogLevel.WARN}
-
-
-def log_level(text: str) -> LogLevel | None:
-    word = text.strip().lower()
-    if word in _LEVEL_WORDS:
-        return _LEVEL_WORDS[word]
-    return LogLevel(word) if word in list(LogLevel) else None
-
-
-OBSERVABILITY = Section(
-    ObservabilitySettings,
-    [
-        key("log_format", _LogFormatKind(), "One JSON object a line, or text for a terminal."),
-        key("log_level", _LogLevelKind(), "RUST_LOG in the environment overrides it."),
-        gone("audit_log_path", "the audit log is in the database: prefixdctl audit"),
-        gone("metrics_listen", "metrics are served at /metrics of http.listen"),
-    ],
-    doc="Logs.",
-    live=Live.RESTART,
+    doc="Times that have no better home.",
 )
-
-SAFELIST: Section[Fields] = Section(
-    given,
-    [
-        key("prefixes", Listing(kind=PREFIX, unique=False), "Never filtered. An entry that goes "
-            "from the file goes from the safelist.", default=()),
-        key("infrastructure", Listing(kind=PREFIX, unique=False), "Loopbacks, management "
-            "networks, resolvers: never filtered, and shown as infrastructure. Routers and our "
-            "own addresses are known from bgp.", default=()),
-    ],
-    doc="What must never be filtered.",
-    live=Live.LIVE,
-)  # fmt: skip
-
-SHUTDOWN: Section[Fields] = Section(
-    given,
-    [
-        key("drain_timeout_seconds", Number(minimum=0, maximum=3600), "Longest time to finish "
-            "what was begun.", field="drain_timeout_s", unit="s",
-            default=field_defaults(EngineSettings)["drain_timeout_s"]),
+ESCALATION = _fields_of(
+    PolicySettings,
+    Escalation,
+    keys=[*keys_of(Escalation), *keys_of(PolicySettings, "escalation")],
+    doc=doc_of(Escalation),
+)
+ENGINE = _fields_of(
+    EngineSettings, keys=keys_of(EngineSettings), doc=doc_of(EngineSettings), live=Live.RESTART
+)
+SHUTDOWN = _fields_of(
+    EngineSettings,
+    keys=[
+        *keys_of(EngineSettings, "shutdown"),
         key("preserve_announcements", Flag(), "Leave rules to the routers' graceful restart; "
             "false withdraws them. A neighbor's stop_mode decides for itself.", default=True),
     ],
     doc="What happens on SIGTERM.",
     live=Live.RESTART,
 )  # fmt: skip
-
-ENGINE: Section[Fields] = Section(
-    given,
-    [
-        key("answer_wait_seconds", Number(above_minimum=True), "A report that waits longer is "
-            "answered `queued`.", field="answer_wait_s", unit="s"),
-        key("victim_queue_limit", AT_LEAST_ONE, "Reports waiting for one victim; one more is "
-            "answered 503."),
-        key("total_queue_limit", AT_LEAST_ONE, "Reports waiting in all; one more is answered "
-            "503."),
-        key("victim_batch_limit", AT_LEAST_ONE, "Reports of one victim decided at a time."),
-        key("reconcile_batch", AT_LEAST_ONE, "Rules compared before other work has its turn."),
-        key("withdraw_guard_count", Whole(), "A reconcile that would withdraw more rules than "
-            "this, and more than the share below, because rows cannot be read, withdraws none."),
-        key("withdraw_guard_share", SHARE, "See withdraw_guard_count."),
-        key("store_retry_seconds", Number(above_minimum=True), "Pause while the database is "
-            "away.", field="store_retry_s", unit="s"),
-        key("held_retry_seconds", Number(above_minimum=True), "How often a group without room is "
-            "looked at again.", field="held_retry_s", unit="s"),
-        key("signal_horizon_seconds", AT_LEAST_ONE, "Episodes kept in memory after their last "
-            "report.", field="signal_horizon_s", unit="s"),
-        key("episode_memory_limit", AT_LEAST_ONE, "Episodes kept in memory."),
-        key("subscriber_queue_limit", AT_LEAST_ONE, "News waiting for one subscriber; beyond it "
-            "it must fetch everything again."),
+STORAGE = section_of(StoreSettings, live=Live.RESTART)
+OBSERVABILITY = section_of(
+    ObservabilitySettings,
+    extra=[
+        gone("audit_log_path", "the audit log is in the database: prefixdctl audit"),
+        gone("metrics_listen", "metrics are served at /metrics of http.listen"),
     ],
-    doc="Bounds of the machine; the defaults suit most.",
     live=Live.RESTART,
-    defaults=EngineSettings,
-)  # fmt: skip
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safelist:
+    """What must never be filtered."""
+
+    prefixes: Annotated[
+        tuple[Prefix, ...],
+        Many(unique=False),
+        Doc("Never filtered. An entry that goes from the file goes from the safelist."),
+    ] = ()
+    infrastructure: Annotated[
+        tuple[Prefix, ...],
+        Many(unique=False),
+        Doc(
+            "Loopbacks, management networks, resolvers: never filtered, and shown as "
+            "infrastructure. Routers and our own addresses are known from bgp."
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MainFile:
     """prefixd.yaml as read; None where the section is left to its own file."""
 
-    pop: str
-    mode: Mode
-    http: Http
-    bgp: SpeakerSettings
-    guardrails: Fields
-    quotas: Fields
-    timers: Fields
-    escalation: Fields
-    storage: StoreSettings
-    observability: ObservabilitySettings
-    safelist: Mapping[str, tuple[Prefix, ...]]
-    shutdown: Fields
-    engine: Fields
-    alerting: object = None
-    correlation: object = None
+    pop: Annotated[
+        str,
+        Text(
+            maximum=64,
+            pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+            what="a name of letters, digits, ._-",
+        ),
+        Doc("Name of this site; stands on every mitigation."),
+        Live.RESTART,
+    ]
+    mode: Annotated[
+        Mode,
+        Doc("`dry-run` decides and shows but announces nothing; `enforced` announces."),
+        Live.LIVE,
+    ] = Mode.DRY_RUN
+    http: Annotated[Http, Doc("The API, and who may call.")]
+    bgp: Annotated[SpeakerSettings, Doc("The BGP speaker and its neighbors.")]
+    guardrails: Annotated[Fields, Doc("Hard limits.")]
+    quotas: Annotated[Fields, Doc("How many mitigations there may be.")]
+    timers: Annotated[Fields, Doc("Times.")]
+    escalation: Annotated[Fields, Doc("When later steps are taken.")]
+    storage: Annotated[StoreSettings, Doc("The database.")]
+    observability: Annotated[ObservabilitySettings, Doc("Logs.")]
+    safelist: Annotated[Safelist, Doc("What must never be filtered.")]
+    shutdown: Annotated[Fields, Doc("What happens on SIGTERM.")]
+    engine: Annotated[Fields, Doc("Bounds of the machine.")]
+    alerting: Annotated[object, Doc("Used when there is no alerting.yaml."), Default("none")] = None
+    correlation: Annotated[
+        object, Doc("Used when there is no correlation.yaml."), Default("none")
+    ] = None
 
 
-MAIN = Section(
+MAIN = section_of(
     MainFile,
-    [
-        key("pop", POP, "Name of this site; stands on every mitigation.", live=Live.RESTART),
-        key("mode", Word(Mode), "`dry-run` decides and shows but announces nothing; `enforced` "
-            "announces.", default=Mode.DRY_RUN, live=Live.LIVE),
-        key("http", HTTP, "The API, and who may call."),
-        key("bgp", BGP, "The BGP speaker and its neighbors."),
-        key("guardrails", GUARDRAILS, "Hard limits."),
-        key("quotas", QUOTAS, "How many mitigations there may be."),
-        key("timers", TIMERS, "Times."),
-        key("escalation", ESCALATION, "When later steps are taken."),
-        key("storage", STORAGE, "The database."),
-        key("observability", OBSERVABILITY, "Logs."),
-        key("safelist", SAFELIST, "What must never be filtered."),
-        key("shutdown", SHUTDOWN, "What happens on SIGTERM."),
-        key("engine", ENGINE, "Bounds of the machine."),
-        key("alerting", ALERTING, "Used when there is no alerting.yaml.", default=None,
-            default_text="none"),
-        key("correlation", CORRELATION, "Used when there is no correlation.yaml.", default=None,
-            default_text="none"),
-    ],
-)  # fmt: skip
+    kinds={
+        "http": HTTP,
+        "bgp": BGP,
+        "guardrails": GUARDRAILS,
+        "quotas": QUOTAS,
+        "timers": TIMERS,
+        "escalation": ESCALATION,
+        "storage": STORAGE,
+        "observability": OBSERVABILITY,
+        "safelist": section_of(Safelist, live=Live.LIVE),
+        "shutdown": SHUTDOWN,
+        "engine": ENGINE,
+        "alerting": ALERTING,
+        "correlation": CORRELATION,
+    },
+)

@@ -24,7 +24,7 @@ from prefixd.bgp.settings import (
     StopMode,
     TimerSettings,
 )
-from prefixd.config.bgp_kinds import (
+from prefixd.config.bgp_spellings import (
     ACTION,
     ASN,
     ASNS,
@@ -55,9 +55,9 @@ from prefixd.config.kinds import (
     Word,
     set_of,
 )
-from prefixd.config.reader import Live
 from prefixd.config.schema import Key, Section, key
 from prefixd.config.secret_keys import secret_keys
+from prefixd.setting import Live
 
 TIMERS = Section(
     TimerSettings,

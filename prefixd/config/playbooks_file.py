@@ -20,7 +20,7 @@ from prefixd.config.kinds import (
     Whole,
     Word,
 )
-from prefixd.config.reader import BAD, Bad, Live, Reader
+from prefixd.config.reader import BAD, Bad, Reader
 from prefixd.config.schema import OneOf, Section, gone, key
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.domain.rule import (
@@ -35,6 +35,7 @@ from prefixd.domain.rule import (
 )
 from prefixd.domain.vector import Vector
 from prefixd.policy.playbook import MAX_NAME, MAX_TTL_S, Playbook, PlaybookMatch, PortMode, Step
+from prefixd.setting import Live
 
 VECTOR = Word(Vector)
 PAIR = Spelled(

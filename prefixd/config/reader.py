@@ -15,6 +15,7 @@ from typing import Final
 
 from prefixd.config.problem import Complaint, Severity, TreePath
 from prefixd.config.secrets import STARS, Expanded
+from prefixd.setting import Live
 
 SHOWN_LENGTH = 80
 
@@ -26,14 +27,6 @@ class Bad(Enum):
 
 
 BAD: Final = Bad.BAD
-
-
-class Live(StrEnum):
-    """What it takes for a changed key to count."""
-
-    LIVE = "live"
-    PEER_RESTART = "peer restart"
-    RESTART = "restart"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from prefixd.config.inventory_file import INVENTORY
 from prefixd.config.kinds import Listing, Mapped, Table
 from prefixd.config.main_file import MAIN
 from prefixd.config.playbooks_file import PLAYBOOKS
-from prefixd.config.reader import Live, shown
+from prefixd.config.reader import shown
 from prefixd.config.redact import REFERENCE_SUFFIXES
 from prefixd.config.schema import ABSENT, REQUIRED, Key, OneOf, Section
+from prefixd.setting import Live
 
 FILES: tuple[tuple[str, str, Section[Any]], ...] = (
     (MAIN_NAME, "Required. Where this instance is, whom it listens to, and its limits.", MAIN),

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from prefixd.config.kinds import Kind, Listing, Mapped, Table, Text
-from prefixd.config.reader import BAD, Bad, Effective, Live, Reader, did_you_mean, type_in_words
+from prefixd.config.reader import BAD, Bad, Effective, Reader, did_you_mean, type_in_words
+from prefixd.setting import Live
 
 T = TypeVar("T")
 
@@ -223,6 +224,9 @@ class Section(Generic[T]):
 
     def describe(self) -> str:
         return "section"
+
+    def field_of(self, name: str) -> str:
+        return self._by_name[name].field
 
     def default_of(self, entry: Key) -> object:
         if entry.default is not INHERIT:

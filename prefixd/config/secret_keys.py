@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prefixd.config.kinds import Mapped, Text
-from prefixd.config.reader import BAD, Bad, Live, Reader
+from prefixd.config.reader import BAD, Bad, Reader
 from prefixd.config.schema import INHERIT, REQUIRED, Key, key
 from prefixd.config.secrets import SecretMissing, from_environment, from_file, loose_file_warning
+from prefixd.setting import Live
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from prefixd.bgp.settings import SpeakerSettings
 from prefixd.config.correlation_file import CorrelationFile
 from prefixd.config.derive import limits_of, policy_of
 from prefixd.config.http_section import Http
+from prefixd.config.main_file import Safelist
 from prefixd.config.schema import Fields
 from prefixd.engine.settings import Mode
 from prefixd.guardrails.limits import Limits
@@ -27,7 +28,7 @@ class Sections:
     quotas: Fields | None = None
     timers: Fields | None = None
     escalation: Fields | None = None
-    safelist: Fields | None = None
+    safelist: Safelist | None = None
     correlation: CorrelationFile | None = None
     alerting: AlertSettings | None = None
 
@@ -39,6 +40,7 @@ class Sections:
 
         mode, http, bgp = usable.get("mode"), usable.get("http"), usable.get("bgp")
         correlation, alerting = usable.get("correlation"), usable.get("alerting")
+        safelist = usable.get("safelist")
         return cls(
             mode=mode if isinstance(mode, Mode) else None,
             http=http if isinstance(http, Http) else None,
@@ -47,7 +49,7 @@ class Sections:
             quotas=section("quotas"),
             timers=section("timers"),
             escalation=section("escalation"),
-            safelist=section("safelist"),
+            safelist=safelist if isinstance(safelist, Safelist) else None,
             correlation=correlation if isinstance(correlation, CorrelationFile) else None,
             alerting=alerting if isinstance(alerting, AlertSettings) else None,
         )

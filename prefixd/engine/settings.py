@@ -12,9 +12,20 @@ with the files, those made by people come from the store, and a change of either
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Annotated
 
 from prefixd.decision.inputs import Rules
 from prefixd.domain.safelist import EntrySource, Safelist, SafelistEntry
+from prefixd.setting import (
+    Doc,
+    In,
+    Live,
+    Named,
+    Number,
+    Positive,
+    PositiveNumber,
+    Share,
+)
 
 
 class Mode(StrEnum):
@@ -25,39 +36,61 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
+    """Bounds of the machine; the defaults suit most."""
+
     pop: str
     """The site this instance speaks for. It announces, expires and reconciles only rows of it."""
     mode: Mode = Mode.DRY_RUN
 
-    answer_wait_s: float = 2.0
-    """A signal still waiting behind others of its victim after this long is stored and answered
-    `queued`; it is decided when its turn comes, or after a restart."""
-    victim_queue_limit: int = 256
-    """Signals waiting for one victim. Beyond it the sender gets 503 and may retry."""
-    total_queue_limit: int = 10_000
-    """Signals waiting for all victims together. Beyond it the sender gets 503 and may retry."""
-    victim_batch_limit: int = 64
-    """Signals of one victim decided and saved in one transaction."""
+    answer_wait_s: Annotated[
+        PositiveNumber, Doc("A report that waits longer is answered `queued`.")
+    ] = 2.0
+    """Such a report is stored, and decided when its turn comes or after a restart."""
+    victim_queue_limit: Annotated[
+        Positive, Doc("Reports waiting for one victim; one more is answered 503.")
+    ] = 256
+    total_queue_limit: Annotated[
+        Positive, Doc("Reports waiting in all; one more is answered 503.")
+    ] = 10_000
+    victim_batch_limit: Annotated[Positive, Doc("Reports of one victim decided at a time.")] = 64
 
-    reconcile_interval_s: float = 30.0
-    reconcile_batch: int = 1000
-    """Rules handled before the loop is given back to keepalives and requests."""
-    withdraw_guard_count: int = 10
-    withdraw_guard_share: float = 0.5
-    """A reconcile that would remove more live rules than both of these because rows became
-    unreadable removes nothing and reports it: an empty table is more often a fault than a wish."""
-    store_retry_s: float = 1.0
-    """Pause before due work is tried again while the store is away."""
-    held_retry_s: float = 30.0
-    """A group refused for want of room (quota, rate, peer) is looked at again this often."""
-    signal_horizon_s: int = 900
-    """Episodes kept in memory after their last signal, at least the episode idle time."""
-    episode_memory_limit: int = 200_000
-    """Episodes kept in memory. Older ones are read from the store when their id comes again."""
-    subscriber_queue_limit: int = 1024
-    """News waiting for one live subscriber. Beyond it the backlog is dropped and it is told to
-    fetch everything again."""
-    drain_timeout_s: float = 30.0
+    reconcile_interval_s: Annotated[
+        float,
+        Number(1, 86_400),
+        Named("reconciliation_interval_seconds"),
+        Doc("How often what routers hold is compared with what they should."),
+        In("timers"),
+        Live.RESTART,
+    ] = 30.0
+    reconcile_batch: Annotated[Positive, Doc("Rules compared before other work has its turn.")] = (
+        1000
+    )
+    withdraw_guard_count: Annotated[
+        int,
+        Doc(
+            "A reconcile that would withdraw more rules than this, and more than the share below, "
+            "because rows cannot be read, withdraws none."
+        ),
+    ] = 10
+    """An empty table is more often a fault than what an operator wants."""
+    withdraw_guard_share: Annotated[Share, Doc("See withdraw_guard_count.")] = 0.5
+    store_retry_s: Annotated[PositiveNumber, Doc("Pause while the database is away.")] = 1.0
+    held_retry_s: Annotated[
+        PositiveNumber, Doc("How often a group without room is looked at again.")
+    ] = 30.0
+    signal_horizon_s: Annotated[
+        Positive, Doc("Episodes kept in memory after their last report.")
+    ] = 900
+    """At least the episode idle time."""
+    episode_memory_limit: Annotated[Positive, Doc("Episodes kept in memory.")] = 200_000
+    """Older ones are read from the store when their id comes again."""
+    subscriber_queue_limit: Annotated[
+        Positive,
+        Doc("News waiting for one subscriber; beyond it it must fetch everything again."),
+    ] = 1024
+    drain_timeout_s: Annotated[
+        float, Number(0, 3600), Doc("Longest time to finish what was begun."), In("shutdown")
+    ] = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from prefixd.setting import Doc
 
 
 class LogFormat(StrEnum):
@@ -18,5 +21,9 @@ class LogLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservabilitySettings:
-    log_format: LogFormat = LogFormat.JSON
-    log_level: LogLevel = LogLevel.INFO
+    """Logs."""
+
+    log_format: Annotated[LogFormat, Doc("One JSON object a line, or text for a terminal.")] = (
+        LogFormat.JSON
+    )
+    log_level: Annotated[LogLevel, Doc("RUST_LOG in the environment overrides it.")] = LogLevel.INFO

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Annotated, Final, assert_never
 
 from prefixd.domain.agreement import Agreement
 from prefixd.domain.inventory import PolicyProfile
@@ -27,6 +27,7 @@ from prefixd.domain.rule import (
     Redirect,
 )
 from prefixd.domain.vector import Vector
+from prefixd.setting import Doc, In, Seconds, Share, Whole
 
 MAX_NAME: Final = 128
 MAX_TTL_S: Final = 86400
@@ -78,20 +79,30 @@ class Playbook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalation:
-    """What a later step needs when it does not say so itself, and how long it may last."""
+    """When later steps of a playbook are taken."""
 
-    enabled: bool = True
-    min_persistence_s: int = 120
-    min_confidence: float = 0.7
-    max_escalated_duration_s: int = 1800
+    enabled: Annotated[bool, Doc("false keeps every mitigation at its first step.")] = True
+    min_persistence_s: Annotated[Seconds, Doc("What a later step needs when it says nothing.")] = (
+        120
+    )
+    min_confidence: Annotated[Share, Doc("What a later step needs when it says nothing.")] = 0.7
+    max_escalated_duration_s: Annotated[
+        Seconds, Doc("Longest remaining life of a mitigation that escalates.")
+    ] = 1800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:
     playbooks: tuple[Playbook, ...] = ()
     escalation: Escalation = Escalation()
-    default_ttl_s: int = 120  # of steps whose TTL is 0
-    relaxed_confidence: float = 0.9  # from here on a relaxed customer starts with the discard
+    default_ttl_s: Annotated[
+        int, Whole(1, MAX_TTL_S), Doc("For steps whose ttl_seconds is 0."), In("timers")
+    ] = 120
+    relaxed_confidence: Annotated[
+        Share,
+        Doc("From here on a customer of profile relaxed starts with the discard."),
+        In("escalation"),
+    ] = 0.9
 
 
 def problems(

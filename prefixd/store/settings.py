@@ -8,41 +8,63 @@ A connection string is `sqlite:///absolute/path.db`, `sqlite:relative/path.db`, 
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from prefixd.setting import As, Default, Doc, Positive, PositiveNumber, Secret, Whole
 
 MEMORY = ":memory:"
 _SECRET = re.compile(r"(://[^:/@]*):[^@]*@|(password=)[^&\s]*")
 
 
+Days = Annotated[int, Whole(0, 36_500)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionSettings:
-    """Days a row is kept after it stopped mattering; 0 keeps it for ever.
+    """How long finished rows are kept; 0: for ever.
 
     Only finished things age: a live mitigation, an open group, an unexpired session are never
     touched whatever their date.
     """
 
-    events_days: int = 90
-    mitigations_days: int = 400
-    groups_days: int = 90
-    decisions_days: int = 400
-    audit_days: int = 0
-    notifications_days: int = 7
-    idempotency_hours: int = 24
-    batch_rows: int = 500  # rows deleted by one transaction, so that no event waits behind a purge
+    events_days: Annotated[Days, Doc("Detector events.")] = 90
+    mitigations_days: Annotated[Days, Doc("Ended mitigations.")] = 400
+    groups_days: Annotated[Days, Doc("Closed signal groups.")] = 90
+    decisions_days: Annotated[Days, Doc("Decision records.")] = 400
+    audit_days: Annotated[Days, Doc("Audit entries.")] = 0
+    notifications_days: Annotated[Days, Doc("Delivered alerts.")] = 7
+    idempotency_hours: Annotated[Days, Doc("Answers kept for repeated requests.")] = 24
+    # Of one transaction, so that no event waits behind a purge.
+    batch_rows: Annotated[Positive, Doc("Rows deleted at a time.")] = 500
+
+
+DEFAULT_CONNECTION = "sqlite:///var/lib/prefixd/prefixd.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    connection_string: str = field(default="sqlite:///var/lib/prefixd/prefixd.db", repr=False)
-    read_connections: int = 4  # SQLite readers, PostgreSQL pool
-    connect_timeout_s: float = 5.0
-    read_timeout_s: float = 5.0
-    write_timeout_s: float = 15.0
-    lock_timeout_s: float = 5.0  # how long a writer waits for another process's lock
-    queue_limit: int = 4096  # units waiting for the writer; one more is answered 503
-    batch_limit: int = 256  # units that share one commit
-    max_file_mb: int = 0  # SQLite: the file may not grow beyond this; 0 leaves it to the disk
-    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    """Where mitigations, events and the audit log are kept."""
+
+    connection_string: Annotated[
+        str,
+        As("database"),
+        Doc("The database. DATABASE_URL in the environment overrides it."),
+        Secret(three_ways=False),
+        Default(f"`{DEFAULT_CONNECTION}`"),
+    ] = field(default=DEFAULT_CONNECTION, repr=False)
+    read_connections: Annotated[
+        Positive, Doc("SQLite readers, or size of the PostgreSQL pool.")
+    ] = 4
+    connect_timeout_s: Annotated[PositiveNumber, Doc("To connect.")] = 5.0
+    read_timeout_s: Annotated[PositiveNumber, Doc("Of one query.")] = 5.0
+    write_timeout_s: Annotated[PositiveNumber, Doc("Of one commit.")] = 15.0
+    lock_timeout_s: Annotated[PositiveNumber, Doc("To wait for another process.")] = 5.0
+    queue_limit: Annotated[Positive, Doc("Writes waiting; one more is answered 503.")] = 4096
+    batch_limit: Annotated[Positive, Doc("Writes that share a commit.")] = 256
+    max_file_mb: Annotated[int, Doc("SQLite: largest file; 0: as large as the disk.")] = 0
+    retention: Annotated[RetentionSettings, Doc("How long finished rows are kept.")] = field(
+        default_factory=RetentionSettings
+    )
 
     @property
     def is_sqlite(self) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from prefixd.bgp.reload import Effect, plan_reload
 from prefixd.config.diff import ConfigDiff, diff, render_diff
-from prefixd.config.reader import Live
+from prefixd.setting import Live
 from tests.unit.config.directories import INVENTORY, MAIN, PLAYBOOKS, load, make
 
 NEIGHBORS = """\

@@ -20,7 +20,7 @@ from prefixd.config.kinds import (
     Text,
     Whole,
 )
-from prefixd.config.reader import BAD, Live, Reader
+from prefixd.config.reader import BAD, Reader
 from prefixd.config.reference import FILES, inner_sections
 from prefixd.config.schema import OneOf, Section, gone, key
 from prefixd.config.secret_keys import secret_keys
@@ -30,6 +30,7 @@ from prefixd.engine.settings import EngineSettings
 from prefixd.guardrails.limits import Limits
 from prefixd.notify.settings import AlertSettings
 from prefixd.policy.playbook import Escalation, PolicySettings
+from prefixd.setting import Live
 from prefixd.signals.settings import WebhookAdapterSettings
 
 

@@ -1,13 +1,13 @@
-"""Kinds of values that only BGP has: AS numbers, families, communities, router profiles."""
+"""How values that only BGP has are spelled: AS numbers, families, communities, profiles."""
 
 import ipaddress
 import re
 
 from prefixd.bgp.rib.router_profile import PROFILES
-from prefixd.bgp.settings import IPAddress, IPNetwork, Secret
+from prefixd.bgp.settings import IPAddress, IPNetwork, ListenAddress, Secret
 from prefixd.bgp.wire.iana import FAMILY_BY_NAME, IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
 from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6, Prefix
-from prefixd.config.kinds import Listing, Mapped, Number, Spelled, Whole
+from prefixd.config.kinds import HOST_PORT, PORT, Listing, Mapped, Number, Spelled, Whole
 from prefixd.config.reader import BAD, Bad, Reader, did_you_mean
 from prefixd.domain.rule import ActionKind
 
@@ -139,3 +139,46 @@ FAMILIES = Mapped(Listing(kind=FAMILY), lambda found: found or DEFAULT_FAMILIES)
 
 def to_secret(text: str) -> Secret:
     return Secret(text.encode())
+
+
+EVERY_ADDRESS: tuple[IPAddress, ...] = (
+    ipaddress.IPv6Address("::"),
+    ipaddress.IPv4Address("0.0.0.0"),  # noqa: S104  routers call us, from anywhere
+)
+
+
+class ListenAddresses:
+    """A port for every address, one `host:port`, or a list; an empty list opens no socket."""
+
+    def read(self, value: object, reader: Reader) -> tuple[ListenAddress, ...] | Bad:
+        if isinstance(value, int) and not isinstance(value, bool):
+            port = PORT.read(value, reader)
+            if isinstance(port, Bad):
+                return BAD
+            return tuple(ListenAddress(address, port) for address in EVERY_ADDRESS)
+        if isinstance(value, list):
+            return Listing(kind=_ONE_LISTEN_ADDRESS).read(value, reader)
+        one = _ONE_LISTEN_ADDRESS.read(value, reader)
+        return BAD if isinstance(one, Bad) else (one,)
+
+    def describe(self) -> str:
+        return 'port, `"address:port"`, or a list of them'
+
+
+class _OneListenAddress:
+    def read(self, value: object, reader: Reader) -> ListenAddress | Bad:
+        pair = HOST_PORT.read(value, reader)
+        if isinstance(pair, Bad):
+            return BAD
+        address = to_address(pair[0])
+        if address is None:
+            return reader.complain(
+                "must be an address with a port", value=value, hint='for instance "[::]:179"'
+            )
+        return ListenAddress(address, pair[1])
+
+    def describe(self) -> str:
+        return '`"address:port"`'
+
+
+_ONE_LISTEN_ADDRESS = _OneListenAddress()
