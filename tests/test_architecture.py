@@ -75,8 +75,8 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         "files to each package's own settings type; imported only by app and cli",
     ),
     "api": (
-        {"engine", "domain", "decision", "signals", "auth", *BESIDE},
-        "parse, call, render",
+        {"engine", "domain", "decision", "guardrails", "signals", "auth", *BESIDE},
+        "parse, call, render; a refusal is shown as the guardrail made it",
     ),
     "dashboard": ({"engine", "domain", "auth", "api", *BESIDE}, "serves files; speaks the API"),
     "migrate": (

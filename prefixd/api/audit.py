@@ -23,7 +23,7 @@ async def list_audit(call: Call[None, AuditQuery]) -> Reply:
         target_type=query.target_type,
         target_id=query.target_id,
     )
-    page = await call.services.engine.queries.audit(wanted, page_request(query, "entries"))
+    page = await call.services.engine.store.audit.page(wanted, page_request(query, "entries"))
     return Reply(page_members(page, "entries", render.audit_entry))
 
 

@@ -199,7 +199,7 @@ async def list_events(call: Call[None, EventQuery]) -> Reply:
         outcome=query.outcome,
         pop=query.pop,
     )
-    page = await call.services.engine.queries.events(wanted, page_request(query, "events"))
+    page = await call.services.engine.store.signals.page(wanted, page_request(query, "events"))
     return Reply(page_members(page, "events", render.event))
 
 

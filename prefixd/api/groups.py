@@ -45,7 +45,7 @@ async def list_groups(call: Call[None, GroupQuery]) -> Reply:
         has_mitigation=parse_flag(query.has_mitigation, "has_mitigation"),
         pop=query.pop,
     )
-    page = await call.services.engine.queries.groups(wanted, page_request(query, "groups"))
+    page = await call.services.engine.store.groups.page(wanted, page_request(query, "groups"))
     return Reply(page_members(page, "groups", render.group))
 
 
@@ -59,13 +59,13 @@ async def get_group(call: Call[None, NoQuery]) -> Reply:
 
 async def decisions_of_group(call: Call[None, NoQuery]) -> Reply:
     wanted = parse_id(call.path["id"], "id")
-    records = await call.services.engine.queries.decisions_of_group(wanted, DECISIONS)
+    records = await call.services.engine.store.decisions.of_group(wanted, DECISIONS)
     return Reply([render.decision(record) for record in records])
 
 
 async def get_decision(call: Call[None, NoQuery]) -> Reply:
     wanted = parse_id(call.path["id"], "id")
-    found = await call.services.engine.queries.decision(wanted)
+    found = await call.services.engine.store.decisions.get(wanted)
     if found is None:
         raise not_found(f"decision {wanted}")
     return Reply(render.decision(found))

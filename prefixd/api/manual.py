@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from prefixd.api import shapes
 from prefixd.api.problem import bad_request
+from prefixd.decision.manual import ManualRequest
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.rule import (
     MAX_DSCP,
@@ -13,6 +14,7 @@ from prefixd.domain.rule import (
     Blackhole,
     Discard,
     Mark,
+    Match,
     NeighborPreview,
     Police,
     PortRange,
@@ -21,7 +23,6 @@ from prefixd.domain.rule import (
     merge_ranges,
 )
 from prefixd.domain.vector import ICMP, ICMPV6, PORT_PROTOCOLS, TCP, UDP
-from prefixd.engine.answers import ManualRequest
 
 MAX_REASON = 1024
 
@@ -40,11 +41,10 @@ def manual_request(body: shapes.ManualIn) -> ManualRequest:
         raise bad_request("only udp and tcp have ports", "dst_ports")
     return ManualRequest(
         victim=victim,
-        protocol=protocol,
+        match=Match(dst=victim, protocol=protocol, dst_ports=ports),
         action=_action(body),
         ttl_s=body.ttl_seconds,
         reason=body.reason.strip(),
-        dst_ports=ports,
         pops=tuple(body.pops),
     )
 

@@ -69,7 +69,9 @@ async def _listed(call: Call[None, MitigationQuery]) -> bytes:
         pop=query.pop,
         acknowledged=parse_flag(query.acknowledged, "acknowledged"),
     )
-    page = await queries.mitigations(wanted, page_request(query, "mitigations"))
+    page = await call.services.engine.store.mitigations.page(
+        wanted, page_request(query, "mitigations")
+    )
     groups = await queries.groups_of({m.group_id for m in page.items if m.group_id is not None})
 
     def shown(value: Mitigation) -> shapes.Mitigation:
@@ -94,8 +96,8 @@ async def get_mitigation(call: Call[None, NoQuery]) -> Reply:
 
 async def create(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
     request, engine = manual_request(call.body), call.services.engine
-    expected = engine.preview(request, call.actor)
-    answer = await engine.create_mitigation(request, call.actor)
+    expected = engine.manual.preview(request, call.actor)
+    answer = await engine.manual.create(request, call.actor)
     match answer:
         case Created(mitigation=made) | Extended(mitigation=made):
             is_new = isinstance(answer, Created)
@@ -112,7 +114,7 @@ async def create(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
 
 async def extend(call: Call[shapes.ExtendIn, NoQuery]) -> Reply:
     wanted, ttl_s = parse_id(call.path["id"], "id"), call.body.ttl_seconds
-    answer = await call.services.engine.extend(wanted, ttl_s, call.actor)
+    answer = await call.services.engine.manual.extend(wanted, ttl_s, call.actor)
     match answer:
         case Extended(mitigation=now):
             shown = render.mitigation(now)
@@ -131,7 +133,7 @@ async def extend(call: Call[shapes.ExtendIn, NoQuery]) -> Reply:
 async def withdraw(call: Call[shapes.ReasonIn, NoQuery]) -> Reply:
     wanted = parse_id(call.path["id"], "id")
     reason = checked_reason(call.body.reason)
-    answer = await call.services.engine.withdraw(wanted, reason, call.actor)
+    answer = await call.services.engine.manual.withdraw(wanted, reason, call.actor)
     match answer:
         case Withdrawn(mitigation=ended):
             return Reply(render.mitigation(ended))
@@ -144,7 +146,7 @@ async def withdraw(call: Call[shapes.ReasonIn, NoQuery]) -> Reply:
 async def bulk_withdraw(call: Call[shapes.BulkWithdrawIn, NoQuery]) -> Reply:
     ids = checked_ids(call.body.mitigation_ids)
     reason = checked_reason(call.body.reason)
-    answers = await call.services.engine.bulk_withdraw(ids, reason, call.actor)
+    answers = await call.services.engine.manual.bulk_withdraw(ids, reason, call.actor)
     items = _items(answers, "withdrawn")
     failed = sum(item.error is not None for item in items)
     return Reply(shapes.BulkWithdrawReply(len(items) - failed, failed, items))
@@ -152,7 +154,7 @@ async def bulk_withdraw(call: Call[shapes.BulkWithdrawIn, NoQuery]) -> Reply:
 
 async def acknowledge(call: Call[shapes.IdsIn, NoQuery]) -> Reply:
     ids = checked_ids(call.body.mitigation_ids)
-    answers = await call.services.engine.acknowledge(ids, call.actor)
+    answers = await call.services.engine.manual.acknowledge(ids, call.actor)
     items = _items(answers, "acknowledged")
     failed = sum(item.error is not None for item in items)
     return Reply(shapes.AcknowledgeReply(len(items) - failed, failed, items))
@@ -163,7 +165,7 @@ async def panic(call: Call[shapes.PanicIn, NoQuery]) -> Reply:
     expected = f"withdraw all of {call.services.pop}"
     if call.body.confirm != expected:
         raise bad_request(f"confirm must say {expected!r}", "confirm")
-    answers = await call.services.engine.panic(checked_reason(call.body.reason), call.actor)
+    answers = await call.services.engine.manual.panic(checked_reason(call.body.reason), call.actor)
     items = _items(answers, "withdrawn")
     failed = sum(item.error is not None for item in items)
     return Reply(shapes.BulkWithdrawReply(len(items) - failed, failed, items))

@@ -13,13 +13,7 @@ from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
 from prefixd.domain.rule import RulePreview, format_action, format_match
-
-
-class Reason(msgspec.Struct):
-    code: str
-    text: str
-    limit: str | None
-    value: str | None
+from prefixd.guardrails.facts import Refusal
 
 
 class PreviewReply(msgspec.Struct, kw_only=True):
@@ -28,12 +22,12 @@ class PreviewReply(msgspec.Struct, kw_only=True):
     action: str
     ttl_seconds: int
     notes: list[str]
-    refusals: list[Reason]
+    refusals: list[Refusal]
     peers: list[str]
 
 
 async def preview(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
-    answer = call.services.engine.preview(manual_request(call.body), call.actor)
+    answer = call.services.engine.manual.preview(manual_request(call.body), call.actor)
     return Reply(
         PreviewReply(
             plan=answer.plan,
@@ -41,10 +35,7 @@ async def preview(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
             action=format_action(answer.rule.action),
             ttl_seconds=answer.ttl_s,
             notes=list(answer.notes),
-            refusals=[
-                Reason(reason.code, reason.text, reason.limit, reason.value)
-                for reason in answer.reasons
-            ],
+            refusals=list(answer.reasons),
             peers=_peers(answer.export),
         )
     )
@@ -58,14 +49,14 @@ def _peers(export: RulePreview) -> list[str]:
 
 async def approve_group(call: Call[None, NoQuery]) -> Reply:
     wanted = parse_id(call.path["id"], "id")
-    if not await call.services.engine.approve_group(wanted, call.actor):
+    if not await call.services.engine.manual.approve_group(wanted, call.actor):
         raise not_found(f"live signal group {wanted}")
     return Reply(status=204)
 
 
 async def dismiss_group(call: Call[shapes.ReasonIn, NoQuery]) -> Reply:
     wanted, reason = parse_id(call.path["id"], "id"), checked_reason(call.body.reason)
-    if not await call.services.engine.dismiss_group(wanted, reason, call.actor):
+    if not await call.services.engine.manual.dismiss_group(wanted, reason, call.actor):
         raise not_found(f"live signal group {wanted}")
     return Reply(status=204)
 

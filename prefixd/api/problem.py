@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from prefixd.engine.answers import Busy, Refusal
+from prefixd.engine.answers import Busy
 from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.guardrails.facts import Refusal
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -55,17 +55,19 @@ async def incident(call: Call[None, ReportQuery]) -> Reply:
         if parsed is None:
             raise ApiError(400, "bad_query", "give exactly one of mitigation_id and ip")
         victim = parsed
-        page = await queries.mitigations(
+        page = await call.services.engine.store.mitigations.page(
             MitigationFilter(victim=victim), PageRequest(limit=MAX_MITIGATIONS)
         )
         mitigations = page.items
-    events = await queries.events(EventFilter(victim=victim), PageRequest(limit=MAX_EVENTS))
+    events = await call.services.engine.store.signals.page(
+        EventFilter(victim=victim), PageRequest(limit=MAX_EVENTS)
+    )
     groups = await queries.groups_of({m.group_id for m in mitigations if m.group_id is not None})
     audit = [
         row
         for mitigation in mitigations
         for row in (
-            await queries.audit(
+            await call.services.engine.store.audit.page(
                 AuditFilter(target_id=mitigation.mitigation_id), PageRequest(limit=MAX_AUDIT)
             )
         ).items

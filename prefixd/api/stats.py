@@ -81,7 +81,7 @@ class History(msgspec.Struct):
 
 
 async def stats(call: Call[None, NoQuery]) -> Reply:
-    totals = await call.services.engine.queries.totals()
+    totals = await call.services.engine.store.stats.totals()
     return Reply(
         Stats(
             total_active=totals.active,
@@ -101,7 +101,9 @@ async def timeseries(call: Call[None, SeriesQuery]) -> Reply:
     range_us = min(_span_s(query.range, "range"), LONGEST_RANGE_S) * 1_000_000
     bucket_us = max(_span_s(query.bucket, "bucket"), SHORTEST_BUCKET_S) * 1_000_000
     start_us = (now_us - range_us) // bucket_us * bucket_us
-    found = await call.services.engine.queries.buckets(query.metric, start_us, now_us, bucket_us)
+    found = await call.services.engine.store.stats.buckets(
+        query.metric, start_us, now_us, bucket_us
+    )
     counts = {entry.start_us: entry.number for entry in found}
     buckets = [
         SeriesBucket(format_time(at_us), counts.get(at_us, 0))
@@ -111,7 +113,7 @@ async def timeseries(call: Call[None, SeriesQuery]) -> Reply:
 
 
 async def pops(call: Call[None, NoQuery]) -> Reply:
-    found = {entry.pop: entry for entry in await call.services.engine.queries.pops()}
+    found = {entry.pop: entry for entry in await call.services.engine.store.stats.pops()}
     rows = [PopRow(entry.pop, entry.active, entry.total) for entry in found.values()]
     if call.services.pop not in found:
         rows.append(PopRow(call.services.pop, 0, 0))
@@ -124,8 +126,10 @@ async def ip_history(call: Call[None, HistoryQuery]) -> Reply:
     if victim is None or call.query.limit < 1:
         raise ApiError(400, "bad_query", "limit must be at least 1", field="limit")
     request = PageRequest(limit=min(call.query.limit, PAGE_MAX))
-    events = await queries.events(EventFilter(victim=victim), request)
-    mitigations = await queries.mitigations(MitigationFilter(victim=victim), request)
+    events = await call.services.engine.store.signals.page(EventFilter(victim=victim), request)
+    mitigations = await call.services.engine.store.mitigations.page(
+        MitigationFilter(victim=victim), request
+    )
     owner = queries.owner_of(victim)
     customer = None if owner is None else owner.customer
     service = None if owner is None else owner.service

@@ -67,7 +67,7 @@ def _escalate(
     mitigation = held.mitigation
     asked = wanted(case.rules.policy, playbook, case.attack, case.standing, step)
     if isinstance(asked, NotWanted):
-        return (Refusal(asked.code, "", "", asked.sentence),)
+        return (Refusal(asked.code, asked.sentence, "", ""),)
     if asked.step <= mitigation.step:
         return ()
     refusals = _change_refusals(case, mitigation, asked.rule, asked.ttl_s)

@@ -27,9 +27,9 @@ def create(case: Case, playbook: Playbook, first: Wanted) -> Answer:
     if playbook.require_approval and not case.facts.approved:
         refusal = Refusal(
             "approval_required",
+            f"playbook {playbook.name} acts only after an operator's approval",
             "an operator's approval",
             "none",
-            f"playbook {playbook.name} acts only after an operator's approval",
         )
         return held_back(case, refusal, HoldReason.APPROVAL_REQUIRED, first)
     proposal = creation_of(

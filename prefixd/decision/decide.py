@@ -40,13 +40,13 @@ from prefixd.decision.decision import (
     Wait,
 )
 from prefixd.decision.inputs import Case, Rules, open_case
-from prefixd.decision.outcome import Answer, held_back, unknown, waiting
+from prefixd.decision.outcome import Answer, held_back, waiting
 from prefixd.decision.overlap import find_held, is_ours_to_change
 from prefixd.decision.proposal import SECOND_US
 from prefixd.domain.derive import changed
 from prefixd.domain.group import CloseReason, Group, GroupState, HoldReason
 from prefixd.domain.ids import SignalId
-from prefixd.guardrails.facts import Facts, Refusal
+from prefixd.guardrails.facts import Facts, Refusal, unknown
 from prefixd.policy.scope import NotWanted, wanted
 
 
@@ -122,14 +122,14 @@ def _answer(case: Case) -> Answer:
     if case.playbook is None:
         refusal = Refusal(
             "no_playbook",
+            f"no playbook matches {case.attack.vector} on {case.attack.victim.victim_text()}",
             "one",
             "none",
-            f"no playbook matches {case.attack.vector} on {case.attack.victim.victim_text()}",
         )
         return held_back(case, refusal, HoldReason.NO_PLAYBOOK)
     first = wanted(case.rules.policy, case.playbook, case.attack, case.standing)
     if isinstance(first, NotWanted):
-        return held_back(case, Refusal(first.code, "", "", first.sentence))
+        return held_back(case, Refusal(first.code, first.sentence, "", ""))
     held = find_held(case, case.playbook, first)
     if held is not None and (case.met or case.is_ours(held.mitigation) or held.covers):
         return keep(case, case.playbook, held)

@@ -122,7 +122,7 @@ def _need(item: Missing) -> str:
 
 
 def _refusals(refusals: tuple[Refusal, ...]) -> str:
-    return "; ".join(refusal.sentence for refusal in refusals)
+    return "; ".join(refusal.text for refusal in refusals)
 
 
 def _count(number: int, noun: str) -> str:
@@ -307,6 +307,6 @@ def _refusal(refusal: Refusal) -> Json:
     return {
         "code": refusal.code,
         "limit": refusal.limit,
-        "sentence": refusal.sentence,
+        "sentence": refusal.text,
         "value": refusal.value,
     }

@@ -1,8 +1,8 @@
-"""What people ask for by hand, judged by the same guardrails.
+"""A rule asked for by hand, judged by the same guardrails.
 
-A wish names its rule outright, so there is no playbook and nobody has to agree. Everything else is
-as for detectors: the safelist, the bounds, the quotas, and one live rule per match. A TTL outside
-the bounds is brought inside and the caller is told; nothing else is ever adjusted.
+A request names its rule, so there is no playbook and no agreement of sources. Everything else is as
+for detectors: the safelist, the bounds, the quotas, and one live rule per match. A TTL outside the
+bounds is set to the nearer bound, with a note; nothing else is ever adjusted.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 
 from prefixd.decision.decision import Create, Extend, Refuse, Revise, Shadowed
 from prefixd.decision.inputs import Rules
-from prefixd.decision.outcome import unknown
 from prefixd.decision.proposal import change_of, creation_of, extension_of, later_expiry
 from prefixd.domain.mitigation import ON_THE_WIRE, Draft, Mitigation, Origin
 from prefixd.domain.prefix import Prefix
@@ -25,24 +24,24 @@ from prefixd.domain.rule import (
 )
 from prefixd.domain.vector import PORT_PROTOCOLS, Vector
 from prefixd.guardrails.checks import inspect
-from prefixd.guardrails.facts import Facts, Refusal
+from prefixd.guardrails.facts import Facts, Refusal, unknown
 from prefixd.policy.playbook import action_problems
 from prefixd.policy.relation import Relation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """A rule somebody wants. `match.dst` is the victim unless another is named."""
+class ManualRequest:
+    """A rule that an operator asks for. `victim` is what it protects, mostly `match.dst`."""
 
+    victim: Prefix
     match: Match
     action: Action
     ttl_s: int
     reason: str
-    by: str
-    victim: Prefix | None = None
-    vector: Vector = Vector.UNKNOWN
+    pops: tuple[str, ...] = ()
+    """Empty means the engine's own POP. Others are reached through the shared database."""
     pinned: bool = False
-    priority: int = 0
+    """Ends by its time or by hand, never by a detector's all-clear. Manual rows always do."""
 
 
 ManualPlan: TypeAlias = Create | Extend | Revise | Refuse
@@ -56,14 +55,16 @@ class ManualDecision:
     notes: tuple[str, ...] = ()  # what was adjusted, and what the caller should know
 
 
-def decide_manual(wish: Wish, facts: Facts, rules: Rules, now_us: int) -> ManualDecision:
-    rule = Rule(wish.match, wish.action)
-    ttl_s, notes = _bounded_ttl(wish.ttl_s, rules)
+def decide_manual(
+    request: ManualRequest, by: str, facts: Facts, rules: Rules, now_us: int
+) -> ManualDecision:
+    rule = Rule(request.match, request.action)
+    ttl_s, notes = _bounded_ttl(request.ttl_s, rules)
 
     def answer(plan: ManualPlan) -> ManualDecision:
         return ManualDecision(plan=plan, rule=rule, ttl_s=ttl_s, notes=tuple(notes))
 
-    wrong = _nonsense(wish)
+    wrong = _nonsense(request)
     if wrong:
         return answer(Refuse(wrong))
     if facts.mitigations is None:
@@ -71,12 +72,11 @@ def decide_manual(wish: Wish, facts: Facts, rules: Rules, now_us: int) -> Manual
     same = _live_with(scope_hash(rule.match), facts.mitigations, rules.pop)
     if same is not None:
         return answer(_on_top_of(same, rule, ttl_s, facts, rules, now_us))
-    victim = wish.victim or wish.match.dst
-    assert victim is not None  # _nonsense refused a rule about nobody
+    victim = request.victim
     owner = rules.inventory.find(victim)
     if owner is None:
         notes.append(f"{victim.victim_text()} belongs to no customer in the inventory")
-    proposal = creation_of(rules, owner, rule, victim, wish.vector, ttl_s, now_us, Origin.MANUAL)
+    proposal = creation_of(rules, owner, rule, victim, Vector.UNKNOWN, ttl_s, now_us, Origin.MANUAL)
     refusals = inspect(proposal, facts, rules.limits)
     if refusals:
         return answer(Refuse(refusals))
@@ -85,14 +85,13 @@ def decide_manual(wish: Wish, facts: Facts, rules: Rules, now_us: int) -> Manual
         customer_id=None if owner is None else owner.customer.customer_id,
         service_id=None if owner is None or owner.service is None else owner.service.service_id,
         victim=victim,
-        vector=wish.vector,
+        vector=Vector.UNKNOWN,
         rule=rule,
         ttl_s=ttl_s,
-        reason=wish.reason,
+        reason=request.reason,
         origin=Origin.MANUAL,
-        created_by=wish.by,
-        pinned=wish.pinned,
-        priority=wish.priority,
+        created_by=by,
+        pinned=request.pinned,
         dry_run=rules.dry_run,
     )
     return answer(Create(draft))
@@ -127,7 +126,7 @@ def sweep(
         proposal = change_of(rules, None, mitigation, mitigation.rule, 0, now_us)
         for refusal in inspect(proposal, facts, rules.limits):
             if refusal.code in _TAKES_BACK:
-                gone.append(Shadowed(mitigation.mitigation_id, refusal.sentence))
+                gone.append(Shadowed(mitigation.mitigation_id, refusal.text))
                 break
     return tuple(gone)
 
@@ -166,22 +165,22 @@ def _bounded_ttl(ttl_s: int, rules: Rules) -> tuple[int, list[str]]:
     return bounded, [f"the TTL was set to {bounded} s: {ttl_s} s is outside {low} to {high} s"]
 
 
-def _nonsense(wish: Wish) -> tuple[Refusal, ...]:
+def _nonsense(request: ManualRequest) -> tuple[Refusal, ...]:
     """What no limit could make right."""
     refusals: list[Refusal] = []
-    match = wish.match
+    match = request.match
     if match.dst is None and match.src is None:
         sentence = "a rule without a destination would match everybody"
-        refusals.append(Refusal("no_destination", "required", "none", sentence))
+        refusals.append(Refusal("no_destination", sentence, "required", "none"))
     has_ports = bool(match.dst_ports or match.src_ports)
     if has_ports and match.protocol is not None and match.protocol not in PORT_PROTOCOLS:
         sentence = "ports belong to UDP and TCP; this protocol has none"
         refusals.append(
-            Refusal("ports_without_protocol", "udp, tcp", str(match.protocol), sentence)
+            Refusal("ports_without_protocol", sentence, "udp, tcp", str(match.protocol))
         )
-    if not isinstance(wish.action, Police):  # rates are a guardrail's business
+    if not isinstance(request.action, Police):  # rates are a guardrail's business
         refusals += (
-            Refusal("bad_action", problem.field, format_action(wish.action), problem.reason)
-            for problem in action_problems(wish.action)
+            Refusal("bad_action", problem.reason, problem.field, format_action(request.action))
+            for problem in action_problems(request.action)
         )
     return tuple(refusals)

@@ -55,12 +55,7 @@ def holding(case: Case) -> GroupState:
 def scope_taken(blocking: Mitigation) -> Refusal:
     return Refusal(
         "scope_taken",
+        f"a mitigation made by {blocking.created_by} holds exactly this match",
         "one rule per match",
         blocking.mitigation_id,
-        f"a mitigation made by {blocking.created_by} holds exactly this match",
     )
-
-
-def unknown(code: str, what: str) -> Refusal:
-    sentence = f"{what} is not known: in doubt nothing new is made"
-    return Refusal(code, "known", "unknown", sentence)

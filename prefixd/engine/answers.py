@@ -5,15 +5,14 @@ exceptions: `StoreUnavailable` (nothing was written, come back later) and `Busy`
 is full). Faces turn both into 503 with a pause.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prefixd.domain.derive import quick
 from prefixd.domain.mitigation import Mitigation
-from prefixd.domain.prefix import Prefix
 from prefixd.domain.record import Outcome
-from prefixd.domain.rule import Action, Ports, Rule, RulePreview
+from prefixd.domain.rule import Rule, RulePreview
 from prefixd.errors import PrefixdError
+from prefixd.guardrails.facts import Refusal
 
 
 class Busy(PrefixdError):
@@ -42,30 +41,6 @@ class IngestAnswer:
     duplicate: bool = False
     attached: tuple[str, ...] = ()
     """Groups that evidence without a victim joined."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManualRequest:
-    """What an operator asks for by hand: a rule in the words of the domain."""
-
-    victim: Prefix
-    protocol: int | None
-    action: Action
-    ttl_s: int
-    reason: str
-    dst_ports: Ports = ()
-    pops: tuple[str, ...] = ()
-    """Empty means the engine's own POP. Others are reached through the shared database."""
-    pinned: bool = False
-    """Ends by its time or by hand, never by a detector's all-clear. Manual rows always do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    code: str
-    text: str
-    limit: str | None = None
-    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +142,7 @@ class Health:
     safelist_ok: bool
     """False: it could not be read, and nothing new is mitigated until it can."""
     suspect: bool
-    """Something may be stored that is not in the picture: they are compared before long."""
+    """Something may be stored that is not in the live state: they are compared before long."""
     stopping: bool
     pop: str
     dry_run: bool
@@ -176,4 +151,3 @@ class Health:
     last_reconcile: ReconcileAnswer | None
     started_at_us: int
     config_loaded_at_us: int
-    counters: Mapping[str, int] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from prefixd.domain.news import CorroboratorReceived
 from prefixd.domain.record import CorroborationRecord, Outcome
 from prefixd.domain.signal import Corroboration
 from prefixd.engine.answers import IngestAnswer
-from prefixd.engine.apply_decision import Carried
+from prefixd.engine.apply_decision import Fate
 from prefixd.engine.ingest import act
 from prefixd.engine.turn import Turn
 from prefixd.engine.turns import Core
@@ -32,7 +32,7 @@ class Joining:
     group_id: GroupId
     actor: Actor
 
-    def __call__(self, turn: Turn) -> Carried | None:
+    def __call__(self, turn: Turn) -> Fate | None:
         before = turn.group(self.group_id)
         if before is None or not before.is_live:
             return None
@@ -55,7 +55,7 @@ async def corroborate(core: Core, given: Corroboration, actor: Actor) -> IngestA
             reason=str(problem),
             codes=(problem.code,),
         )
-    known = core.picture.corroborations.get((given.source, given.external_id))
+    known = core.live.corroborations.get((given.source, given.external_id))
     if known is not None:
         signal_id = known.signal_id
     record = CorroborationRecord(
@@ -66,7 +66,7 @@ async def corroborate(core: Core, given: Corroboration, actor: Actor) -> IngestA
     )
     await core.ask(None, partial(_keep, record))
     fitting = attach(
-        given, signal_id, core.picture.groups.values(), settings, core.time.now_us()
+        given, signal_id, core.live.groups.values(), settings, core.time.now_us()
     ).groups
     joined = await asyncio.gather(
         *(
@@ -85,7 +85,7 @@ def _keep(record: CorroborationRecord, turn: Turn) -> None:
     turn.corroborations.append(record)
 
 
-def _answer(signal_id: SignalId, given: Corroboration, carried: list[Carried]) -> IngestAnswer:
+def _answer(signal_id: SignalId, given: Corroboration, carried: list[Fate]) -> IngestAnswer:
     if not carried:
         return IngestAnswer(
             signal_id=signal_id,
@@ -101,7 +101,7 @@ def _answer(signal_id: SignalId, given: Corroboration, carried: list[Carried]) -
         outcome=telling.outcome,
         reason=telling.reason,
         codes=telling.codes,
-        group_id=telling.group.group_id,
+        group_id=None if telling.group is None else telling.group.group_id,
         mitigation_id=telling.mitigation_id,
-        attached=tuple(one.group.group_id for one in carried),
+        attached=tuple(one.group.group_id for one in carried if one.group is not None),
     )

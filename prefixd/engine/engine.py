@@ -1,16 +1,15 @@
-"""The front door of the application: everything a face may ask of prefixd.
+"""The engine: everything a face may ask of prefixd, one part for each kind of request.
 
-The engine owns the live picture of its POP in memory, saves every change before anything acts on
-it, and hands effects (announce, publish, notify) to one place after the commit. This class only
-delegates; each verb's idea lives in its own file:
+The engine owns the live state of its POP in memory, saves every change before anything acts on it,
+and performs effects (announce, publish, notify) in one place after the commit. Its parts:
 
-    signals     intake, ingest, corroborate   through the victim's line (worker, core)
-    by hand     hands, mitigate               the same line
-    time        watch, due                    the same line
-    truth       reconcile, load               the wire made equal to the store
-    settings    reload, snapshot              one assignment
-    elsewhere   listen                        what other instances change
-    questions   queries                       pages, history, numbers
+    ingest, corroborate   signals, through the victim's queue (victim_queue, turns)
+    manual                what operators do, in the same queue
+    timers                expiry, looks at groups, the civil clock, in the same queue
+    reconcile, load       the routers made equal to the store
+    reload, settings      new settings in one assignment
+    other_instances       what they change on the same database
+    queries, store, bus   questions, pages of history, news
 
 Actors arrive authenticated and allowed: permission is the face's work, attribution is ours.
 """
@@ -24,32 +23,25 @@ from prefixd.domain.actor import Actor
 from prefixd.domain.news import SafelistAdded, SafelistRemoved, SystemStopping
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.safelist import EntrySource, SafelistEntry
-from prefixd.domain.signal import Corroboration, Signal
+from prefixd.domain.signal import Corroboration
 from prefixd.engine.answers import (
-    CreateAnswer,
-    ExtendAnswer,
     Health,
     IngestAnswer,
-    ItemAnswer,
-    ManualRequest,
-    PreviewAnswer,
     ReconcileAnswer,
     ReloadAnswer,
-    WithdrawAnswer,
 )
-from prefixd.engine.bus import Bus, Subscription
 from prefixd.engine.corroborate import corroborate
 from prefixd.engine.due_heap import SteadyTime
-from prefixd.engine.hands import Hands
 from prefixd.engine.intake import Intake
 from prefixd.engine.load import load, load_safelist
-from prefixd.engine.other_instances import Listener
+from prefixd.engine.manual import ManualOperations
+from prefixd.engine.other_instances import OtherInstances
 from prefixd.engine.ports import Announcer, Notifier
 from prefixd.engine.queries import Queries
 from prefixd.engine.reconcile import DriftCounts, Reconciler
 from prefixd.engine.reload import end_dry_run_rows, reload, sweep_safelist
 from prefixd.engine.settings import Snapshot
-from prefixd.engine.timers import Watch
+from prefixd.engine.timers import Timers
 from prefixd.engine.turn import Turn
 from prefixd.engine.turns import Core
 from prefixd.errors import StoreUnavailable
@@ -80,24 +72,27 @@ class Engine:
             snapshot=snapshot,
             new_id=new_id,
         )
-        self._watch = Watch(self._core)
+        self._timers = Timers(self._core)
         self._reconciler = Reconciler(self._core)
-        self._listener = Listener(self._core, self._reconciler)
+        self._others = OtherInstances(self._core, self._reconciler)
         self._intake = Intake(self._core)
-        self._hands = Hands(self._core)
         self._started_at_us = time.now_us()
         self._ready = False
         self._stopping = False
+        self.store = store
+        self.bus = self._core.bus
+        self.ingest = self._intake.ingest
+        self.manual = ManualOperations(self._core)
         self.queries = Queries(self._core)
 
-    # life
+    # start, run, stop
 
     async def start(self) -> None:
-        """Load the live picture from the store and make the RIB equal to it. Raises
+        """Load the live state from the store and make the RIB equal to it. Raises
         StoreUnavailable; no BGP socket should open before this returned."""
         core = self._core
         unreadable = await load(core)
-        self._watch.start()
+        self._timers.start()
         self._reconciler.begin(unreadable)
         await sweep_safelist(core)
         if not core.snapshot.dry_run:
@@ -109,16 +104,16 @@ class Engine:
     def loops(self) -> Sequence[Loop]:
         """Named endless tasks for the supervisor."""
         return (
-            ("engine due times", self._core.due.run),
-            ("engine clock", self._watch.run_clock),
+            ("engine due times", self._timers.run),
+            ("engine clock", self._timers.run_clock),
             ("engine reconcile", self._reconciler.run_timer),
-            ("engine changes", self._listener.run),
-            ("engine counts", self._listener.run_counts),
+            ("engine changes", self._others.run),
+            ("engine counts", self._others.run_counts),
             ("engine store watch", self.watch_store),
         )
 
     async def watch_store(self) -> None:
-        """While the store is away, ask for it; when it is back, compare everything with it."""
+        """While the database is unreachable, ask for it; when it is back, compare everything."""
         core = self._core
         while True:
             await asyncio.sleep(core.snapshot.settings.store_retry_s)
@@ -145,55 +140,9 @@ class Engine:
         self._core.bus.close()
         return finished
 
-    # signals
-
-    async def ingest(self, signals: Sequence[Signal], actor: Actor) -> list[IngestAnswer]:
-        """Store and decide; one answer per signal in order. Durable when it returns. Raises
-        StoreUnavailable or Busy when nothing could be taken; in a batch, single failures
-        are answers with outcome `error`."""
-        return await self._intake.ingest(signals, actor)
-
     async def corroborate(self, corroboration: Corroboration, actor: Actor) -> IngestAnswer:
         """Evidence without a victim: attached to matching groups at once, else kept waiting."""
         return await corroborate(self._core, corroboration, actor)
-
-    # by hand
-
-    async def create_mitigation(self, request: ManualRequest, actor: Actor) -> CreateAnswer:
-        """One row per POP named. The answer is that of our own POP, or of the first named; what
-        became of the others stands in its notes."""
-        return await self._hands.create_mitigation(request, actor)
-
-    def preview(self, request: ManualRequest, actor: Actor) -> PreviewAnswer:
-        """What `create_mitigation` would answer and what peers would be told; changes nothing."""
-        return self._hands.preview(request, actor)
-
-    async def withdraw(self, mitigation_id: str, reason: str, actor: Actor) -> WithdrawAnswer:
-        return await self._hands.withdraw(mitigation_id, reason, actor)
-
-    async def bulk_withdraw(
-        self, mitigation_ids: Sequence[str], reason: str, actor: Actor
-    ) -> list[ItemAnswer]:
-        return await self._hands.bulk_withdraw(mitigation_ids, reason, actor)
-
-    async def extend(self, mitigation_id: str, ttl_s: int, actor: Actor) -> ExtendAnswer:
-        """Lives at least `ttl_s` from now, within the limits; guardrails look again."""
-        return await self._hands.extend(mitigation_id, ttl_s, actor)
-
-    async def acknowledge(self, mitigation_ids: Sequence[str], actor: Actor) -> list[ItemAnswer]:
-        return await self._hands.acknowledge(mitigation_ids, actor)
-
-    async def panic(self, reason: str, actor: Actor) -> list[ItemAnswer]:
-        """Withdraw every live mitigation of this POP. Detectors may make new ones when the quiet
-        period is over; switch to dry-run for longer."""
-        return await self._hands.panic(reason, actor)
-
-    async def approve_group(self, group_id: str, actor: Actor) -> bool:
-        """Act on a group that waits for approval; False when it is not live here."""
-        return await self._hands.approve_group(group_id, actor)
-
-    async def dismiss_group(self, group_id: str, reason: str, actor: Actor) -> bool:
-        return await self._hands.dismiss_group(group_id, reason, actor)
 
     # safelist
 
@@ -216,7 +165,7 @@ class Engine:
     async def _save(self, verb: Callable[[Turn], None]) -> None:
         await self._core.ask(None, verb)
 
-    # settings, truth
+    # settings and drift
 
     async def reload(
         self, snapshot: Snapshot, actor: Actor, changes: Sequence[str] = ()
@@ -226,7 +175,7 @@ class Engine:
         return await reload(self._core, self._reconciler, snapshot, changes, actor)
 
     async def reconcile(self, actor: Actor | None = None) -> ReconcileAnswer:
-        """Compare store, picture and RIB now, and heal."""
+        """Compare store, live state and RIB now, and repair."""
         if actor is not None:
             await self._save(partial(_audit_reconcile, actor))
         return await self._reconciler.run()
@@ -250,21 +199,12 @@ class Engine:
             stopping=self._stopping,
             pop=core.snapshot.pop,
             dry_run=core.snapshot.dry_run,
-            live=len(core.picture.mitigations),
+            live=len(core.live.mitigations),
             queue_depth=core.workers.waiting,
             last_reconcile=self._reconciler.last,
             started_at_us=self._started_at_us,
             config_loaded_at_us=core.snapshot.loaded_at_us,
         )
-
-    # news
-
-    def subscribe(self, after: int | None = None) -> Subscription:
-        return self._core.bus.subscribe(after)
-
-    @property
-    def bus(self) -> Bus:
-        return self._core.bus
 
 
 def _audit_reconcile(actor: Actor, turn: Turn) -> None:

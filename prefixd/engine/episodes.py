@@ -31,6 +31,44 @@ class Known:
         return (self.episode.source, self.episode.external_id)
 
 
+class RecentEpisodes:
+    """The latest episode of each alert, in the order of last report, at most `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._known: dict[EpisodeKey, Known] = {}
+        self._limit = limit
+
+    def get(self, key: EpisodeKey) -> Known | None:
+        return self._known.get(key)
+
+    def put(self, known: Known) -> None:
+        # Taken out first so that the dictionary stays in the order of last report.
+        self._known.pop(known.key, None)
+        self._known[known.key] = known
+        if len(self._known) > self._limit:
+            del self._known[next(iter(self._known))]
+
+    def forget_before(self, before_us: int) -> None:
+        while self._known:
+            oldest = next(iter(self._known.values()))
+            if oldest.episode.last_seen_us >= before_us:
+                return
+            del self._known[oldest.key]
+
+    def shift(self, by_us: int) -> None:
+        """Move every report by as much as the civil clock was set."""
+        self._known = {key: _shifted(known, by_us) for key, known in self._known.items()}
+
+
+def _shifted(known: Known, by_us: int) -> Known:
+    episode = changed(
+        known.episode,
+        first_seen_us=known.episode.first_seen_us + by_us,
+        last_seen_us=known.episode.last_seen_us + by_us,
+    )
+    return Known(episode, changed(known.record, last_seen_us=known.record.last_seen_us + by_us))
+
+
 def episode_of(record: SignalRecord, state: EvidenceState) -> Episode:
     return Episode(
         source=record.signal.source,

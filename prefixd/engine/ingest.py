@@ -12,6 +12,8 @@ verb then finds the row and finishes it. The same happens after a restart.
 from dataclasses import dataclass
 from typing import assert_never
 
+import msgspec
+
 from prefixd.correlation.clear import note_clear
 from prefixd.correlation.corroborator import waiting_for
 from prefixd.correlation.episode import EpisodeStep, Repeat, step_episode
@@ -20,16 +22,16 @@ from prefixd.correlation.window import Where, join, open_group, place
 from prefixd.decision.decide import decide
 from prefixd.decision.decision import Trigger, TriggerKind
 from prefixd.domain.actor import Actor
-from prefixd.domain.derive import changed, quick
+from prefixd.domain.derive import changed
 from prefixd.domain.group import EvidenceRole, EvidenceState, Group, GroupState
-from prefixd.domain.ids import GroupId, MitigationId, SignalId
+from prefixd.domain.ids import GroupId, SignalId
 from prefixd.domain.inventory import Owner
 from prefixd.domain.news import GroupClosed, SignalReceived
 from prefixd.domain.problem import Problem
 from prefixd.domain.record import Outcome, SignalRecord
 from prefixd.domain.signal import Signal, SignalKind
 from prefixd.engine.answers import IngestAnswer
-from prefixd.engine.apply_decision import Carried, carry_out
+from prefixd.engine.apply_decision import Fate, apply_decision
 from prefixd.engine.episodes import Known, body_hash, episode_of, refreshed
 from prefixd.engine.facts import gather
 from prefixd.engine.turn import Turn
@@ -110,7 +112,7 @@ def _fire(
     held = _held_record(arrived, known, step)
     if isinstance(admission, SetAside):
         reason = f"the signal is {admission.reason}: stored and shown, never acted on"
-        fate = _Fate(Outcome.IGNORED, reason, (admission.reason.value,))
+        fate = Fate(Outcome.IGNORED, reason, (admission.reason.value,))
         return _finish(turn, arrived, step, held, fate)
     signal_id = arrived.signal_id if held is None else held.signal_id
     owner = turn.snapshot.rules.inventory.find(arrived.signal.victim)
@@ -118,21 +120,13 @@ def _fire(
         turn, arrived.signal, signal_id, step.episode.number, admission.role, _where(owner)
     )
     if group is None:
-        fate = _Fate(
+        fate = Fate(
             Outcome.IGNORED, "a corroborating source alone opens no group", ("corroborating",)
         )
         return _finish(turn, arrived, step, held, fate)
-    carried = act(turn, before, group, arrived.actor, TriggerKind.SIGNAL, signal_id)
-    outcome = carried.outcome
-    if step.repeat is Repeat.REFRESH and outcome is Outcome.EXTENDED:
-        outcome = Outcome.REFRESHED
-    fate = _Fate(
-        outcome,
-        carried.reason,
-        carried.codes,
-        group=carried.group,
-        mitigation_id=carried.mitigation_id,
-    )
+    fate = act(turn, before, group, arrived.actor, TriggerKind.SIGNAL, signal_id)
+    if step.repeat is Repeat.REFRESH and fate.outcome is Outcome.EXTENDED:
+        fate = msgspec.structs.replace(fate, outcome=Outcome.REFRESHED)
     return _finish(turn, arrived, step, held, fate)
 
 
@@ -166,9 +160,12 @@ def _join(
     """The group as it was (None for a new one) and as it is with this signal in it (None when
     there is none to join and this source may not open one)."""
     settings = turn.snapshot.rules.correlation
-    found = place(signal, turn.live_groups(), settings, turn.now_us)
-    for over in found.over:
-        close_group(turn, over)
+    groups = turn.live_groups()
+    found = place(signal, groups, settings, turn.now_us)
+    if found.over:
+        for over in found.over:
+            close_group(turn, over)
+        groups = turn.live_groups()
     before = found.group
     if before is not None:
         group = join(
@@ -192,15 +189,15 @@ def _join(
         where=where,
         settings=settings,
         episode=episode,
-        incident_id=turn.picture.incidents.of_new_group(
+        incident_id=turn.live.incidents.of_new_group(
             group_id,
             where.customer_id,
             signal.received_at_us,
-            turn.live_groups(),
+            groups,
             settings.incident_join_s,
         ),
     )
-    kept = turn.picture.corroborations
+    kept = turn.live.corroborations
     if kept:
         waiting = [(item.signal_id, item.corroboration) for item in kept.values()]
         opened = waiting_for(opened, waiting, settings, turn.now_us)
@@ -223,8 +220,8 @@ def act(
     signal_id: SignalId | None = None,
     *,
     approved: bool = False,
-) -> Carried:
-    """Decide about a group and carry it out: the one path of signals, corroborators and timers."""
+) -> Fate:
+    """Decide about a group and apply it: the one path of signals, corroborators and timers."""
     decision = decide(
         group,
         gather(turn, group.customer_id, group.group_id, approved=approved),
@@ -232,7 +229,7 @@ def act(
         turn.now_us,
         Trigger(trigger, signal_id),
     )
-    return carry_out(turn, decision, before, actor, signal_id)
+    return apply_decision(turn, decision, before, actor)
 
 
 # clearing
@@ -240,7 +237,7 @@ def act(
 
 def _clear(turn: Turn, arrived: Arrival, known: Known | None, step: EpisodeStep) -> IngestAnswer:
     signal = arrived.signal
-    carried: list[Carried] = []
+    carried: list[Fate] = []
     for before in turn.live_groups():
         cleared = note_clear(before, signal)
         if cleared is not None:
@@ -248,7 +245,7 @@ def _clear(turn: Turn, arrived: Arrival, known: Known | None, step: EpisodeStep)
     if carried:
         fate = _clear_fate(carried)
     else:
-        fate = _Fate(Outcome.NO_EFFECT, "nothing that fires is named by this all-clear", ())
+        fate = Fate(Outcome.NO_EFFECT, "nothing that fires is named by this all-clear", ())
     same_episode = known is not None and known.episode.number == step.episode.number
     if same_episode and step.repeat is Repeat.NO_EFFECT and not carried:
         # Said before, and stored before: one row is enough for any number of repeats.
@@ -257,31 +254,23 @@ def _clear(turn: Turn, arrived: Arrival, known: Known | None, step: EpisodeStep)
     return _finish(turn, arrived, step, None, fate, firing=known)
 
 
-def _clear_fate(carried: list[Carried]) -> "_Fate":
-    """What an all-clear did, told by the most telling of the groups it touched."""
-    ranks = {GroupState.CLEARING: 0, GroupState.CLOSED: 1}
-    telling = min(carried, key=lambda one: ranks.get(one.group.state, 2))
-    group = telling.group
+def _clear_fate(carried: list[Fate]) -> Fate:
+    """What an all-clear did: the fate of the group it changed most."""
+
+    def rank(fate: Fate) -> int:
+        assert fate.group is not None
+        return {GroupState.CLEARING: 0, GroupState.CLOSED: 1}.get(fate.group.state, 2)
+
+    chosen = min(carried, key=rank)
+    group = chosen.group
+    assert group is not None
     last = group.mitigation_ids[-1] if group.mitigation_ids else None
-    match group.state:
-        case GroupState.CLEARING:
-            outcome = Outcome.CLEARING
-        case _:
-            outcome = Outcome.CLEARED
-    return _Fate(outcome, telling.reason, telling.codes, group=group, mitigation_id=last)
+    clearing = group.state is GroupState.CLEARING
+    outcome = Outcome.CLEARING if clearing else Outcome.CLEARED
+    return msgspec.structs.replace(chosen, outcome=outcome, mitigation_id=last)
 
 
 # what is stored and answered
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class _Fate:
-    outcome: Outcome
-    reason: str
-    codes: tuple[str, ...]
-    group: Group | None = None
-    mitigation_id: MitigationId | None = None
 
 
 def _finish(
@@ -289,7 +278,7 @@ def _finish(
     arrived: Arrival,
     step: EpisodeStep,
     held: SignalRecord | None,
-    fate: "_Fate",
+    fate: Fate,
     firing: Known | None = None,
 ) -> IngestAnswer:
     """`held` is the row that this report goes on with, None when it gets one of its own."""
@@ -317,7 +306,7 @@ def _finish(
     return _answer(arrived, finished.signal_id, step, fate, duplicate=step.repeat is Repeat.REFRESH)
 
 
-def _own_record(turn: Turn, arrived: Arrival, step: EpisodeStep, fate: _Fate) -> SignalRecord:
+def _own_record(turn: Turn, arrived: Arrival, step: EpisodeStep, fate: Fate) -> SignalRecord:
     signal, group = arrived.signal, fate.group
     cleared = signal.kind is SignalKind.CLEARED
     return SignalRecord(
@@ -336,7 +325,7 @@ def _own_record(turn: Turn, arrived: Arrival, step: EpisodeStep, fate: _Fate) ->
     )
 
 
-def _with_fate(record: SignalRecord, fate: _Fate) -> SignalRecord:
+def _with_fate(record: SignalRecord, fate: Fate) -> SignalRecord:
     group = fate.group
     return changed(
         record,
@@ -350,7 +339,7 @@ def _with_fate(record: SignalRecord, fate: _Fate) -> SignalRecord:
 
 
 def _answer(
-    arrived: Arrival, signal_id: str, step: EpisodeStep, fate: "_Fate", *, duplicate: bool
+    arrived: Arrival, signal_id: str, step: EpisodeStep, fate: Fate, *, duplicate: bool
 ) -> IngestAnswer:
     return IngestAnswer(
         signal_id=signal_id,

@@ -52,7 +52,7 @@ class Intake:
     async def _store_waiting(self, taken: Arrival, answer: "asyncio.Future[IngestAnswer]") -> None:
         core = self._core
         signal = taken.signal
-        known = core.picture.episodes.get((signal.source, signal.external_id))
+        known = core.live.episodes.get((signal.source, signal.external_id))
         record, new = queued_record(taken, core.snapshot.pop, known)
         try:
             async with core.store.transaction() as tx:

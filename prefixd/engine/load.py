@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 async def load(core: Core) -> Sequence[Unreadable]:
     """The live rows that cannot be read; the rest is in the picture now. Raises StoreUnavailable
     when the rows cannot be had at all."""
-    store, picture, pop = core.store, core.picture, core.snapshot.pop
+    store, pop = core.store, core.snapshot.pop
     await load_safelist(core)
     live = await store.mitigations.live(pop)
     for unreadable in live.unreadable:
@@ -29,7 +29,7 @@ async def load(core: Core) -> Sequence[Unreadable]:
             extra={"mitigation_id": unreadable.id, "reason": unreadable.reason},
         )
     for row in sorted(live.rows, key=lambda row: (row.created_at_us, row.mitigation_id)):
-        picture.put(row)
+        core.live.put(row)
     groups = await store.groups.live(pop)
     for unreadable in groups.unreadable:
         log.error(
@@ -37,7 +37,7 @@ async def load(core: Core) -> Sequence[Unreadable]:
             extra={"group_id": unreadable.id, "reason": unreadable.reason},
         )
     for group in groups.rows:
-        picture.put_group(group)
+        core.live.put_group(group)
     await _load_signals(core)
     await _load_withdrawals(core)
     await core.refresh_elsewhere()
@@ -61,10 +61,9 @@ async def _load_signals(core: Core) -> None:
     pop = core.snapshot.pop
     recent = await core.store.signals.recent(pop, since_us, settings.episode_memory_limit)
     for known in known_from(recent, pop).values():
-        core.picture.put_episode(known)
+        core.live.episodes.put(known)
     for record in await core.store.corroborations.cached(pop, now_us):
-        value = record.corroboration
-        core.picture.corroborations[(value.source, value.external_id)] = record
+        core.live.keep(record)
 
 
 async def _load_withdrawals(core: Core) -> None:
@@ -75,4 +74,4 @@ async def _load_withdrawals(core: Core) -> None:
     since_us = core.time.now_us() - quiet_us
     for row in page.items:
         if row.withdrawn_at_us is not None and row.withdrawn_at_us >= since_us:
-            core.picture.put(row)
+            core.live.put(row)

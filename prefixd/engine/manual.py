@@ -1,278 +1,310 @@
-"""What people do by hand: create, withdraw, extend, acknowledge, dismiss.
+"""Manual operations: create, withdraw, extend, acknowledge, approve, dismiss, panic.
 
-Each is a verb in the victim's line, like everything else, so a hand and a detector that act at the
-same moment act one after the other, on what is true by then. Guardrails are the same for both.
+Each is a verb in the victim's queue, like everything else, so an operator and a detector that act
+at the same moment act one after the other, on what is true by then. Guardrails are the same for
+both. The rows they concern are found first, those of other POPs and those that have ended as well.
 """
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
-from prefixd.decision.decision import Create, Extend, Refuse, Revise, TriggerKind
-from prefixd.decision.manual import ManualDecision, Wish, decide_manual, recheck_extension
+from prefixd.decision.decision import Create, Refuse, TriggerKind
+from prefixd.decision.manual import (
+    ManualDecision,
+    ManualRequest,
+    decide_manual,
+    recheck_extension,
+)
 from prefixd.domain.actor import Actor
-from prefixd.domain.group import CloseReason, GroupState
-from prefixd.domain.ids import GroupId, MitigationId, SignalId
-from prefixd.domain.inventory import Owner
-from prefixd.domain.mitigation import (
-    IllegalMove,
-    Mitigation,
-    acknowledge,
-    extend,
-    open_active,
-    revise,
-)
-from prefixd.domain.news import (
-    MitigationAcknowledged,
-    MitigationActivated,
-    MitigationExtended,
-    MitigationRevised,
-    WithdrawReason,
-)
-from prefixd.domain.rule import Match, format_action, format_match
+from prefixd.domain.group import CloseReason, Group, GroupState
+from prefixd.domain.ids import GroupId, MitigationId
+from prefixd.domain.mitigation import LIVE, IllegalMove, Mitigation, acknowledge
+from prefixd.domain.news import MitigationAcknowledged, WithdrawReason
+from prefixd.domain.page import PAGE_MAX, MitigationFilter, PageRequest
 from prefixd.engine.answers import (
+    Busy,
     CreateAnswer,
     Created,
     ExtendAnswer,
     Extended,
     ItemAnswer,
-    ManualRequest,
     NotFound,
     NotLive,
-    Refusal,
+    PreviewAnswer,
     Refused,
     WithdrawAnswer,
     Withdrawn,
 )
-from prefixd.engine.apply_decision import audit_mitigation, legal, withdraw_live
-from prefixd.engine.facts import gather, quota_limits
+from prefixd.engine.apply_decision import Cause, apply_plan, withdraw_live
+from prefixd.engine.facts import gather
 from prefixd.engine.ingest import act, close_group
 from prefixd.engine.turn import Turn
-from prefixd.guardrails import facts as refusal
-from prefixd.guardrails.facts import Facts
+from prefixd.engine.turns import Core
+from prefixd.errors import StoreUnavailable
+
+Rows = tuple[Mitigation, ...]
 
 
-def wish_of(request: ManualRequest, by: str) -> Wish:
-    return Wish(
-        match=Match(dst=request.victim, protocol=request.protocol, dst_ports=request.dst_ports),
-        action=request.action,
-        ttl_s=request.ttl_s,
-        reason=request.reason,
-        by=by,
-        victim=request.victim,
-        pinned=request.pinned,
-    )
+class ManualOperations:
+    """What operators may do. Actors arrive authenticated and allowed; attribution is done here."""
 
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
-def refused(refusals: Sequence[refusal.Refusal]) -> Refused:
-    return Refused(
-        tuple(
-            Refusal(code=found.code, text=found.sentence, limit=found.limit, value=found.value)
-            for found in refusals
+    async def create(self, request: ManualRequest, actor: Actor) -> CreateAnswer:
+        """One row per POP named. The answer is that of our own POP, or of the first named; what
+        became of the others stands in its notes."""
+        here = self._core.snapshot.pop
+        pops = dict.fromkeys(request.pops or (here,))
+        answers = {pop: await self._create_in(pop, request, actor) for pop in pops}
+        answer = answers.pop(here if here in answers else next(iter(answers)))
+        if isinstance(answer, Created) and answers:
+            notes = tuple(_note_about(pop, other) for pop, other in answers.items())
+            return Created(answer.mitigation, (*answer.notes, *notes))
+        return answer
+
+    async def _create_in(self, pop: str, request: ManualRequest, actor: Actor) -> CreateAnswer:
+        core, theirs = self._core, None
+        if pop != core.snapshot.pop:
+            statuses = frozenset(status.value for status in LIVE)
+            wanted = MitigationFilter(victim=request.victim, pop=pop, statuses=statuses)
+            page = await core.store.mitigations.page(wanted, PageRequest(limit=PAGE_MAX))
+            theirs = tuple(page.items)
+        return await core.ask(request.victim, partial(_create, request, actor, pop, theirs))
+
+    def preview(self, request: ManualRequest, actor: Actor) -> PreviewAnswer:
+        """What `create` would answer and what routers would be sent; changes nothing."""
+        core = self._core
+        decided = _judge(core.begin(request.victim), request, actor, core.snapshot.pop, None)
+        return PreviewAnswer(
+            plan=type(decided.plan).__name__.lower(),
+            rule=decided.rule,
+            ttl_s=decided.ttl_s,
+            notes=decided.notes,
+            reasons=decided.plan.refusals if isinstance(decided.plan, Refuse) else (),
+            export=core.announcer.preview(decided.rule),
         )
-    )
 
+    async def withdraw(self, mitigation_id: str, reason: str, actor: Actor) -> WithdrawAnswer:
+        found = await self._row(mitigation_id)
+        if found is None:
+            return NotFound(mitigation_id)
+        return await self._core.ask(
+            found.victim, partial(withdraw_one, found, reason, actor, WithdrawReason.OPERATOR)
+        )
 
-def judge(turn: Turn, wish: Wish, facts: Facts | None = None) -> ManualDecision:
-    """What would come of it; changes nothing."""
-    owner = _owner(turn, wish)
-    return decide_manual(
-        wish,
-        facts or gather(turn, None if owner is None else owner.customer.customer_id),
-        turn.snapshot.rules,
-        turn.now_us,
-    )
+    async def bulk_withdraw(
+        self, mitigation_ids: Sequence[str], reason: str, actor: Actor
+    ) -> list[ItemAnswer]:
+        answers = await asyncio.gather(
+            *(self.withdraw(mitigation_id, reason, actor) for mitigation_id in mitigation_ids),
+            return_exceptions=True,
+        )
+        return _items(mitigation_ids, answers)
 
+    async def extend(self, mitigation_id: str, ttl_s: int, actor: Actor) -> ExtendAnswer:
+        """Expires at least `ttl_s` from now, within the limits; the guardrails look again."""
+        found = await self._row(mitigation_id)
+        if found is None:
+            return NotFound(mitigation_id)
+        return await self._core.ask(found.victim, partial(_extend, found, ttl_s, actor))
 
-def _owner(turn: Turn, wish: Wish) -> Owner | None:
-    return None if wish.victim is None else turn.snapshot.rules.inventory.find(wish.victim)
+    async def acknowledge(self, mitigation_ids: Sequence[str], actor: Actor) -> list[ItemAnswer]:
+        answers: list[ItemAnswer] = []
+        for mitigation_id in mitigation_ids:
+            found = await self._row(mitigation_id)
+            if found is None:
+                answers.append(ItemAnswer(mitigation_id, "not found"))
+            else:
+                verb = partial(_acknowledge, found, actor)
+                answers.append(await self._core.ask(found.victim, verb))
+        return answers
 
-
-@dataclass(frozen=True, slots=True)
-class Make:
-    """Create by hand. For another POP, `theirs` are its live rows of the victim: the row is saved
-    here and put on the wire by the instance that speaks for the POP."""
-
-    wish: Wish
-    actor: Actor
-    pop: str
-    theirs: tuple[Mitigation, ...] | None = None
-
-    def __call__(self, turn: Turn) -> CreateAnswer:
-        snapshot = turn.snapshot
-        owner = _owner(turn, self.wish)
-        facts = gather(turn, None if owner is None else owner.customer.customer_id)
-        if self.theirs is not None:
-            # Their quota is counted by the database; ours says nothing about it.
-            here = replace(facts.counts, pop=len(self.theirs), fullest_peer=0)
-            facts = replace(facts, mitigations=self.theirs, counts=here)
-        rules = replace(snapshot.rules, pop=self.pop)
-        decided = decide_manual(self.wish, facts, rules, turn.now_us)
-        match decided.plan:
-            case Refuse(refusals=refusals):
-                return refused(refusals)
-            case Create(draft=draft):
-                mitigation = open_active(
-                    draft,
-                    MitigationId(turn.new_id()),
-                    SignalId(turn.new_id()),
-                    turn.now_us,
-                )
-                customer = None if owner is None else owner.customer
-                turn.open_mitigation(mitigation, quota_limits(turn, customer))
-                audit_mitigation(turn, self.actor, "create", mitigation, reason=self.wish.reason)
-                turn.news.append(
-                    MitigationActivated(
-                        at_us=turn.now_us,
-                        mitigation=mitigation,
-                        actor=self.actor,
-                        text=f"by hand: {self.wish.reason}",
-                    )
-                )
-                return Created(mitigation, decided.notes)
-            case Extend() | Revise():
-                return self._on_top(turn, decided.plan)
-
-    def _on_top(self, turn: Turn, plan: Extend | Revise) -> Extended:
-        old = self._held(turn, plan.mitigation_id)
-        if isinstance(plan, Extend):
-            return Extended(extend_by_hand(turn, old, plan.expires_at_us, self.actor))
-        new = legal(revise(old, plan.rule, plan.expires_at_us, turn.now_us))
-        turn.move_mitigation(new)
-        was = f"{format_match(old.rule.match)}, {format_action(old.rule.action)}"
-        audit_mitigation(turn, self.actor, "revise", new, was=was, reason=self.wish.reason)
-        turn.news.append(
-            MitigationRevised(
-                at_us=turn.now_us,
-                mitigation=new,
-                actor=self.actor,
-                old_rule=old.rule,
-                text=f"by hand: {self.wish.reason}",
+    async def panic(self, reason: str, actor: Actor) -> list[ItemAnswer]:
+        """Withdraw every live mitigation of this POP. Detectors may make new ones when the quiet
+        period is over; switch to dry-run for longer."""
+        core = self._core
+        await core.ask(None, partial(_audit_panic, reason, actor), patient=False)
+        rows = list(core.live.mitigations.values())
+        verbs = [
+            core.ask(
+                row.victim,
+                partial(withdraw_one, row, reason, actor, WithdrawReason.OPERATOR),
+                patient=False,
             )
-        )
-        return Extended(new)
+            for row in rows
+        ]
+        answers = await asyncio.gather(*verbs, return_exceptions=True)
+        return _items([row.mitigation_id for row in rows], answers)
 
-    def _held(self, turn: Turn, mitigation_id: MitigationId) -> Mitigation:
-        if self.theirs is not None:
-            return next(row for row in self.theirs if row.mitigation_id == mitigation_id)
-        found = turn.mitigation(mitigation_id)
-        assert found is not None
-        return found
+    async def approve_group(self, group_id: str, actor: Actor) -> bool:
+        """Act on a group that waits for approval; False when it is not live here."""
+        group = self._core.live.groups.get(GroupId(group_id))
+        if group is None:
+            return False
+        return await self._core.ask(group.victim, partial(_approve, group.group_id, actor))
+
+    async def dismiss_group(self, group_id: str, reason: str, actor: Actor) -> bool:
+        """Close a group without acting; its mitigations, if any, stay until they expire."""
+        group = self._core.live.groups.get(GroupId(group_id))
+        if group is None:
+            return False
+        return await self._core.ask(group.victim, partial(_dismiss, group.group_id, reason, actor))
+
+    async def _row(self, mitigation_id: str) -> Mitigation | None:
+        live = self._core.live.mitigations.get(MitigationId(mitigation_id))
+        return live or await self._core.store.mitigations.get(mitigation_id)
 
 
-def extend_by_hand(turn: Turn, old: Mitigation, expires_at_us: int, actor: Actor) -> Mitigation:
-    new = legal(extend(old, expires_at_us, turn.now_us))
-    turn.move_mitigation(new)
-    audit_mitigation(turn, actor, "extend", new, expires_at_us=new.expires_at_us)
-    turn.news.append(
-        MitigationExtended(
-            at_us=turn.now_us, mitigation=new, actor=actor, old_expires_at_us=old.expires_at_us
-        )
+# the verbs
+
+
+def _judge(
+    turn: Turn, request: ManualRequest, actor: Actor, pop: str, theirs: Rows | None
+) -> ManualDecision:
+    rules = turn.snapshot.rules
+    owner = rules.inventory.find(request.victim)
+    facts = gather(turn, None if owner is None else owner.customer.customer_id)
+    if theirs is not None:
+        # Their quota is counted by the database; the live state of this POP does not contain it.
+        counts = replace(facts.counts, pop=len(theirs), fullest_peer=0)
+        facts = replace(facts, mitigations=theirs, counts=counts)
+    return decide_manual(request, actor.name, facts, replace(rules, pop=pop), turn.now_us)
+
+
+def _create(
+    request: ManualRequest, actor: Actor, pop: str, theirs: Rows | None, turn: Turn
+) -> CreateAnswer:
+    """For another POP, `theirs` are its live rows of the victim: the row is saved here and
+    announced by the instance of that POP."""
+    decided = _judge(turn, request, actor, pop, theirs)
+    if isinstance(decided.plan, Refuse):
+        return Refused(decided.plan.refusals)
+    turn.know(theirs or ())
+    cause = Cause(actor, f"by hand: {request.reason}", reason=request.reason)
+    mitigation = _applied(turn, apply_plan(turn, decided.plan, cause))
+    if isinstance(decided.plan, Create):
+        return Created(mitigation, decided.notes)
+    return Extended(mitigation)
+
+
+def _applied(turn: Turn, mitigation_id: MitigationId | None) -> Mitigation:
+    assert mitigation_id is not None
+    found = turn.mitigation(mitigation_id)
+    assert found is not None
+    return found
+
+
+def withdraw_one(
+    stored: Mitigation, text: str, actor: Actor, reason: WithdrawReason, turn: Turn
+) -> WithdrawAnswer:
+    """Withdraw a rule. `stored` is its row as it was found, for one that is not live here."""
+    known = _live_row(turn, stored)
+    if known is None:
+        return NotLive(turn.mitigation(stored.mitigation_id) or stored)
+    withdrawn = withdraw_live(turn, known.mitigation_id, reason, text, actor)
+    assert withdrawn is not None
+    return Withdrawn(withdrawn)
+
+
+def _extend(stored: Mitigation, ttl_s: int, actor: Actor, turn: Turn) -> ExtendAnswer:
+    known = _live_row(turn, stored)
+    if known is None:
+        return NotLive(turn.mitigation(stored.mitigation_id) or stored)
+    facts = gather(turn, known.customer_id)
+    plan = recheck_extension(known, ttl_s, facts, turn.snapshot.rules, turn.now_us)
+    if isinstance(plan, Refuse):
+        return Refused(plan.refusals)
+    return Extended(_applied(turn, apply_plan(turn, plan, Cause(actor, ""))))
+
+
+def _live_row(turn: Turn, stored: Mitigation) -> Mitigation | None:
+    """The row as it is by now; None when it has ended since it was found."""
+    known = turn.mitigation(stored.mitigation_id)
+    if known is None and stored.pop != turn.snapshot.pop:
+        turn.know((stored,))
+        known = stored
+    return known if known is not None and known.is_live else None
+
+
+def _acknowledge(stored: Mitigation, actor: Actor, turn: Turn) -> ItemAnswer:
+    known = turn.mitigation(stored.mitigation_id) or stored
+    mitigation_id = known.mitigation_id
+    moved = acknowledge(known, actor.name, turn.now_us)
+    if isinstance(moved, IllegalMove):
+        already = known.acknowledged_at_us is not None
+        return ItemAnswer(mitigation_id, "already acknowledged" if already else moved.sentence)
+    turn.acknowledge_mitigation(moved)
+    turn.audit(actor, "acknowledge", "mitigation", mitigation_id)
+    turn.news.append(MitigationAcknowledged(at_us=turn.now_us, mitigation=moved, actor=actor))
+    return ItemAnswer(mitigation_id)
+
+
+def _dismiss(group_id: GroupId, reason: str, actor: Actor, turn: Turn) -> bool:
+    group = _live_group(turn, group_id)
+    if group is None:
+        return False
+    closed = replace(
+        group,
+        state=GroupState.CLOSED,
+        close_reason=CloseReason.DISMISSED,
+        closed_at_us=turn.now_us,
+        hold_reason=None,
     )
-    return new
+    close_group(turn, closed)
+    turn.audit(actor, "dismiss", "group", group_id, reason=reason)
+    return True
 
 
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Take a rule back. `stored` is the row as the store has it, for one that is not live here."""
-
-    mitigation_id: MitigationId
-    reason: str
-    actor: Actor
-    cause: WithdrawReason = WithdrawReason.OPERATOR
-    stored: Mitigation | None = None
-
-    def __call__(self, turn: Turn) -> WithdrawAnswer:
-        known = turn.mitigation(self.mitigation_id) or self.stored
-        if known is None:
-            return NotFound(self.mitigation_id)
-        if not known.is_live:
-            return NotLive(known)
-        if known.pop != turn.snapshot.pop:
-            turn.mitigations.setdefault(self.mitigation_id, known)
-        withdrawn = withdraw_live(turn, self.mitigation_id, self.cause, self.reason, self.actor)
-        assert withdrawn is not None
-        return Withdrawn(withdrawn)
+def _approve(group_id: GroupId, actor: Actor, turn: Turn) -> bool:
+    group = _live_group(turn, group_id)
+    if group is None:
+        return False
+    turn.audit(actor, "approve", "group", group_id)
+    act(turn, group, group, actor, TriggerKind.OPERATOR, approved=True)
+    return True
 
 
-@dataclass(frozen=True, slots=True)
-class Prolong:
-    mitigation_id: MitigationId
-    ttl_s: int
-    actor: Actor
-    stored: Mitigation | None = None
-
-    def __call__(self, turn: Turn) -> ExtendAnswer:
-        known = turn.mitigation(self.mitigation_id) or self.stored
-        if known is None:
-            return NotFound(self.mitigation_id)
-        if not known.is_live:
-            return NotLive(known)
-        facts = gather(turn, known.customer_id)
-        plan = recheck_extension(known, self.ttl_s, facts, turn.snapshot.rules, turn.now_us)
-        if isinstance(plan, Refuse):
-            return refused(plan.refusals)
-        return Extended(extend_by_hand(turn, known, plan.expires_at_us, self.actor))
+def _live_group(turn: Turn, group_id: GroupId) -> Group | None:
+    group = turn.group(group_id)
+    return group if group is not None and group.is_live else None
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
-    mitigation_id: MitigationId
-    actor: Actor
-    stored: Mitigation | None
-
-    def __call__(self, turn: Turn) -> ItemAnswer:
-        known = turn.mitigation(self.mitigation_id) or self.stored
-        if known is None:
-            return ItemAnswer(self.mitigation_id, "not found")
-        moved = acknowledge(known, self.actor.name, turn.now_us)
-        if isinstance(moved, IllegalMove):
-            already = known.acknowledged_at_us is not None
-            return ItemAnswer(
-                self.mitigation_id, "already acknowledged" if already else moved.sentence
-            )
-        turn.acknowledge_mitigation(moved)
-        turn.audit(self.actor, "acknowledge", "mitigation", self.mitigation_id)
-        turn.news.append(
-            MitigationAcknowledged(at_us=turn.now_us, mitigation=moved, actor=self.actor)
-        )
-        return ItemAnswer(self.mitigation_id)
+def _audit_panic(reason: str, actor: Actor, turn: Turn) -> None:
+    turn.audit(actor, "panic", "pop", turn.snapshot.pop, reason=reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Dismiss:
-    """Close a group nobody wants to act upon; its mitigations, if any, stay until their end."""
-
-    group_id: GroupId
-    reason: str
-    actor: Actor
-
-    def __call__(self, turn: Turn) -> bool:
-        group = turn.group(self.group_id)
-        if group is None or not group.is_live:
-            return False
-        closed = replace(
-            group,
-            state=GroupState.CLOSED,
-            close_reason=CloseReason.DISMISSED,
-            closed_at_us=turn.now_us,
-            hold_reason=None,
-        )
-        close_group(turn, closed)
-        turn.audit(self.actor, "dismiss", "group", self.group_id, reason=self.reason)
-        return True
+# the answers
 
 
-@dataclass(frozen=True, slots=True)
-class Approve:
-    """An operator says yes to a group that waits for one."""
+def _items(
+    mitigation_ids: Sequence[str], answers: Sequence[WithdrawAnswer | BaseException]
+) -> list[ItemAnswer]:
+    return [
+        ItemAnswer(mitigation_id, _problem(answer))
+        for mitigation_id, answer in zip(mitigation_ids, answers, strict=True)
+    ]
 
-    group_id: GroupId
-    actor: Actor
 
-    def __call__(self, turn: Turn) -> bool:
-        group = turn.group(self.group_id)
-        if group is None or not group.is_live:
-            return False
-        turn.audit(self.actor, "approve", "group", self.group_id)
-        act(turn, group, group, self.actor, TriggerKind.OPERATOR, approved=True)
-        return True
+def _problem(answer: WithdrawAnswer | BaseException) -> str | None:
+    match answer:
+        case Withdrawn():
+            return None
+        case NotFound():
+            return "not found"
+        case NotLive():
+            return "not active"
+        case Busy() | StoreUnavailable():
+            return str(answer)
+        case _:
+            raise answer
+
+
+def _note_about(pop: str, answer: CreateAnswer) -> str:
+    match answer:
+        case Created(mitigation=made):
+            return f"{pop}: created {made.mitigation_id}"
+        case _:
+            return f"{pop}: {type(answer).__name__.lower()}"

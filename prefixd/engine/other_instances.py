@@ -21,7 +21,7 @@ COUNT_PAUSE_S = 1.0
 """Rows of other POPs are counted again at most this often."""
 
 
-class Listener:
+class OtherInstances:
     def __init__(self, core: Core, reconciler: Reconciler) -> None:
         self._core = core
         self._reconciler = reconciler
@@ -30,12 +30,12 @@ class Listener:
     async def run(self) -> None:
         async for change in self._core.store.changes():
             try:
-                await self.hear(change)
+                await self.follow(change)
             except StoreUnavailable as error:
                 # `Lost` follows when the line is back, and then everything is read again.
                 self._core.lose_store(error)
 
-    async def hear(self, change: Change | Lost) -> None:
+    async def follow(self, change: Change | Lost) -> None:
         match change:
             case Lost():
                 await load_safelist(self._core)
@@ -48,7 +48,7 @@ class Listener:
                 await sweep_safelist(self._core)
             case Change(kind=ChangeKind.MITIGATION, pop=pop, id=row_id):
                 if pop == self._core.snapshot.pop:
-                    await self._follow(row_id)
+                    await self._adopt(row_id)
                 else:
                     self._elsewhere.set()
             case Change():
@@ -65,7 +65,7 @@ class Listener:
                 self._elsewhere.set()
             await asyncio.sleep(COUNT_PAUSE_S)
 
-    async def _follow(self, row_id: str) -> None:
+    async def _adopt(self, row_id: str) -> None:
         row = await self._core.store.mitigations.get(row_id)
         if row is not None and self._core.adopt(row):
             log.info(

@@ -1,30 +1,18 @@
-"""Every question that changes nothing: pages and history from the store, what is live from memory.
+"""Questions that the live state answers, alone or together with the store.
 
-Nothing here waits for a line or a lock. What is read from the store is what was committed; what is
-read from memory is the same, minus the reading.
+Nothing here waits for a queue or a lock. What is read from the store is what was committed; what is
+read from memory is the same, without the reading. Pages of history are asked of the store itself.
 """
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
-from prefixd.domain.audit import AuditRow
 from prefixd.domain.group import Group
 from prefixd.domain.ids import GroupId, MitigationId
 from prefixd.domain.inventory import Owner
 from prefixd.domain.mitigation import Mitigation
-from prefixd.domain.page import (
-    AuditFilter,
-    Bucket,
-    EventFilter,
-    GroupFilter,
-    MitigationFilter,
-    Page,
-    PageRequest,
-    PopCount,
-    Totals,
-)
 from prefixd.domain.prefix import Prefix
-from prefixd.domain.record import CorroborationRecord, DecisionRecord, SignalRecord
+from prefixd.domain.record import CorroborationRecord
 from prefixd.domain.safelist import SafelistEntry
 from prefixd.engine.turns import Core
 
@@ -38,45 +26,30 @@ class Queries:
     @property
     def revision(self) -> int:
         """Equal numbers mean equal live rows of this POP: good for an ETag."""
-        return self._core.picture.revision
+        return self._core.live.revision
 
     def live(self) -> Sequence[Mitigation]:
         """The live rows of this POP, newest first."""
-        return tuple(self._core.picture.newest_first())
-
-    async def mitigations(self, wanted: MitigationFilter, page: PageRequest) -> Page[Mitigation]:
-        return await self._core.store.mitigations.page(wanted, page)
+        return tuple(self._core.live.newest_first())
 
     async def mitigation(self, mitigation_id: str) -> Mitigation | None:
-        live = self._core.picture.mitigations.get(MitigationId(mitigation_id))
+        live = self._core.live.mitigations.get(MitigationId(mitigation_id))
         return live or await self._core.store.mitigations.get(mitigation_id)
 
     # signals, groups, decisions
 
     def live_groups(self) -> Collection[Group]:
         """Of this POP, held and mitigated ones among them."""
-        return self._core.picture.groups.values()
-
-    async def events(self, wanted: EventFilter, page: PageRequest) -> Page[SignalRecord]:
-        return await self._core.store.signals.page(wanted, page)
-
-    async def groups(self, wanted: GroupFilter, page: PageRequest) -> Page[Group]:
-        return await self._core.store.groups.page(wanted, page)
+        return self._core.live.groups.values()
 
     async def group(self, group_id: str) -> Group | None:
-        live = self._core.picture.groups.get(GroupId(group_id))
+        live = self._core.live.groups.get(GroupId(group_id))
         return live or await self._core.store.groups.get(group_id)
 
     async def groups_of(self, group_ids: Collection[str]) -> Mapping[str, Group]:
         """Those of the ids that exist; the live ones cost nothing."""
         found = await asyncio.gather(*(self.group(group_id) for group_id in group_ids))
         return {group.group_id: group for group in found if group is not None}
-
-    async def decision(self, decision_id: str) -> DecisionRecord | None:
-        return await self._core.store.decisions.get(decision_id)
-
-    async def decisions_of_group(self, group_id: str, limit: int) -> Sequence[DecisionRecord]:
-        return await self._core.store.decisions.of_group(group_id, limit)
 
     async def latest_decision_text(self, group_id: str) -> str | None:
         newest = await self._core.store.decisions.of_group(group_id, 1)
@@ -85,7 +58,7 @@ class Queries:
     def corroborations(self, source: str | None = None) -> Sequence[CorroborationRecord]:
         """Evidence without a victim that still waits for a group, newest first."""
         now_us = self._core.time.now_us()
-        kept = self._core.picture.corroborations.values()
+        kept = self._core.live.corroborations.values()
         return sorted(
             (
                 record
@@ -99,9 +72,6 @@ class Queries:
 
     # the rest
 
-    async def audit(self, wanted: AuditFilter, page: PageRequest) -> Page[AuditRow]:
-        return await self._core.store.audit.page(wanted, page)
-
     def safelist(self) -> Sequence[SafelistEntry]:
         """What is in force, whoever said so. Empty as well when it cannot be read: then
         `safelist_readable` is False and nothing new is mitigated."""
@@ -111,17 +81,6 @@ class Queries:
     @property
     def safelist_readable(self) -> bool:
         return self._core.snapshot.safelist is not None
-
-    async def totals(self) -> Totals:
-        return await self._core.store.stats.totals()
-
-    async def pops(self) -> Sequence[PopCount]:
-        return await self._core.store.stats.pops()
-
-    async def buckets(
-        self, metric: str, start_us: int, end_us: int, bucket_us: int
-    ) -> Sequence[Bucket]:
-        return await self._core.store.stats.buckets(metric, start_us, end_us, bucket_us)
 
     def owner_of(self, victim: Prefix) -> Owner | None:
         return self._core.snapshot.rules.inventory.find(victim)

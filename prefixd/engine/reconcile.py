@@ -90,7 +90,7 @@ class Reconciler:
         if ask_store:
             async with self._running:
                 guarded = await self._follow_versions()
-        seen = (core.picture.revision, core.announcer.revision)
+        seen = (core.live.revision, core.announcer.revision)
         if seen == self._clean_at and not guarded:
             return None
         return self._follow_picture(guarded, (), expect_drift=False)
@@ -98,7 +98,7 @@ class Reconciler:
     async def _follow_versions(self) -> bool:
         core = self._core
         stored = dict(await core.store.mitigations.live_versions(core.snapshot.pop))
-        known = core.picture.mitigations
+        known = core.live.mitigations
         for mitigation_id, version in stored.items():
             row = known.get(mitigation_id)
             if row is None or row.version < version:
@@ -118,11 +118,11 @@ class Reconciler:
         for count, row in enumerate(live.rows):
             if count % core.snapshot.settings.reconcile_batch == 0:
                 await asyncio.sleep(0)
-            if row.mitigation_id not in core.picture.mitigations:
+            if row.mitigation_id not in core.live.mitigations:
                 await self._adopt_fresh(row.mitigation_id)
             elif core.adopt(row):
                 self.counts.adopted += 1
-        vanished = [key for key in core.picture.mitigations if key not in stored]
+        vanished = [key for key in core.live.mitigations if key not in stored]
         return await self._follow_vanished(vanished), live.unreadable
 
     async def _adopt_fresh(self, mitigation_id: MitigationId) -> None:
@@ -141,15 +141,15 @@ class Reconciler:
             if row is not None:
                 if core.adopt(row):
                     self.counts.adopted += 1
-            elif (known := core.picture.mitigations.get(mitigation_id)) is not None:
+            elif (known := core.live.mitigations.get(mitigation_id)) is not None:
                 gone.append(known)
         settings = core.snapshot.settings
-        share = len(gone) / max(1, len(core.picture.mitigations))
+        share = len(gone) / max(1, len(core.live.mitigations))
         if len(gone) > settings.withdraw_guard_count and share > settings.withdraw_guard_share:
             self.counts.guarded += 1
             log.error(
                 "most live rows are gone from the store; no rule is withdrawn for that",
-                extra={"gone": len(gone), "live": len(core.picture.mitigations)},
+                extra={"gone": len(gone), "live": len(core.live.mitigations)},
             )
             return True
         for row in gone:
@@ -157,7 +157,7 @@ class Reconciler:
                 "a live row is gone from the store; its rule is withdrawn",
                 extra={"mitigation_id": row.mitigation_id},
             )
-            core.picture.forget(row.mitigation_id)
+            core.live.forget(row.mitigation_id)
         return False
 
     def _follow_picture(
@@ -179,7 +179,7 @@ class Reconciler:
         )
         self.last = answer
         self.counts.runs += 1
-        self._clean_at = (core.picture.revision, core.announcer.revision)
+        self._clean_at = (core.live.revision, core.announcer.revision)
         if not expect_drift and (answer.missing or answer.surplus or answer.changed):
             self.counts.missing += answer.missing
             self.counts.surplus += answer.surplus
@@ -206,7 +206,7 @@ class Reconciler:
 
     def _is_ending(self, mitigation_id: MitigationId) -> bool:
         """Its time is over and its end is about to be saved: nobody made a mistake."""
-        row = self._core.picture.mitigations.get(mitigation_id)
+        row = self._core.live.mitigations.get(mitigation_id)
         return row is not None and row.on_the_wire
 
     def desired(self) -> list[Intent]:
@@ -216,6 +216,6 @@ class Reconciler:
         now_us = core.time.now_us()
         return [
             core.effects.intent(row)
-            for row in core.picture.mitigations.values()
-            if row.on_the_wire and core.picture.expiry_us(row) > now_us
+            for row in core.live.mitigations.values()
+            if row.on_the_wire and core.live.expiry_us(row) > now_us
         ]

@@ -20,7 +20,7 @@ from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import ConfigReloaded, WithdrawReason
 from prefixd.engine.answers import ReloadAnswer
 from prefixd.engine.due_heap import Due
-from prefixd.engine.manual import Withdraw
+from prefixd.engine.manual import withdraw_one
 from prefixd.engine.reconcile import Reconciler
 from prefixd.engine.settings import Snapshot, with_safelist
 from prefixd.engine.turn import Turn
@@ -45,8 +45,8 @@ async def reload(
     if not snapshot.dry_run:
         await end_dry_run_rows(core)
     now_us = core.time.now_us()
-    for group_id in core.picture.groups:
-        core.picture.looks[group_id] = now_us
+    for group_id in core.live.groups:
+        core.live.looks[group_id] = now_us
         core.due.schedule((Due.GROUP, group_id), now_us)
     await reconciler.run(expect_drift=True)
     return ReloadAnswer(changed=tuple(changes), loaded_at_us=snapshot.loaded_at_us)
@@ -63,12 +63,12 @@ async def sweep_safelist(core: Core) -> list[str]:
     """Withdraw what the safelist or a protected flow forbids by now; the ids of those."""
     facts = Facts(safelist=core.snapshot.safelist)
     forbidden = sweep(
-        tuple(core.picture.mitigations.values()), facts, core.snapshot.rules, core.time.now_us()
+        tuple(core.live.mitigations.values()), facts, core.snapshot.rules, core.time.now_us()
     )
     reasons = {found.mitigation_id: found.sentence for found in forbidden}
     return await _end(
         core,
-        [core.picture.mitigations[mitigation_id] for mitigation_id in reasons],
+        [core.live.mitigations[mitigation_id] for mitigation_id in reasons],
         WithdrawReason.SAFELIST,
         lambda row: reasons[row.mitigation_id],
     )
@@ -77,7 +77,7 @@ async def sweep_safelist(core: Core) -> list[str]:
 async def end_dry_run_rows(core: Core) -> list[str]:
     return await _end(
         core,
-        [row for row in core.picture.mitigations.values() if row.dry_run],
+        [row for row in core.live.mitigations.values() if row.dry_run],
         WithdrawReason.CONFIG,
         lambda row: "the dry run is over; the next report makes a real rule",
     )
@@ -91,7 +91,7 @@ async def _end(
 ) -> list[str]:
     """By the system, each in its victim's line."""
     answers = [
-        core.ask(row.victim, Withdraw(row.mitigation_id, why(row), SYSTEM, cause), patient=False)
+        core.ask(row.victim, partial(withdraw_one, row, why(row), SYSTEM, cause), patient=False)
         for row in rows
     ]
     await asyncio.gather(*answers)

@@ -1,13 +1,13 @@
 """One turn of one victim: what shall change, collected before any of it is true.
 
-A verb (ingest a signal, withdraw, expire, ...) is a function that gets the turn, reads the picture
-through it, and notes what it wants saved and told. Several verbs in one turn see each other's
-wishes. When all have spoken the turn is written as one unit; only after the commit does it enter
-the picture, and only then do effects follow. A turn that fails leaves nothing behind, and its
-verbs can simply be asked again.
+A verb (ingest a signal, withdraw, expire, ...) is a function that gets the turn, reads the live
+state through it, and notes what it wants saved and published. Several verbs in one turn see what
+the ones before them noted. When all have run, the turn is written as one unit; only after the
+commit does it enter the live state, and only then do effects follow. A turn that fails leaves
+nothing behind, and its verbs can simply be asked again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -28,14 +28,13 @@ from prefixd.domain.record import (
 )
 from prefixd.domain.safelist import SafelistEntry
 from prefixd.engine.episodes import EpisodeKey, Known
-from prefixd.engine.live_state import Picture
+from prefixd.engine.live_state import LiveState
 from prefixd.engine.ports import PreparedAlerts
 from prefixd.engine.settings import Snapshot
 from prefixd.store.store import Transaction
 
 __all__ = ["Turn", "details"]
 
-NO_LIMITS = QuotaLimits()
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -47,18 +46,9 @@ def details(values: Mapping[str, object]) -> str:
 
 
 @dataclass(slots=True)
-class _Row:
-    """A row as it will be, and the stored version it was derived from (0: it is new)."""
-
-    seen_version: int
-    limits: QuotaLimits = NO_LIMITS
-    acknowledged_only: bool = False
-
-
-@dataclass(slots=True)
 class Turn:
     snapshot: Snapshot
-    picture: Picture
+    live: LiveState
     victim: Prefix | None
     now_us: int
     new_id: Callable[[], str]
@@ -75,8 +65,13 @@ class Turn:
     episodes: dict[EpisodeKey, Known] = field(default_factory=dict)
     looks: dict[GroupId, int | None] = field(default_factory=dict)
     _new_signals: set[SignalId] = field(default_factory=set)
-    _group_rows: dict[GroupId, int] = field(default_factory=dict)
-    _rows: dict[MitigationId, _Row] = field(default_factory=dict)
+    _seen_groups: dict[GroupId, int] = field(default_factory=dict)
+    _seen: dict[MitigationId, int] = field(default_factory=dict)
+    """The stored version that a row was derived from; 0 when it is new."""
+    _acknowledged: set[MitigationId] = field(default_factory=set)
+    """Rows of which only the acknowledgement changes."""
+    _foreign: dict[MitigationId, Mitigation] = field(default_factory=dict)
+    _limits: dict[MitigationId, QuotaLimits] = field(default_factory=dict)
     _reserved: list[Mitigation] = field(default_factory=list)
 
     # what is, seen through what shall be
@@ -85,31 +80,38 @@ class Turn:
         if self.victim is None:
             return ()
         known = [
-            self.groups.get(group.group_id, group) for group in self.picture.groups_of(self.victim)
+            self.groups.get(group.group_id, group) for group in self.live.groups_of(self.victim)
         ]
         held = {group.group_id for group in known}
         known += [group for key, group in self.groups.items() if key not in held]
         return tuple(group for group in known if group.is_live)
 
     def group(self, group_id: GroupId) -> Group | None:
-        return self.groups.get(group_id) or self.picture.groups.get(group_id)
+        return self.groups.get(group_id) or self.live.groups.get(group_id)
 
     def live_mitigations(self) -> tuple[Mitigation, ...]:
         if self.victim is None:
             return ()
         known = [
-            self.mitigations.get(row.mitigation_id, row)
-            for row in self.picture.of_victim(self.victim)
+            self.mitigations.get(row.mitigation_id, row) for row in self.live.of_victim(self.victim)
         ]
         held = {row.mitigation_id for row in known}
         known += [row for key, row in self.mitigations.items() if key not in held]
         return tuple(row for row in known if row.is_live)
 
     def mitigation(self, mitigation_id: MitigationId) -> Mitigation | None:
-        return self.mitigations.get(mitigation_id) or self.picture.mitigations.get(mitigation_id)
+        return (
+            self.mitigations.get(mitigation_id)
+            or self.live.mitigations.get(mitigation_id)
+            or self._foreign.get(mitigation_id)
+        )
+
+    def know(self, rows: Iterable[Mitigation]) -> None:
+        """Rows of another POP that a verb is about: the live state holds those of ours."""
+        self._foreign.update((row.mitigation_id, row) for row in rows)
 
     def episode(self, key: EpisodeKey) -> Known | None:
-        return self.episodes.get(key) or self.picture.episodes.get(key)
+        return self.episodes.get(key) or self.live.episodes.get(key)
 
     # what shall be
 
@@ -117,39 +119,38 @@ class Turn:
         known = self.group(group.group_id)
         if known == group:
             return
-        if group.group_id not in self._group_rows:
-            self._group_rows[group.group_id] = 0 if known is None else known.version
-        version = self._group_rows[group.group_id] + 1
+        if group.group_id not in self._seen_groups:
+            self._seen_groups[group.group_id] = 0 if known is None else known.version
+        version = self._seen_groups[group.group_id] + 1
         self.groups[group.group_id] = (
             group if group.version == version else changed(group, version=version)
         )
 
     def open_mitigation(self, mitigation: Mitigation, limits: QuotaLimits) -> None:
-        """A new row. Its scope and its place in the quotas are taken from now on."""
+        """A new row. Its place in the quotas is taken from now on."""
         self.mitigations[mitigation.mitigation_id] = mitigation
-        self._rows[mitigation.mitigation_id] = _Row(0, limits)
-        self.picture.reserve(mitigation)
+        self._seen[mitigation.mitigation_id] = 0
+        self._limits[mitigation.mitigation_id] = limits
+        self.live.quotas.reserve(mitigation)
         self._reserved.append(mitigation)
 
     def move_mitigation(self, mitigation: Mitigation) -> None:
         """The next value of a row, by a legal move."""
-        self._row(mitigation).acknowledged_only = False
-        self.mitigations[mitigation.mitigation_id] = mitigation
+        self._note(mitigation)
+        self._acknowledged.discard(mitigation.mitigation_id)
 
     def acknowledge_mitigation(self, mitigation: Mitigation) -> None:
         """Live or ended: the one move that touches an ended row."""
-        fresh = mitigation.mitigation_id not in self._rows
-        row = self._row(mitigation)
-        row.acknowledged_only = fresh
-        self.mitigations[mitigation.mitigation_id] = mitigation
+        if mitigation.mitigation_id not in self._seen:
+            self._acknowledged.add(mitigation.mitigation_id)
+        self._note(mitigation)
 
-    def _row(self, mitigation: Mitigation) -> _Row:
-        row = self._rows.get(mitigation.mitigation_id)
-        if row is None:
-            known = self.picture.mitigations.get(mitigation.mitigation_id)
-            row = _Row(mitigation.version - 1 if known is None else known.version)
-            self._rows[mitigation.mitigation_id] = row
-        return row
+    def _note(self, mitigation: Mitigation) -> None:
+        identity = mitigation.mitigation_id
+        if identity not in self._seen:
+            known = self.live.mitigations.get(identity)
+            self._seen[identity] = mitigation.version - 1 if known is None else known.version
+        self.mitigations[identity] = mitigation
 
     def save_signal(self, record: SignalRecord, *, new: bool) -> None:
         if new:
@@ -218,7 +219,7 @@ class Turn:
         # Endings before beginnings: what closes may free the very place that what opens takes.
         beginnings: list[Group] = []
         for group_id, group in self.groups.items():
-            if seen := self._group_rows[group_id]:
+            if seen := self._seen_groups[group_id]:
                 tx.groups.update(group, seen)
             else:
                 beginnings.append(group)
@@ -230,39 +231,38 @@ class Turn:
         moves: list[Mitigation] = []
         beginnings: list[Mitigation] = []
         for identity, mitigation in self.mitigations.items():
-            row = self._rows[identity]
-            if row.seen_version == 0:
+            if identity in self._limits:
                 beginnings.append(mitigation)
-            elif row.acknowledged_only:
+            elif identity in self._acknowledged:
                 tx.mitigations.acknowledge(mitigation)
             elif mitigation.is_live:
                 moves.append(mitigation)
             else:
-                tx.mitigations.update(mitigation, row.seen_version)
+                tx.mitigations.update(mitigation, self._seen[identity])
         for mitigation in moves:
-            tx.mitigations.update(mitigation, self._rows[mitigation.mitigation_id].seen_version)
+            tx.mitigations.update(mitigation, self._seen[mitigation.mitigation_id])
         for mitigation in beginnings:
-            tx.mitigations.insert(mitigation, self._rows[mitigation.mitigation_id].limits)
+            tx.mitigations.insert(mitigation, self._limits[mitigation.mitigation_id])
 
     def enter(self) -> None:
-        """Committed: what was wished is now so."""
+        """After the commit: apply the turn to the live state."""
+        live = self.live
         for known in self.episodes.values():
-            self.picture.put_episode(known)
+            live.episodes.put(known)
         for group in self.groups.values():
-            self.picture.put_group(group)
+            live.put_group(group)
         for group_id, at_us in self.looks.items():
-            if at_us is None or group_id not in self.picture.groups:
-                self.picture.looks.pop(group_id, None)
+            if at_us is None or group_id not in live.groups:
+                live.looks.pop(group_id, None)
             else:
-                self.picture.looks[group_id] = at_us
+                live.looks[group_id] = at_us
         for mitigation in self.mitigations.values():
             if mitigation.pop == self.snapshot.pop:
-                self.picture.put(mitigation)
+                live.put(mitigation)
         for corroboration in self.corroborations:
-            value = corroboration.corroboration
-            self.picture.corroborations[(value.source, value.external_id)] = corroboration
+            live.keep(corroboration)
 
     def release(self) -> None:
-        """Give back what was reserved; call it once, whether the commit held or not."""
-        self.picture.give_back(self._reserved)
+        """Give back what was reserved; call it once, whether the commit succeeded or not."""
+        self.live.quotas.give_back(self._reserved)
         self._reserved.clear()

@@ -1,11 +1,10 @@
-"""The engine's one way of changing anything: ask the verbs, save the turn, then let it show.
+"""The engine's one way of changing anything: ask the verbs, save the turn, then publish it.
 
-Whatever happens to a victim, by a signal, a hand, a timer or another instance, is a *verb*: a plain
-function over a `Turn`, run in the victim's line. Deciding is synchronous, so between reading the
-picture and reserving what the decision takes nobody else runs: that is the gate, and it needs no
-lock. Then the unit is saved; then it enters the picture; then effects; then those who asked get
-their answers. When the database says that a row had moved on (another instance, a commit whose
-answer was lost) the picture is refreshed from the store and the verbs are asked again.
+Whatever happens to a victim, by a signal, an operator, a timer or another instance, is a *verb*: a
+plain function over a `Turn`, run in the victim's queue. Deciding is synchronous, so between reading
+the live state and reserving what the decision takes no other code runs: that is the gate, and it
+needs no lock. Then the unit is saved; then it enters the live state; then effects; then the callers
+get their answers.
 
 A conflict means that a row had moved on: another instance wrote it, or a commit of ours was stored
 although its answer was lost. The live state is read again from the store, row by row and only where
@@ -18,7 +17,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -29,12 +27,11 @@ from prefixd.domain.prefix import Prefix
 from prefixd.domain.signal import SignalKind
 from prefixd.engine.answers import Busy
 from prefixd.engine.bus import Bus
-from prefixd.engine.due_heap import Due, DueTimes, Key, SteadyTime
+from prefixd.engine.due_heap import Due, DueHeap, Key, SteadyTime
 from prefixd.engine.effects import Effects
 from prefixd.engine.episodes import known_from
-from prefixd.engine.live_state import Picture
+from prefixd.engine.live_state import LiveState
 from prefixd.engine.ports import Announcer, Notifier
-from prefixd.engine.room import Room
 from prefixd.engine.settings import Snapshot
 from prefixd.engine.turn import Turn
 from prefixd.engine.victim_queue import Workers
@@ -46,19 +43,28 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ATTEMPTS = 4
-"""How often a turn is asked again after a conflict before its callers are told to come back."""
+"""How often the verbs of a turn are asked before a lasting conflict is answered with Busy."""
 
 
-@dataclass(slots=True, eq=False)
 class Job(Generic[T]):
-    """A verb and whoever waits for its answer."""
+    """A verb and the future of its answer.
 
-    verb: Callable[[Turn], T]
-    answer: "asyncio.Future[T]"
-    overdue: Callable[[], None] | None = None
-    context: Context = field(default_factory=copy_context)
-    """Of whoever asks: a turn starts when it may and ends when the disk has spoken, in the context
-    of somebody else, and what is logged then names the request it belongs to."""
+    The context is that of the caller: a turn starts later and ends when the commit returns, in the
+    context of other code, and what is logged then names the request it belongs to.
+    """
+
+    __slots__ = ("answer", "context", "overdue", "verb")
+
+    def __init__(
+        self,
+        verb: Callable[[Turn], T],
+        answer: "asyncio.Future[T]",
+        overdue: Callable[[], None] | None,
+    ) -> None:
+        self.verb = verb
+        self.answer = answer
+        self.overdue = overdue
+        self.context = copy_context()
 
     def resolve(self, value: T) -> None:
         if not self.answer.done():
@@ -67,16 +73,37 @@ class Job(Generic[T]):
     def fail(self, error: BaseException) -> None:
         if not self.answer.done():
             self.answer.set_exception(error)
-            # A timer's verb has nobody waiting; its failure was logged where it happened.
+            # A timer's verb has no caller who waits; its failure was logged where it happened.
             self.answer.exception()
 
 
 AnyJob = Job[object]
 EVERYBODY = "no victim"
-"""The line of what concerns no single victim."""
+"""The queue of what concerns no single victim."""
+
+
+class _Attempts:
+    """The jobs of one turn, asked until their unit is saved or given up."""
+
+    __slots__ = ("ended", "jobs", "left", "victim")
+
+    def __init__(
+        self, victim: Prefix | None, jobs: list[AnyJob], ended: Callable[[], None]
+    ) -> None:
+        self.victim = victim
+        self.jobs = jobs
+        self.ended = ended
+        self.left = ATTEMPTS
+
+    def fail(self, error: BaseException) -> None:
+        for job in self.jobs:
+            job.fail(error)
+        self.ended()
 
 
 class Core:
+    """What every verb needs: the live state, the store, the queues, the effects."""
+
     def __init__(
         self,
         *,
@@ -93,17 +120,14 @@ class Core:
         self.time = time
         self.snapshot = snapshot
         self.new_id = new_id
-        self.picture = Picture(settings.episode_memory_limit)
+        self.live = LiveState(settings.episode_memory_limit)
+        self.due = DueHeap(time)
         self.bus = Bus(settings.subscriber_queue_limit)
         self.effects = Effects(announcer, notifier, self.bus, snapshot.pop)
         self.store_problem: str | None = None
-        self._room = Room()
         self.suspect = False
-        """Something may be in the store that is not in the picture: compare before trusting."""
-        self.next_moment_us: Callable[[Key], int | None] = _nothing_due
-        self.fire: Callable[[Key], None] = _ignore
-        self.due = DueTimes(time, lambda key: self.next_moment_us(key), lambda key: self.fire(key))
-        self._again: set[asyncio.Task[None]] = set()
+        """Something may be in the store that is not in the live state: compare them first."""
+        self._retrying: set[asyncio.Task[None]] = set()
         self.workers: Workers[AnyJob] = Workers(
             self._start_turn,
             line_limit=settings.victim_queue_limit,
@@ -111,7 +135,7 @@ class Core:
             turn_limit=settings.victim_batch_limit,
             patience_s=settings.answer_wait_s,
             overdue=_overdue,
-            abandon=_abandon,
+            abandon=Job.fail,
         )
 
     # asking
@@ -124,17 +148,17 @@ class Core:
         patient: bool = True,
         overdue: Callable[[], None] | None = None,
     ) -> "asyncio.Future[T]":
-        """Put a verb in its victim's line. The future holds its answer once that is durable, or
-        StoreUnavailable, or Busy. Raises Busy at once when the line is full."""
+        """Put a verb in its victim's queue. The future holds its answer once that is durable, or
+        StoreUnavailable, or Busy. Raises Busy at once when the queue is full."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         job: Job[T] = Job(verb, answer, overdue)
-        self.workers.submit(EVERYBODY if victim is None else victim, job, patient=patient)  # type: ignore[arg-type]  # because a line holds jobs of every answer type and never looks at the answer
+        self.workers.submit(EVERYBODY if victim is None else victim, job, patient=patient)  # type: ignore[arg-type]  # because a queue holds jobs of every answer type and never looks at the answer
         return answer
 
     def begin(self, victim: Prefix | None) -> Turn:
         return Turn(
             snapshot=self.snapshot,
-            picture=self.picture,
+            live=self.live,
             victim=victim,
             now_us=self.time.now_us(),
             new_id=self.new_id,
@@ -143,157 +167,146 @@ class Core:
     # a turn
 
     def _start_turn(self, key: Hashable, jobs: list[AnyJob], ended: Callable[[], None]) -> None:
-        turn = self.begin(key if isinstance(key, Prefix) else None)
+        self._attempt(_Attempts(key if isinstance(key, Prefix) else None, jobs, ended))
+
+    def _attempt(self, run: _Attempts) -> None:
+        """Ask every verb, prepare the alerts, hand the unit to the store. `_written` follows."""
+        turn = self.begin(run.victim)
+        run.left -= 1
         try:
-            answers = self._decide(turn, jobs)
+            answers = [job.context.run(job.verb, turn) for job in run.jobs]
+            turn.alerts = self.effects.prepare(turn.news)
             if turn.is_empty:
-                self._conclude(turn, jobs, answers)
-                ended()
+                self._conclude(turn, run, answers)
                 return
             unit = self.store.transaction()
             turn.write(unit)
-            unit.commit(partial(self._written, turn, jobs, answers, ended))
+            unit.commit(partial(self._written, turn, run, answers))
         except StoreUnavailable as error:
             turn.release()
-            self._fail(jobs, error)
-            ended()
+            self.lose_store(error)
+            run.fail(error)
         except BaseException:
             turn.release()
             raise
-
-    def _decide(self, turn: Turn, jobs: list[AnyJob]) -> list[object]:
-        """Every verb has its say, and what is to be told of it is put into words."""
-        answers = [job.context.run(job.verb, turn) for job in jobs]
-        turn.alerts = self.effects.prepare(turn.news)
-        return answers
 
     def _written(
-        self,
-        turn: Turn,
-        jobs: list[AnyJob],
-        answers: list[object],
-        ended: Callable[[], None],
-        problem: Exception | None,
+        self, turn: Turn, run: _Attempts, answers: list[object], problem: Exception | None
     ) -> None:
-        """The store has spoken about a turn: it is durable, or it must be asked again, or nobody
-        knows."""
-        if isinstance(problem, Conflict):
-            turn.release()
-            again = asyncio.get_running_loop().create_task(
-                self._ask_again(turn, problem, jobs, ended)
-            )
-            self._again.add(again)
-            again.add_done_callback(self._again.discard)
+        """The unit is durable, or in conflict, or its state is unknown."""
+        if problem is None:
+            if self.store_problem is not None:
+                self.regain_store()
+            try:
+                self._conclude(turn, run, answers)
+            except BaseException as error:
+                run.fail(error)
+                raise
             return
-        try:
-            if problem is None:
-                if self.store_problem is not None:
-                    self.regain_store()
-                self._conclude(turn, jobs, answers)
-                return
-            turn.release()
-            if not isinstance(problem, StoreUnavailable):
-                raise problem
-            _doubt(turn)
-            self._fail(jobs, problem)
-        except BaseException as error:
-            for job in jobs:
-                job.fail(error)
-            raise
-        finally:
-            ended()
-
-    def _conclude(self, turn: Turn, jobs: list[AnyJob], answers: list[object]) -> None:
         turn.release()
-        # What several asked for together is nobody's in particular.
-        context = jobs[0].context if len(jobs) == 1 else Context()
-        context.run(self.settle, turn)
-        for job, answer in zip(jobs, answers, strict=True):
-            job.resolve(answer)
+        match problem:
+            case Conflict() if run.left:
+                log.info("write conflict, retrying", extra={"conflict": str(problem)})
+                again = asyncio.get_running_loop().create_task(self._again(turn, run, problem))
+                self._retrying.add(again)
+                again.add_done_callback(self._retrying.discard)
+            case Conflict():
+                log.warning(
+                    "write conflict persists, giving up", extra={"victim": str(turn.victim)}
+                )
+                run.fail(Busy("the row is being changed elsewhere"))
+            case StoreUnavailable():
+                if turn.alerts is not None:
+                    turn.alerts.doubt()
+                self.lose_store(problem)
+                run.fail(problem)
+            case _:
+                run.fail(problem)
+                raise problem
 
-    async def _ask_again(
-        self, turn: Turn, conflict: Conflict, jobs: list[AnyJob], ended: Callable[[], None]
-    ) -> None:
-        """Some row had moved on: read what is so now, and decide anew."""
+    async def _again(self, turn: Turn, run: _Attempts, conflict: Conflict) -> None:
+        """A row had moved on: read it again, and decide anew."""
         try:
-            for _ in range(ATTEMPTS - 1):
-                log.info("a row had moved on, reading again", extra={"conflict": str(conflict)})
-                await self.refresh(turn, conflict)
-                turn = self.begin(turn.victim)
-                try:
-                    answers = await self._attempt(turn, jobs)
-                except Conflict as another:
-                    conflict = another
-                    continue
-                self._conclude(turn, jobs, answers)
-                return
-            log.warning("a row kept moving, giving up for now", extra={"victim": str(turn.victim)})
-            for job in jobs:
-                job.fail(Busy("the row is being changed elsewhere"))
+            await self.refresh(turn, conflict)
+            self._attempt(run)
         except StoreUnavailable as error:
-            self._fail(jobs, error)
+            self.lose_store(error)
+            run.fail(error)
         except BaseException as error:
-            for job in jobs:
-                job.fail(error)
+            run.fail(error)
             raise
-        finally:
-            ended()
 
-    async def _attempt(self, turn: Turn, jobs: list[AnyJob]) -> list[object]:
-        try:
-            answers = self._decide(turn, jobs)
-            if not turn.is_empty:
-                async with self.store.transaction() as tx:
-                    turn.write(tx)
-                if self.store_problem is not None:
-                    self.regain_store()
-        except StoreUnavailable:
-            turn.release()
-            _doubt(turn)
-            raise
-        except BaseException:
-            turn.release()
-            raise
-        return answers
+    def _conclude(self, turn: Turn, run: _Attempts, answers: list[object]) -> None:
+        turn.release()
+        # What several callers asked for together belongs to none of their requests.
+        context = run.jobs[0].context if len(run.jobs) == 1 else Context()
+        context.run(self.settle, turn)
+        for job, answer in zip(run.jobs, answers, strict=True):
+            job.resolve(answer)
+        run.ended()
 
     def settle(self, turn: Turn) -> None:
-        """The unit is durable: it enters the picture, its moments the heap, and it shows."""
+        """After the commit: the live state, the heap of moments, the effects."""
         turn.enter()
         for mitigation_id in turn.mitigations:
             self.schedule((Due.MITIGATION, mitigation_id))
-        for group_id in {**turn.groups, **turn.looks}:
+        for group_id in turn.looks:
             self.schedule((Due.GROUP, group_id))
         self.effects.apply(turn.mitigations.values(), turn.news, turn.alerts)
         if turn.mitigations:
             limits = self.snapshot.rules.limits
-            self.effects.tell(tuple(self._room.look(self.picture, limits, turn.now_us)))
+            self.effects.tell(tuple(self.live.quotas.near(limits, turn.now_us)))
 
     def schedule(self, key: Key) -> None:
-        moment_us = self.next_moment_us(key)
+        moment_us = self.live.next_moment_us(key)
         if moment_us is not None:
             self.due.schedule(key, moment_us)
 
-    def _fail(self, jobs: list[AnyJob], error: StoreUnavailable) -> None:
-        self.lose_store(error)
-        for job in jobs:
-            job.fail(error)
-
-    # the store, when it differs or is away
+    # the store, when it differs or is unreachable
 
     async def refresh(self, turn: Turn, conflict: Conflict) -> None:
-        """Read again what a conflict showed to be other than pictured."""
+        """Read again what a conflict showed to be different."""
         if conflict.what == "quota":
             await self.refresh_elsewhere()
-        else:
-            await reread(self.store, self.picture, self.snapshot.pop, turn, self.adopt)
+            return
+        await self._refresh_episodes(turn)
+        if turn.victim is not None:
+            await self._refresh_victim(turn.victim)
+        for mitigation_id in turn.mitigations:
+            if (stored := await self.store.mitigations.get(mitigation_id)) is not None:
+                self.adopt(stored)
+        for group_id in turn.groups:
+            if (held := await self.store.groups.get(group_id)) is not None:
+                self.live.put_group(held)
+
+    async def _refresh_episodes(self, turn: Turn) -> None:
+        for source, external_id in turn.episodes:
+            rows = [
+                row
+                for kind in SignalKind
+                if (row := await self.store.signals.latest(source, external_id, kind)) is not None
+            ]
+            for known in known_from(rows, self.snapshot.pop).values():
+                self.live.episodes.put(known)
+
+    async def _refresh_victim(self, victim: Prefix) -> None:
+        pop = self.snapshot.pop
+        statuses = frozenset(status.value for status in LIVE)
+        wanted = MitigationFilter(victim=victim, pop=pop, statuses=statuses)
+        for row in (await self.store.mitigations.page(wanted, PageRequest(limit=PAGE_MAX))).items:
+            self.adopt(row)
+        for group in await self.store.groups.live_of(pop, victim):
+            self.live.put_group(group)
 
     async def refresh_elsewhere(self) -> None:
-        await count_elsewhere(self.store, self.picture, self.snapshot.pop)
+        """Count the live rows of other POPs, which limits over all POPs include."""
+        counts = await self.store.mitigations.live_elsewhere(self.snapshot.pop)
+        self.live.quotas.set_elsewhere(counts)
 
     def adopt(self, mitigation: Mitigation) -> bool:
-        """A row as the store has it; whether it differed from the picture. What it means for the
+        """A row as the store has it; whether it differed from the live state. What it means for the
         wire follows at once."""
-        known = self.picture.mitigations.get(mitigation.mitigation_id)
+        known = self.live.mitigations.get(mitigation.mitigation_id)
         if mitigation.pop != self.snapshot.pop:
             return False
         if known is None:
@@ -301,7 +314,7 @@ class Core:
                 return False
         elif known.version >= mitigation.version:
             return False
-        self.picture.put(mitigation)
+        self.live.put(mitigation)
         self.schedule((Due.MITIGATION, mitigation.mitigation_id))
         self.effects.apply([mitigation], [])
         return True
@@ -313,81 +326,19 @@ class Core:
     def lose_store(self, error: StoreUnavailable) -> None:
         self.suspect = True
         if self.store_problem is None:
-            log.error("the store is away: nothing new is taken, rules stay", exc_info=error)
+            log.error(
+                "database unreachable: new signals refused, existing rules kept", exc_info=error
+            )
             self.effects.tell([StoreLost(at_us=self.time.now_us(), text=str(error))])
         self.store_problem = str(error)
 
     def regain_store(self) -> None:
         if self.store_problem is not None:
             self.store_problem = None
-            log.warning("the store is back")
+            log.warning("database reachable again")
             self.effects.tell([StoreRestored(at_us=self.time.now_us())])
-
-
-def _doubt(turn: Turn) -> None:
-    if turn.alerts is not None:
-        turn.alerts.doubt()
-
-
-def _nothing_due(key: Key) -> None:
-    return None
-
-
-def _ignore(key: Key) -> None:
-    return None
 
 
 def _overdue(job: AnyJob) -> None:
     if job.overdue is not None:
         job.overdue()
-
-
-def _abandon(job: AnyJob, error: BaseException) -> None:
-    job.fail(error)
-
-
-Adopt = Callable[[Mitigation], bool]
-"""Takes a row over into the picture, with all that follows from it."""
-
-
-async def reread(store: Store, picture: Picture, pop: str, turn: Turn, adopt: Adopt) -> None:
-    """Everything the turn may have been wrong about."""
-    await _episodes(store, picture, pop, turn)
-    if turn.victim is not None:
-        await _victim(store, picture, pop, turn.victim, adopt)
-    for mitigation_id in turn.mitigations:
-        if (stored := await store.mitigations.get(mitigation_id)) is not None:
-            adopt(stored)
-    for group_id in turn.groups:
-        if (held := await store.groups.get(group_id)) is not None:
-            picture.put_group(held)
-
-
-async def count_elsewhere(store: Store, picture: Picture, pop: str) -> None:
-    """Count the live rows of other POPs, which limits over all POPs include."""
-    live = await store.mitigations.live_elsewhere(pop)
-    picture.elsewhere.total = sum(live.values())
-    picture.elsewhere.by_customer = {
-        customer: count for customer, count in live.items() if customer is not None
-    }
-
-
-async def _episodes(store: Store, picture: Picture, pop: str, turn: Turn) -> None:
-    for source, external_id in turn.episodes:
-        rows = [
-            row
-            for kind in SignalKind
-            if (row := await store.signals.latest(source, external_id, kind)) is not None
-        ]
-        for known in known_from(rows, pop).values():
-            picture.put_episode(known)
-
-
-async def _victim(store: Store, picture: Picture, pop: str, victim: Prefix, adopt: Adopt) -> None:
-    everything = PageRequest(limit=PAGE_MAX)
-    statuses = frozenset(status.value for status in LIVE)
-    rows = MitigationFilter(victim=victim, pop=pop, statuses=statuses)
-    for row in (await store.mitigations.page(rows, everything)).items:
-        adopt(row)
-    for group in await store.groups.live_of(pop, victim):
-        picture.put_group(group)

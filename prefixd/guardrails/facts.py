@@ -8,6 +8,8 @@ Facts about live mitigations cover this POP unless their name says otherwise.
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from prefixd.domain.derive import quick
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation, Origin
@@ -17,22 +19,21 @@ from prefixd.domain.safelist import EMPTY_SAFELIST, Safelist
 from prefixd.domain.vector import Vector
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """One reason against a rule. `limit` and `value` are what was compared, as text."""
 
     code: str
+    text: str
     limit: str
     value: str
-    sentence: str
 
 
 def unknown(code: str, what: str) -> Refusal:
-    return Refusal(code, "known", "unknown", f"{what} is not known: in doubt nothing new is made")
+    return Refusal(code, f"{what} is not known: in doubt nothing new is made", "known", "unknown")
 
 
 def not_allowed(code: str, what: str, value: str) -> Refusal:
-    return Refusal(code, "not allowed", value, f"rules may not match {what} here")
+    return Refusal(code, f"rules may not match {what} here", "not allowed", value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,10 +23,10 @@ def quiet_period(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | 
         if age_s < limits.quiet_period_after_withdraw_s:
             return Refusal(
                 "quiet_period",
-                str(limits.quiet_period_after_withdraw_s),
-                str(age_s),
                 f"it was withdrawn {age_s} s ago; new rules for it wait"
                 f" {limits.quiet_period_after_withdraw_s} s",
+                str(limits.quiet_period_after_withdraw_s),
+                str(age_s),
             )
     return None
 
@@ -57,9 +57,9 @@ def creation_rate(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal |
         return None
     return Refusal(
         "quota_new_per_minute",
+        f"{count} mitigations were made in the last minute, the limit is {limit}",
         str(limit),
         str(count),
-        f"{count} mitigations were made in the last minute, the limit is {limit}",
     )
 
 
@@ -73,9 +73,9 @@ def peer_quota(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | No
         return None
     return Refusal(
         "quota_peer",
+        f"a peer already holds {count} rules, the limit is {limit}",
         str(limit),
         str(count),
-        f"a peer already holds {count} rules, the limit is {limit}",
     )
 
 
@@ -92,9 +92,9 @@ def _quota(name: str, count: int | None, limit: int | None, proposal: Proposal) 
         return None
     return Refusal(
         f"quota_{name}",
+        f"{_whose(name, proposal)} has {count} live mitigations, the limit is {limit}",
         str(limit),
         str(count),
-        f"{_whose(name, proposal)} has {count} live mitigations, the limit is {limit}",
     )
 
 

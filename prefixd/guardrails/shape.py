@@ -25,9 +25,9 @@ def safelisted(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | No
             why = f" ({entry.reason})" if entry.reason else ""
             return Refusal(
                 "safelisted",
+                f"{prefix.victim_text()} is safelisted by {entry.prefix}{why}",
                 str(entry.prefix),
                 prefix.victim_text(),
-                f"{prefix.victim_text()} is safelisted by {entry.prefix}{why}",
             )
     return None
 
@@ -37,9 +37,9 @@ def protected(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | Non
         if touches(proposal.rule.match, flow):
             return Refusal(
                 "protected_flow",
+                f"the rule would match {flow.name}",
                 flow.name,
                 "" if proposal.rule.match.dst is None else str(proposal.rule.match.dst),
-                f"the rule would match {flow.name}",
             )
     return None
 
@@ -53,9 +53,9 @@ def owned(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:
         return None
     return Refusal(
         "not_owned",
+        f"{proposal.victim.victim_text()} belongs to no customer in the inventory",
         "inventory",
         proposal.victim.victim_text(),
-        f"{proposal.victim.victim_text()} belongs to no customer in the inventory",
     )
 
 
@@ -64,7 +64,7 @@ def has_destination(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal
     if match.dst is not None or (match.src is not None and limits.allow_src_prefix_match):
         return None
     return Refusal(
-        "no_destination", "required", "none", "a rule without a destination would match everybody"
+        "no_destination", "a rule without a destination would match everybody", "required", "none"
     )
 
 
@@ -99,7 +99,7 @@ def packet_lengths(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal 
 def ttl_given(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:
     if proposal.ttl_s > 0 or not limits.require_ttl:
         return None
-    return Refusal("ttl_required", "required", str(proposal.ttl_s), "a rule needs a TTL")
+    return Refusal("ttl_required", "a rule needs a TTL", "required", str(proposal.ttl_s))
 
 
 def ttl_bounds(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None:
@@ -108,9 +108,9 @@ def ttl_bounds(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | No
         return None  # without any TTL the check before this one has spoken
     return Refusal(
         "ttl_out_of_bounds",
+        f"a TTL of {ttl_s} s is outside {low} to {high} s",
         f"{low}..{high}",
         str(ttl_s),
-        f"a TTL of {ttl_s} s is outside {low} to {high} s",
     )
 
 
@@ -120,9 +120,9 @@ def lifetime(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | None
         return None
     return Refusal(
         "max_lifetime",
+        f"the mitigation has lived {age_s} s of at most {limits.max_lifetime_s} s",
         str(limits.max_lifetime_s),
         str(age_s),
-        f"the mitigation has lived {age_s} s of at most {limits.max_lifetime_s} s",
     )
 
 
@@ -138,9 +138,9 @@ def prefix_length(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal |
         if not low <= prefix.length <= high:
             return Refusal(
                 "prefix_length",
+                f"{prefix}: a /{prefix.length} is outside /{low} to /{high}",
                 f"/{low}../{high}",
                 f"/{prefix.length}",
-                f"{prefix}: a /{prefix.length} is outside /{low} to /{high}",
             )
     return None
 
@@ -155,10 +155,10 @@ def discard_share(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal |
         return None
     return Refusal(
         "discard_too_wide",
-        f"{limits.max_discard_share:.0%} of {proposal.own_space}",
-        str(covered),
         f"dropping {dst} would cover {covered} addresses, more than"
         f" {limits.max_discard_share:.0%} of the {proposal.own_space} in the inventory",
+        f"{limits.max_discard_share:.0%} of {proposal.own_space}",
+        str(covered),
     )
 
 
@@ -169,9 +169,9 @@ def port_count(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | No
         return None
     return Refusal(
         "too_many_ports",
+        f"{count} ports and ranges are more than {limits.max_ports}",
         str(limits.max_ports),
         str(count),
-        f"{count} ports and ranges are more than {limits.max_ports}",
     )
 
 
@@ -181,10 +181,10 @@ def police_rate(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal | N
         return None
     return Refusal(
         "rate_too_low",
-        str(limits.min_police_bps),
-        str(action.rate_bps),
         f"police to {format_rate(action.rate_bps)} is a discard in disguise:"
         f" at least {format_rate(limits.min_police_bps)} is needed",
+        str(limits.min_police_bps),
+        str(action.rate_bps),
     )
 
 
@@ -196,7 +196,7 @@ def blackhole_host(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal 
         return None
     return Refusal(
         "blackhole_not_host",
+        "a blackhole route is for one host and for all of its traffic",
         "a host",
         "more" if match.dst is None else str(match.dst),
-        "a blackhole route is for one host and for all of its traffic",
     )

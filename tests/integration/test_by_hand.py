@@ -2,15 +2,15 @@
 
 import asyncio
 
+from prefixd.decision.manual import ManualRequest
 from prefixd.domain.news import MitigationActivated
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.record import Outcome
-from prefixd.domain.rule import Discard, Police, PortRange
+from prefixd.domain.rule import Discard, Match, Police, PortRange
 from prefixd.domain.safelist import EntrySource, SafelistEntry
 from prefixd.engine.answers import (
     Created,
     Extended,
-    ManualRequest,
     NotFound,
     NotLive,
     Refused,
@@ -30,8 +30,7 @@ def one_step(**settings):
 def a_request(victim: str = "10.0.0.7", **changes) -> ManualRequest:
     asked = {
         "victim": a_prefix(victim),
-        "protocol": 17,
-        "dst_ports": (PortRange(123, 123),),
+        "match": Match(dst=a_prefix(victim), protocol=17, dst_ports=(PortRange(123, 123),)),
         "action": Police(5_000_000),
         "ttl_s": 300,
         "reason": "noc ticket 7781",
@@ -47,7 +46,7 @@ def an_entry(prefix: str) -> SafelistEntry:
 
 async def test_create_by_hand_is_a_row_a_rule_an_audit_entry_and_news():
     async with an_engine(one_step()) as house:
-        answer = await house.engine.create_mitigation(a_request(), ALICE)
+        answer = await house.engine.manual.create(a_request(), ALICE)
         assert isinstance(answer, Created)
         await house.assert_wire_is_store()
         assert list(house.announcer.rules) == [answer.mitigation.mitigation_id]
@@ -57,8 +56,8 @@ async def test_create_by_hand_is_a_row_a_rule_an_audit_entry_and_news():
 
 async def test_the_same_traffic_twice_is_one_row_with_the_new_action():
     async with an_engine(one_step()) as house:
-        first = await house.engine.create_mitigation(a_request(), ALICE)
-        second = await house.engine.create_mitigation(a_request(action=Discard()), ALICE)
+        first = await house.engine.manual.create(a_request(), ALICE)
+        second = await house.engine.manual.create(a_request(action=Discard()), ALICE)
         assert isinstance(first, Created)
         assert isinstance(second, Extended)
         (row,) = await house.live_rows()
@@ -69,7 +68,7 @@ async def test_the_same_traffic_twice_is_one_row_with_the_new_action():
 async def test_guardrails_hold_for_hands_too():
     async with an_engine(one_step(), start=True) as house:
         await house.engine.safelist_add(an_entry("10.0.0.0/24"), ALICE)
-        answer = await house.engine.create_mitigation(a_request(), ALICE)
+        answer = await house.engine.manual.create(a_request(), ALICE)
         assert isinstance(answer, Refused)
         assert [reason.code for reason in answer.reasons] == ["safelisted"]
         assert house.announcer.rules == {}
@@ -77,28 +76,30 @@ async def test_guardrails_hold_for_hands_too():
 
 async def test_a_preview_says_the_same_and_changes_nothing():
     async with an_engine(one_step()) as house:
-        answer = house.engine.preview(a_request(), ALICE)
+        answer = house.engine.manual.preview(a_request(), ALICE)
         assert (answer.plan, answer.reasons) == ("create", ())
         assert len(answer.export.neighbors) == 1
         assert await house.rows() == []
-        assert house.engine._core.picture.live_here() == 0
+        assert house.engine._core.live.quotas.counts(None, 0).pop == 0
 
 
 async def test_withdraw_once():
     async with an_engine(one_step()) as house:
         made = await house.report()
-        first = await house.engine.withdraw(made.mitigation_id, "false alarm", ALICE)
+        first = await house.engine.manual.withdraw(made.mitigation_id, "false alarm", ALICE)
         assert isinstance(first, Withdrawn)
         assert first.mitigation.end_reason == "false alarm"
         assert house.announcer.rules == {}
-        assert isinstance(await house.engine.withdraw(made.mitigation_id, "again", ALICE), NotLive)
-        assert isinstance(await house.engine.withdraw("no-such-id", "x", ALICE), NotFound)
+        assert isinstance(
+            await house.engine.manual.withdraw(made.mitigation_id, "again", ALICE), NotLive
+        )
+        assert isinstance(await house.engine.manual.withdraw("no-such-id", "x", ALICE), NotFound)
 
 
 async def test_a_withdrawn_rule_does_not_come_back_by_the_next_report():
     async with an_engine(one_step()) as house:
         made = await house.report()
-        await house.engine.withdraw(made.mitigation_id, "false alarm", ALICE)
+        await house.engine.manual.withdraw(made.mitigation_id, "false alarm", ALICE)
         again = await house.report(bps=1)
         assert again.outcome is Outcome.HELD
         assert again.codes == ("quiet_period",)
@@ -112,7 +113,7 @@ async def test_a_withdrawn_rule_does_not_come_back_by_the_next_report():
 async def test_a_quiet_period_survives_a_restart():
     async with an_engine(one_step()) as house:
         made = await house.report()
-        await house.engine.withdraw(made.mitigation_id, "false alarm", ALICE)
+        await house.engine.manual.withdraw(made.mitigation_id, "false alarm", ALICE)
         async with an_engine(one_step(), store=house.store, clock=house.clock) as again:
             answer = await again.report(external_id="other")
             assert answer.codes == ("quiet_period",)
@@ -122,8 +123,8 @@ async def test_withdrawing_and_extending_at_once_never_revives():
     async with an_engine(one_step()) as house:
         made = await house.report()
         await asyncio.gather(
-            house.engine.withdraw(made.mitigation_id, "x", ALICE),
-            house.engine.extend(made.mitigation_id, 300, ALICE),
+            house.engine.manual.withdraw(made.mitigation_id, "x", ALICE),
+            house.engine.manual.extend(made.mitigation_id, 300, ALICE),
             house.report(bps=5),
         )
         rows = await house.rows()
@@ -138,7 +139,7 @@ async def test_bulk_withdraw_tells_each():
         one = await house.report(victim="10.0.0.1", external_id="1")
         two = await house.report(victim="10.0.0.2", external_id="2")
         ids = [one.mitigation_id, "no-such", two.mitigation_id, one.mitigation_id]
-        answers = await house.engine.bulk_withdraw(ids, "storm over", ALICE)
+        answers = await house.engine.manual.bulk_withdraw(ids, "storm over", ALICE)
         assert [answer.problem for answer in answers] == [None, "not found", None, "not active"]
         assert house.announcer.rules == {}
 
@@ -146,10 +147,10 @@ async def test_bulk_withdraw_tells_each():
 async def test_extend_is_bounded_by_the_guardrails():
     async with an_engine(one_step()) as house:
         made = await house.report()
-        longer = await house.engine.extend(made.mitigation_id, 600, ALICE)
+        longer = await house.engine.manual.extend(made.mitigation_id, 600, ALICE)
         assert isinstance(longer, Extended)
         assert longer.mitigation.expires_at_us == house.clock.now_us() + 600_000_000
-        too_long = await house.engine.extend(made.mitigation_id, 999_999, ALICE)
+        too_long = await house.engine.manual.extend(made.mitigation_id, 999_999, ALICE)
         assert isinstance(too_long, Refused)
         await house.pass_time(300, step_s=10)
         assert len(house.announcer.rules) == 1
@@ -160,9 +161,9 @@ async def test_acknowledge_live_and_ended_rows_once():
     async with an_engine(one_step()) as house:
         live = await house.report(victim="10.0.0.1", external_id="1")
         ended = await house.report(victim="10.0.0.2", external_id="2")
-        await house.engine.withdraw(ended.mitigation_id, "x", ALICE)
+        await house.engine.manual.withdraw(ended.mitigation_id, "x", ALICE)
         ids = [live.mitigation_id, ended.mitigation_id, "no-such", live.mitigation_id]
-        answers = await house.engine.acknowledge(ids, ALICE)
+        answers = await house.engine.manual.acknowledge(ids, ALICE)
         assert [answer.problem for answer in answers] == [
             None,
             None,
@@ -180,7 +181,7 @@ async def test_panic_withdraws_everything_of_the_pop():
     async with an_engine(one_step()) as house:
         for n in range(5):
             await house.report(victim=f"10.0.0.{n + 1}", external_id=f"{n}")
-        answers = await house.engine.panic("wrong detector", ALICE)
+        answers = await house.engine.manual.panic("wrong detector", ALICE)
         assert [answer.problem for answer in answers] == [None] * 5
         assert house.announcer.rules == {}
         assert await house.live_rows() == []
@@ -209,8 +210,8 @@ async def test_a_dismissed_group_is_closed_and_its_audit_says_who():
     async with an_engine(one_step()) as house:
         answer = await house.report(victim="203.0.113.1")
         assert answer.outcome is Outcome.IGNORED
-        assert await house.engine.dismiss_group(answer.group_id, "not ours", ALICE)
-        assert not await house.engine.dismiss_group(answer.group_id, "not ours", ALICE)
+        assert await house.engine.manual.dismiss_group(answer.group_id, "not ours", ALICE)
+        assert not await house.engine.manual.dismiss_group(answer.group_id, "not ours", ALICE)
         assert await house.audit_actions() == ["dismiss"]
 
 

@@ -77,7 +77,7 @@ async def test_what_was_held_for_want_of_room_is_made_when_there_is_room():
         first = await house.report(victim="10.0.0.1", external_id="1")
         second = await house.report(victim="10.0.0.2", external_id="2")
         assert second.outcome is Outcome.HELD
-        await house.engine.withdraw(first.mitigation_id, "enough", ALICE)
+        await house.engine.manual.withdraw(first.mitigation_id, "enough", ALICE)
         await house.pass_time(31, step_s=1)
         (row,) = await house.live_rows()
         assert str(row.victim) == "10.0.0.2/32"
@@ -89,7 +89,7 @@ async def test_mixed_victims_and_hands_leave_one_row_per_scope():
         async def hand(n: int):
             answer = await house.report(victim=victim_number(n % 20), external_id=f"h-{n}")
             if n % 7 == 0 and answer.mitigation_id is not None:
-                await house.engine.withdraw(answer.mitigation_id, "by hand", ALICE)
+                await house.engine.manual.withdraw(answer.mitigation_id, "by hand", ALICE)
 
         await asyncio.gather(*(hand(n) for n in range(CLIENTS)))
         rows = await house.live_rows()

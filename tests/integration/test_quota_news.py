@@ -28,7 +28,7 @@ async def test_a_quota_is_told_when_it_is_near_and_when_it_is_used_up() -> None:
         assert told() == [("pop", 4, 5), ("pop", 5, 5)]
         await report(6)  # refused, which is told elsewhere
         assert len(told()) == 2
-        await house.engine.panic("over", ALICE)
+        await house.engine.manual.panic("over", ALICE)
         house.clock.advance(600)
         for number in range(11, 15):
             await report(number)

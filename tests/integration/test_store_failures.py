@@ -179,7 +179,7 @@ async def test_a_row_that_keeps_moving_is_given_up_without_harm():
             await house.report()
         store.conflicts = []
         assert (await house.report()).outcome is Outcome.MITIGATED
-        assert house.engine._core.picture._reserved_total == 0
+        assert house.engine._core.live.quotas.reserved == 0
     await store.close()
 
 
@@ -217,13 +217,13 @@ async def test_an_unreadable_safelist_refuses_what_is_new_and_keeps_what_stands(
             raise StoreUnavailable("a row of safelist cannot be read", 60)
 
         store._store.safelist.all = broken
-        await house.engine._listener.hear(_a_safelist_change())
+        await house.engine._others.follow(_a_safelist_change())
         assert not house.engine.queries.safelist_readable
         second = await house.report(victim="10.0.0.2", external_id="2")
         assert second.outcome is Outcome.HELD
         assert list(house.announcer.rules) == [first.mitigation_id]
         store._store.safelist.all = real
-        await house.engine._listener.hear(_a_safelist_change())
+        await house.engine._others.follow(_a_safelist_change())
         assert (await house.report(victim="10.0.0.2", external_id="3")).mitigation_id is not None
     await store.close()
 
@@ -243,5 +243,5 @@ async def test_a_batch_with_the_store_away_is_refused_whole():
                 a_signal(victim="10.0.0.2", external_id="2"),
             )
         with pytest.raises(StoreUnavailable):
-            await house.engine.panic("now", ALICE)
+            await house.engine.manual.panic("now", ALICE)
     await store.close()

@@ -214,7 +214,7 @@ async def test_a_clock_set_forward_ends_nothing_early():
     async with an_engine(one_step()) as house:
         await house.report()
         house.clock.jump(3600)
-        house.engine._watch.follow_clock()
+        house.engine._timers.follow_clock()
         await house.settle()
         assert len(house.announcer.rules) == 1
         (row,) = await house.live_rows()
@@ -232,7 +232,7 @@ async def test_a_clock_set_back_keeps_nothing_longer():
     async with an_engine(one_step()) as house:
         await house.report()
         house.clock.jump(-3600)
-        house.engine._watch.follow_clock()
+        house.engine._timers.follow_clock()
         await house.pass_time(118)
         assert len(house.announcer.rules) == 1
         await house.pass_time(3)
@@ -243,12 +243,12 @@ async def test_an_expiry_that_comes_too_early_comes_again_in_time():
     """When the clock was set back, a row is saved translated a moment before that is known."""
     async with an_engine(one_step()) as house:
         await house.report()
-        core = house.engine._watch._core
-        (row,) = core.picture.mitigations.values()
-        core.picture.untranslated[row.victim] = -3_600_000_000
-        core.due.schedule((Due.MITIGATION, row.mitigation_id), core.picture.expiry_us(row))
-        assert core.due.fire_due() == 1
-        del core.picture.untranslated[row.victim]
+        core = house.engine._core
+        (row,) = core.live.mitigations.values()
+        core.live.untranslated[row.victim] = -3_600_000_000
+        core.due.schedule((Due.MITIGATION, row.mitigation_id), core.live.expiry_us(row))
+        assert house.engine._timers.fire_due() == 1
+        del core.live.untranslated[row.victim]
         await house.settle()
         assert len(house.announcer.rules) == 1
         await house.pass_time(121)
@@ -279,10 +279,10 @@ async def test_an_hour_of_reports_over_a_jump_keeps_one_mitigation():
         for n in range(20):
             if n == 7:
                 house.clock.jump(-1800)
-                house.engine._watch.follow_clock()
+                house.engine._timers.follow_clock()
             if n == 13:
                 house.clock.jump(7200)
-                house.engine._watch.follow_clock()
+                house.engine._timers.follow_clock()
             await house.pass_time(60, step_s=10)
             again = await house.report(bps=n)
             assert again.mitigation_id == first.mitigation_id

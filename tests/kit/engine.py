@@ -136,7 +136,7 @@ class House:
     async def settle(self) -> None:
         """Everything due is handed over and every line runs dry, until nothing is left to do."""
         core = self.engine._core
-        while core.due.fire_due() or core.workers.active:
+        while self.engine._timers.fire_due() or core.workers.active:
             await asyncio.sleep(0)
             await core.workers.quiet()
 
@@ -160,7 +160,7 @@ class House:
 
     async def audit_actions(self) -> list[str]:
         """Oldest first."""
-        page = await self.engine.queries.audit(AuditFilter(), PageRequest(limit=1000))
+        page = await self.engine.store.audit.page(AuditFilter(), PageRequest(limit=1000))
         return [row.entry.action for row in reversed(page.items)]
 
     async def assert_wire_is_store(self, pop: str = POP) -> None:

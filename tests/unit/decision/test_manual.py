@@ -8,7 +8,7 @@ import pytest
 from prefixd.decision.decision import Create, Extend, Refuse, Revise
 from prefixd.decision.manual import (
     ManualDecision,
-    Wish,
+    ManualRequest,
     decide_manual,
     recheck_extension,
     sweep,
@@ -33,19 +33,22 @@ from tests.kit.builders import (
 RULES = some_rules()
 
 
-def a_wish(**changes: Any) -> Wish:
-    wish = Wish(
-        match=a_rule(ports=(123,)).match,
+def a_request(**changes: Any) -> ManualRequest:
+    match = changes.pop("match", a_rule(ports=(123,)).match)
+    request = ManualRequest(
+        victim=match.dst or a_prefix("192.0.2.53"),
+        match=match,
         action=Police(5_000_000),
         ttl_s=300,
         reason="noc ticket 7781",
-        by="alice",
     )
-    return replace(wish, **changes)
+    return replace(request, **changes)
 
 
-def asked(wish: Wish, *mitigations: Any, rules: Any = RULES, **facts: Any) -> ManualDecision:
-    return decide_manual(wish, some_facts(*mitigations, **facts), rules, NOW_US)
+def asked(
+    request: ManualRequest, *mitigations: Any, rules: Any = RULES, **facts: Any
+) -> ManualDecision:
+    return decide_manual(request, "alice", some_facts(*mitigations, **facts), rules, NOW_US)
 
 
 def codes(decision: ManualDecision) -> list[str]:
@@ -53,8 +56,8 @@ def codes(decision: ManualDecision) -> list[str]:
     return [refusal.code for refusal in decision.plan.refusals]
 
 
-def test_a_wish_becomes_a_draft() -> None:
-    decision = asked(a_wish(pinned=True))
+def test_a_request_becomes_a_draft() -> None:
+    decision = asked(a_request(pinned=True))
     assert isinstance(decision.plan, Create)
     draft = decision.plan.draft
     assert (draft.origin, draft.created_by, draft.reason) == (
@@ -72,17 +75,17 @@ def test_a_wish_becomes_a_draft() -> None:
 def test_a_ttl_is_brought_inside_the_bounds_and_the_caller_is_told(
     ttl_s: int, bounded: int
 ) -> None:
-    decision = asked(a_wish(ttl_s=ttl_s))
+    decision = asked(a_request(ttl_s=ttl_s))
     assert decision.ttl_s == bounded
     assert bool(decision.notes) is (ttl_s != bounded)
 
 
 def test_no_ttl_is_not_a_short_one() -> None:
-    assert codes(asked(a_wish(ttl_s=0))) == ["ttl_required"]
+    assert codes(asked(a_request(ttl_s=0))) == ["ttl_required"]
 
 
 def test_an_address_nobody_owns_is_allowed_with_a_note() -> None:
-    decision = asked(a_wish(match=a_rule("203.0.113.9").match))
+    decision = asked(a_request(match=a_rule("203.0.113.9").match))
     assert isinstance(decision.plan, Create)
     assert decision.plan.draft.customer_id is None
     assert decision.notes == ("203.0.113.9 belongs to no customer in the inventory",)
@@ -90,14 +93,14 @@ def test_an_address_nobody_owns_is_allowed_with_a_note() -> None:
 
 def test_w21_a_scope_in_force_is_extended_not_doubled() -> None:
     live = a_mitigation(a_rule(ports=(123,), action=Police(5_000_000)))
-    decision = asked(a_wish(), live)
+    decision = asked(a_request(), live)
     assert isinstance(decision.plan, Extend)
     assert decision.plan.expires_at_us == NOW_US + 300 * SECOND
 
 
 def test_w21_another_action_for_a_scope_in_force_changes_it() -> None:
     live = a_mitigation(a_rule(ports=(123,)))
-    decision = asked(a_wish(action=Discard()), live)
+    decision = asked(a_request(action=Discard()), live)
     assert isinstance(decision.plan, Revise)
     assert decision.plan.rule.action == Discard()
     assert decision.plan.mitigation_id == live.mitigation_id
@@ -105,7 +108,7 @@ def test_w21_another_action_for_a_scope_in_force_changes_it() -> None:
 
 def test_a_scope_of_another_pop_is_not_in_the_way() -> None:
     elsewhere = a_mitigation(a_rule(ports=(123,)), pop="fra2")
-    assert isinstance(asked(a_wish(), elsewhere).plan, Create)
+    assert isinstance(asked(a_request(), elsewhere).plan, Create)
 
 
 @pytest.mark.parametrize(
@@ -124,16 +127,16 @@ def test_a_scope_of_another_pop_is_not_in_the_way() -> None:
     ],
 )
 def test_what_is_refused(changes: dict[str, Any], facts: dict[str, Any], code: str) -> None:
-    assert codes(asked(a_wish(**changes), **facts)) == [code]
+    assert codes(asked(a_request(**changes), **facts)) == [code]
 
 
 def test_a_blackhole_by_hand() -> None:
-    decision = asked(a_wish(match=Match(dst=a_prefix("192.0.2.9")), action=Blackhole()))
+    decision = asked(a_request(match=Match(dst=a_prefix("192.0.2.9")), action=Blackhole()))
     assert isinstance(decision.plan, Create)
 
 
 def test_doubt_about_live_rules_refuses() -> None:
-    decision = decide_manual(a_wish(), replace(some_facts(), mitigations=None), RULES, NOW_US)
+    decision = asked(a_request(), mitigations=None)
     assert codes(decision) == ["mitigations_unknown"]
 
 
@@ -141,7 +144,7 @@ def test_nobody_filters_our_own_sessions_by_hand() -> None:
     flows = session_flows("edge1", an_address("192.0.2.1"), an_address("192.0.2.2"))
     rules = some_rules(limits=Limits(protected_flows=flows))
     bgp = Match(dst=a_prefix("192.0.2.1"), protocol=6, dst_ports=port_ranges([179]))
-    assert codes(asked(a_wish(match=bgp), rules=rules)) == ["protected_flow"]
+    assert codes(asked(a_request(match=bgp), rules=rules)) == ["protected_flow"]
 
 
 def test_extensions_by_hand_are_checked_again() -> None:

@@ -65,10 +65,7 @@ def test_safelisted_victims() -> None:
     )
     assert refusals == (
         Refusal(
-            "safelisted",
-            "192.0.2.53/32",
-            "192.0.2.53",
-            "192.0.2.53 is safelisted by 192.0.2.53/32",
+            "safelisted", "192.0.2.53 is safelisted by 192.0.2.53/32", "192.0.2.53/32", "192.0.2.53"
         ),
     )
 
@@ -381,7 +378,7 @@ def test_every_code_in_the_table_is_met_in_this_file() -> None:
 def test_each_refusal_says_what_was_compared() -> None:
     facts = replace(FACTS, counts=Counts(customer=7))
     (refusal,) = inspect(a_proposal(), facts, LIMITS)
-    assert refusal.sentence == "customer cust_example has 7 live mitigations, the limit is 5"
+    assert refusal.text == "customer cust_example has 7 live mitigations, the limit is 5"
 
 
 def test_default_limits_do_not_contradict_each_other() -> None:
