@@ -20,6 +20,7 @@ from pathlib import Path
 from prefixd.clock import SystemClock
 from prefixd.domain.record import Outcome
 from prefixd.domain.signal import Signal
+from prefixd.engine.bus import Bus
 from prefixd.engine.engine import Engine
 from prefixd.engine.ids import Identity
 from prefixd.store.settings import StoreSettings
@@ -115,6 +116,7 @@ async def bench(connection: str, events: int, client_counts: list[int]) -> None:
         notifier=QuietNotifier(),
         clock=clock,
         snapshot=snapshot,
+        bus=Bus(snapshot.settings.subscriber_queue_limit),
         new_id=Identity(clock),
     )
     await engine.start()

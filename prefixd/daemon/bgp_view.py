@@ -30,7 +30,7 @@ SESSION_WORDS = {
 }
 
 
-class SpeakerFace:
+class BgpView:
     """Fits the `Speaker` port of the API."""
 
     def __init__(self, speaker: Speaker, announcer: BgpAnnouncer) -> None:

@@ -1,8 +1,8 @@
-"""The live configuration: what is in force, loading it anew, changing a part of it.
+"""The live configuration: what is in force, reloading the files, changing a part of them.
 
-Load, diff and apply are apart. Loading and planning touch nothing; only `_take_over` swaps, in one
-place, for SIGHUP, the reload call and a change through the API alike. A failure before it leaves
-everything as it was.
+Load, diff and apply are apart. Loading and planning change nothing; `apply_config.py` is the one
+place that does, for SIGHUP, the reload call and a change through the API alike. After a failure
+before that, everything is as it was.
 """
 
 import asyncio
@@ -46,23 +46,27 @@ FILE_OF_PART = {
     "inventory": INVENTORY_NAME,
 }
 
-TakeOver = Callable[[Config, Config, ConfigDiff, Actor], Awaitable[ReloadAnswer]]
+Apply = Callable[[Config, Config, ConfigDiff, Actor], Awaitable[ReloadAnswer]]
 
 
 class LiveConfig:
     """Fits the `ConfigFiles` port of the API."""
 
     def __init__(
-        self, config: Config, environment: Mapping[str, str], clock: Clock, take_over: TakeOver
+        self,
+        config: Config,
+        environment: Mapping[str, str],
+        clock: Clock,
+        apply: Apply,
+        publish: Callable[[Sequence[News]], None],
     ) -> None:
         self.current = config
         self._environment = environment
         self._clock = clock
-        self._take_over = take_over
+        self._apply = apply
+        self._publish = publish
         self._loaded_at_us = clock.now_us()
         self._one_at_a_time = asyncio.Lock()
-        self.publish: Callable[[Sequence[News]], None] | None = None
-        """Given once the bus exists: the files are read before the engine is made."""
 
     def version(self, part: str) -> str:
         name = FILE_OF_PART.get(part)
@@ -131,13 +135,12 @@ class LiveConfig:
         log.error("reload refused, the old configuration stays", extra={"problems": len(problems)})
         for problem in problems:
             log.error("configuration refused", extra={"problem": problem})
-        if self.publish is not None:
-            now_us = self._clock.now_us()
-            self.publish((ConfigRefused(at_us=now_us, actor=actor, problems=tuple(problems)),))
+        now_us = self._clock.now_us()
+        self._publish((ConfigRefused(at_us=now_us, actor=actor, problems=tuple(problems)),))
 
     async def _swap(self, new: Config, actor: Actor) -> ReloadAnswer:
         found = diff(self.current, new)
-        answer = await self._take_over(self.current, new, found, actor)
+        answer = await self._apply(self.current, new, found, actor)
         self.current = new
         self._loaded_at_us = self._clock.now_us()
         changes = render_diff(found, limit=20).splitlines()

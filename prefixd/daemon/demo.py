@@ -65,7 +65,7 @@ def _show(directory: Path) -> None:
             made = answer["mitigation_id"]
             _post(f"{base}/v1/mitigations/{made}/withdraw", {"reason": "demonstration"})
             _say(f"   the router: {_await(router, f'- dst {VICTIM}', 'the withdrawal')}")
-            _say(f"5. By hand, for {TTL_S} seconds; nobody withdraws it")
+            _say(f"5. A manual rule for {TTL_S} seconds; it expires by itself")
             _post(f"{base}/v1/mitigations", _manual())
             _say(f"   the router: {_await(router, f'+ dst {VICTIM}', 'the rule', 2)}")
             _say(f"   the router: {_await(router, f'- dst {VICTIM}', 'the expiry', 2)}")

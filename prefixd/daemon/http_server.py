@@ -72,6 +72,24 @@ def load_certificates(context: ssl.SSLContext, settings: TlsSettings) -> None:
         ) from error
 
 
+class Certificates:
+    """The TLS context of the server, if it has one."""
+
+    def __init__(self, settings: TlsSettings | None, *, from_clients: bool) -> None:
+        self.context: ssl.SSLContext | None = None
+        if settings is not None:
+            self.context = tls_context(settings, client_certificates=from_clients)
+
+    def check(self, settings: TlsSettings | None) -> None:
+        """Raises StartupError for files that cannot be used; changes nothing."""
+        if settings is not None:
+            tls_context(settings, client_certificates=False)
+
+    def reload(self, settings: TlsSettings | None) -> None:
+        if settings is not None and self.context is not None:
+            load_certificates(self.context, settings)
+
+
 class HttpServer:
     """The web application on its sockets."""
 
@@ -80,12 +98,12 @@ class HttpServer:
         app: web.Application,
         settings: ApiSettings,
         sockets: Sequence[socket.socket],
-        context: ssl.SSLContext | None,
+        certificates: Certificates,
     ) -> None:
         self._guard = app[GUARD]
         self._settings = settings
         self._sockets = list(sockets)
-        self._context = context
+        self._context = certificates.context
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -109,10 +127,6 @@ class HttpServer:
 
     async def stop(self) -> None:
         await self._runner.cleanup()
-
-    def reload_certificates(self, settings: TlsSettings | None) -> None:
-        if settings is not None and self._context is not None:
-            load_certificates(self._context, settings)
 
     async def _start_unix(self, path: Path) -> None:
         try:

@@ -1,7 +1,7 @@
-"""Tells of mitigations that are in force and protect nobody: no router can be told the rule.
+"""Publishes news of mitigations that are active although no router can carry their rule.
 
-A rule is announced before its news is published, so by then it is known whether it could be said.
-This news is published on its own afterwards, so that subscribers see the beginning first.
+A rule is announced before its news is published, so by then it is known whether a router can carry
+it. This news is published on its own afterwards, so that subscribers get the beginning first.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from prefixd.domain.news import (
 )
 
 
-class Untold:
+class InexpressibleAlert:
     def __init__(
         self,
         why_inexpressible: Callable[[str], str | None],
@@ -27,7 +27,7 @@ class Untold:
         self._publish = publish
         self._soon = soon
 
-    def hear(self, item: News) -> None:
+    def on_news(self, item: News) -> None:
         """A listener on the bus."""
         if not isinstance(item, MitigationActivated | MitigationEscalated | MitigationRevised):
             return

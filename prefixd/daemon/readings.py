@@ -7,6 +7,7 @@ written, at most once a second, and lets the event loop do other work while it c
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Final, TypeAlias, TypeVar
 
 from prometheus_client.metrics_core import Metric
@@ -81,6 +82,7 @@ class Readings(Collector):
                 else:
                     await asyncio.sleep(0)
         taken += self._of_store()
+        self._follow_destinations()
         taken.append(self._metrics.alerts_waiting.single(self._dispatcher.waiting))
         taken.append(self._metrics.loop_lag_worst.single(self._lag.recent_s))
         self._taken, self._taken_at = taken, now
@@ -188,6 +190,11 @@ class Readings(Collector):
         changes = self._metrics.session_changes
         changes.remove_unless(lambda values: values[0] in present)
         changes.start_at_zero(*((name, to) for name in present for to in ("up", "down")))
+
+    def _follow_destinations(self) -> None:
+        destinations = (each.id for each in self._dispatcher.status())
+        results = ("success", "error", "dropped")
+        self._metrics.alerts_sent.start_at_zero(*product(destinations, results))
 
     def _of_store(self) -> Iterator[Metric]:
         m, counts = self._metrics, self._store.commit_counts

@@ -1,8 +1,8 @@
-"""Tells of detectors that fell silent, and of those that are back.
+"""Finds detectors that stopped sending, and those that send again.
 
-Reports are heard on the bus; signs of life that are no reports (a heartbeat, a decoy's message
-about nobody of ours) are told by whoever reads them. News is published from the timer and never
-from within other news, so that subscribers see all of it in order.
+Signals arrive here from the bus. A message that is no signal (a heartbeat, a decoy's message about
+an address that is not ours) is reported by its endpoint through `seen`. News is published from the
+timer and never from within other news, so that subscribers get all of it in order.
 """
 
 import asyncio
@@ -18,10 +18,16 @@ LOOK_EVERY_S = 1.0
 
 
 class SourceWatch:
-    def __init__(self, clock: Clock, publish: Callable[[Sequence[News]], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        publish: Callable[[Sequence[News]], None],
+        sources: Mapping[str, SourceSettings],
+    ) -> None:
         self._clock = clock
         self._publish = publish
         self._liveness = Liveness()
+        self.expect(sources)
 
     def expect(self, sources: Mapping[str, SourceSettings]) -> None:
         """The settings in force, now and after each reload."""
@@ -29,12 +35,12 @@ class SourceWatch:
         wanted = {name: float(every_s) for name, every_s in longest.items() if every_s}
         self._liveness.expect(wanted, self._clock.monotonic())
 
-    def hear(self, item: News) -> None:
+    def on_news(self, item: News) -> None:
         """A listener on the bus."""
         if self._liveness and isinstance(item, news.SignalReceived | news.CorroboratorReceived):
-            self.heard(item.signal.source)
+            self.seen(item.signal.source)
 
-    def heard(self, source: str) -> None:
+    def seen(self, source: str) -> None:
         if self._liveness:
             self._liveness.heard(source, self._clock.monotonic(), self._clock.now_us())
 

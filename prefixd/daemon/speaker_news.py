@@ -26,13 +26,11 @@ log = logging.getLogger(__name__)
 
 
 class SpeakerNews:
-    """`publish` is given once the bus exists: the speaker is made before the engine."""
-
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, publish: Callable[[Sequence[News]], None]) -> None:
         self._clock = clock
-        self.publish: Callable[[Sequence[News]], None] | None = None
+        self._publish = publish
 
-    def hear(self, event: SpeakerEvent) -> None:
+    def on_event(self, event: SpeakerEvent) -> None:
         match event:
             case PeerChanged(transition=change):
                 self._changed(change.peer, change.before, change.after, str(change.reason or ""))
@@ -59,9 +57,8 @@ class SpeakerNews:
                     "speaker withdrew overdue rules by itself", extra={"rules": len(route_ids)}
                 )
             case TablesDiffered(keys=keys):
-                self._tell(
-                    DriftRepaired(at_us=self._clock.now_us(), missing=0, surplus=0, changed=keys)
-                )
+                now_us = self._clock.now_us()
+                self._publish((DriftRepaired(at_us=now_us, missing=0, surplus=0, changed=keys),))
             case RuleLearned(peer=peer, received=received):
                 _heard(peer, "learned", received.key)
             case RuleLost(peer=peer, key=key):
@@ -72,13 +69,10 @@ class SpeakerNews:
     def _changed(self, peer: str, before: PeerState, after: PeerState, reason: str) -> None:
         """The peer itself has logged it; here it only becomes news."""
         if after is PeerState.ESTABLISHED:
-            self._tell(PeerUp(at_us=self._clock.now_us(), peer=peer, address=""))
+            self._publish((PeerUp(at_us=self._clock.now_us(), peer=peer, address=""),))
         elif before is PeerState.ESTABLISHED:
-            self._tell(PeerDown(at_us=self._clock.now_us(), peer=peer, address="", reason=reason))
-
-    def _tell(self, item: News) -> None:
-        if self.publish is not None:
-            self.publish((item,))
+            now_us = self._clock.now_us()
+            self._publish((PeerDown(at_us=now_us, peer=peer, address="", reason=reason),))
 
 
 def _heard(peer: str, change: str, key: Key) -> None:

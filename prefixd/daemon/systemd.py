@@ -4,6 +4,7 @@ Everything is optional: started by hand, none of the variables is set and nothin
 anything. See sd_notify(3) and sd_listen_fds(3) for the protocol.
 """
 
+import asyncio
 import os
 import socket
 from collections.abc import Mapping
@@ -23,6 +24,13 @@ class Notifier:
     def watchdog_interval_s(self) -> float | None:
         """How often to call `alive`: half of what is allowed; None without a watchdog."""
         return None if self._watchdog_us is None else self._watchdog_us / 2 / 1_000_000
+
+    async def feed_watchdog(self) -> None:
+        """A supervised task, where the service manager wants one."""
+        interval_s = self.watchdog_interval_s
+        while interval_s is not None:
+            self.alive()
+            await asyncio.sleep(interval_s)
 
     def ready(self, status: str) -> None:
         # The one-file executable starts us as a grandchild: signals shall come to us, not to it.

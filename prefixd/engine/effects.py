@@ -15,11 +15,25 @@ from prefixd.engine.bus import Bus
 from prefixd.engine.ports import Announcer, Notifier, PreparedAlerts
 
 
+class Publisher:
+    """News that belongs to no unit of work: to all subscribers of the bus, and as alerts."""
+
+    def __init__(self, bus: Bus, notifier: Notifier) -> None:
+        self._bus = bus
+        self._notifier = notifier
+
+    def __call__(self, news: Sequence[News]) -> None:
+        self._bus.publish(news)
+        for one in news:
+            self._notifier.tell(one)
+
+
 class Effects:
     def __init__(self, announcer: Announcer, notifier: Notifier, bus: Bus, pop: str) -> None:
         self._announcer = announcer
         self._notifier = notifier
         self._bus = bus
+        self._publish = Publisher(bus, notifier)
         self._pop = pop
 
     def prepare(self, news: Sequence[News]) -> PreparedAlerts | None:
@@ -54,10 +68,7 @@ class Effects:
 
     def tell(self, news: Sequence[News]) -> None:
         """News of what no unit saves."""
-        if news:
-            self._bus.publish(news)
-            for one in news:
-                self._notifier.tell(one)
+        self._publish(news)
 
     def intent(self, mitigation: Mitigation) -> Intent:
         return intent_of(mitigation, owner=self._pop)

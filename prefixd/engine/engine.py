@@ -30,6 +30,7 @@ from prefixd.engine.answers import (
     ReconcileAnswer,
     ReloadAnswer,
 )
+from prefixd.engine.bus import Bus
 from prefixd.engine.corroborate import corroborate
 from prefixd.engine.due_heap import SteadyTime
 from prefixd.engine.intake import Intake
@@ -61,6 +62,7 @@ class Engine:
         notifier: Notifier,
         clock: Clock,
         snapshot: Snapshot,
+        bus: Bus,
         new_id: Callable[[], str],
     ) -> None:
         time = SteadyTime(clock)
@@ -70,6 +72,7 @@ class Engine:
             notifier=notifier,
             time=time,
             snapshot=snapshot,
+            bus=bus,
             new_id=new_id,
         )
         self._timers = Timers(self._core)

@@ -112,6 +112,7 @@ class Core:
         notifier: Notifier,
         time: SteadyTime,
         snapshot: Snapshot,
+        bus: Bus,
         new_id: Callable[[], str],
     ) -> None:
         settings = snapshot.settings
@@ -122,7 +123,7 @@ class Core:
         self.new_id = new_id
         self.live = LiveState(settings.episode_memory_limit)
         self.due = DueHeap(time)
-        self.bus = Bus(settings.subscriber_queue_limit)
+        self.bus = bus
         self.effects = Effects(announcer, notifier, self.bus, snapshot.pop)
         self.store_problem: str | None = None
         self.suspect = False

@@ -203,7 +203,7 @@ def test_files_that_cannot_be_taken_over_are_counted_and_told(tmp_path: Path) ->
             for line in daemon.get("/metrics").body.decode().splitlines()
             if line.startswith("prefixd_config_reload") and 'error"' in line
         ]
-        assert [line.rpartition(" ")[2] for line in counted] == ["1"]
+        assert [line.rpartition(" ")[2] for line in counted] == ["1.0"]
 
 
 def test_a_rule_by_hand_says_what_its_maker_should_know(tmp_path: Path) -> None:

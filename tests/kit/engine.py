@@ -24,6 +24,7 @@ from prefixd.domain.page import AuditFilter, MitigationFilter, PageRequest
 from prefixd.domain.safelist import SafelistEntry
 from prefixd.domain.signal import Signal
 from prefixd.engine.answers import IngestAnswer
+from prefixd.engine.bus import Bus
 from prefixd.engine.engine import Engine
 from prefixd.engine.ids import Identity
 from prefixd.engine.ports import Notifier, PreparedAlerts
@@ -199,6 +200,7 @@ async def an_engine(
         notifier=listener or notifier,
         clock=clock,
         snapshot=snapshot,
+        bus=Bus(snapshot.settings.subscriber_queue_limit),
         new_id=new_id,
     )
     house = House(engine, store, announcer, notifier, clock, new_id)

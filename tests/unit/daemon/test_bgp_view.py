@@ -1,7 +1,7 @@
 """BGP as the API shows it: above all what is not on the wire, and why."""
 
 from prefixd.announce.announcer import BgpAnnouncer
-from prefixd.daemon.bgp_view import SpeakerFace
+from prefixd.daemon.bgp_view import BgpView
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.rule import Discard, Intent, Match, Rule
 from tests.kit.fake_router import fake_router
@@ -19,7 +19,7 @@ IMPOSSIBLE = Intent(
 async def test_a_mitigation_that_no_router_can_be_told_is_explained() -> None:
     async with speaking(a_neighbor("edge1", port=1)) as at_work:
         announcer = BgpAnnouncer(at_work.speaker, 65000)
-        face = SpeakerFace(at_work.speaker, announcer)
+        face = BgpView(at_work.speaker, announcer)
         at_work.speaker.start()
         announcer.announce([IMPOSSIBLE])
         assert face.inexpressible() == [
@@ -48,7 +48,7 @@ async def test_neighbors_at_different_places_are_told_apart() -> None:
             a_neighbor("deaf", port=deaf.port, export=None),
         )
         async with speaking(*peers) as at_work:
-            face = SpeakerFace(at_work.speaker, BgpAnnouncer(at_work.speaker, 65000))
+            face = BgpView(at_work.speaker, BgpAnnouncer(at_work.speaker, 65000))
             at_work.speaker.replace([a_route("dst 192.0.2.1/32", "m1")])
             at_work.speaker.start()
             await at_work.until_synced("one", "deaf")

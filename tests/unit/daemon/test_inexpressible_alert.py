@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from prefixd.daemon.inexpressible_alert import Untold
+from prefixd.daemon.inexpressible_alert import InexpressibleAlert
 from prefixd.domain.actor import SYSTEM
 from prefixd.domain.news import (
     MitigationActivated,
@@ -27,13 +27,13 @@ class Room:
     def __init__(self, **why: str) -> None:
         self.told: list[News] = []
         self.later: list[Callable[[], None]] = []
-        self.untold = Untold(why.get, self.told.extend, self.later.append)
+        self.alert = InexpressibleAlert(why.get, self.told.extend, self.later.append)
 
 
 @pytest.mark.parametrize("item", [ACTIVATED, ESCALATED])
 def test_it_is_told_after_what_is_being_told_now(item: News) -> None:
     room = Room(**{ROW.mitigation_id: "IPv6 packets have no don't-fragment bit"})
-    room.untold.hear(item)
+    room.alert.on_news(item)
     assert room.told == []
     (later,) = room.later
     later()
@@ -45,11 +45,11 @@ def test_it_is_told_after_what_is_being_told_now(item: News) -> None:
 
 def test_an_extension_says_nothing_new_about_it() -> None:
     room = Room(**{ROW.mitigation_id: "no word for it"})
-    room.untold.hear(EXTENDED)
+    room.alert.on_news(EXTENDED)
     assert room.later == []
 
 
 def test_what_routers_can_be_told_is_no_news() -> None:
     room = Room(other="no word for it")
-    room.untold.hear(ACTIVATED)
+    room.alert.on_news(ACTIVATED)
     assert room.later == []

@@ -18,10 +18,8 @@ class Room:
     def __init__(self, **every_s: int) -> None:
         self.clock = FakeClock()
         self.told: list[News] = []
-        self.watch = SourceWatch(self.clock, self.told.extend)
-        self.watch.expect(
-            {name: SourceSettings(expect_every_s=longest) for name, longest in every_s.items()}
-        )
+        sources = {name: SourceSettings(expect_every_s=most) for name, most in every_s.items()}
+        self.watch = SourceWatch(self.clock, self.told.extend, sources)
 
     def after(self, seconds: float) -> list[News]:
         self.clock.advance(seconds)
@@ -32,22 +30,22 @@ class Room:
 
 def test_a_detector_stops_and_comes_back() -> None:
     room = Room(fastnetmon=300)
-    room.watch.hear(SignalReceived(at_us=1, signal=a_signal("fastnetmon"), outcome="waiting"))
+    room.watch.on_news(SignalReceived(at_us=1, signal=a_signal("fastnetmon"), outcome="waiting"))
     seen_us = room.clock.now_us()
     assert room.after(299) == []
     assert room.after(1) == [
         SourceSilent(at_us=room.clock.now_us(), source="fastnetmon", last_seen_us=seen_us)
     ]
-    room.watch.heard("fastnetmon")
+    room.watch.seen("fastnetmon")
     assert room.after(0) == [SourceRecovered(at_us=room.clock.now_us(), source="fastnetmon")]
 
 
 def test_evidence_is_a_sign_of_life_and_other_news_is_none() -> None:
     room = Room(edge=60)
     room.clock.advance(59)
-    room.watch.hear(CorroboratorReceived(at_us=1, signal=a_corroboration("edge"), attached=0))
+    room.watch.on_news(CorroboratorReceived(at_us=1, signal=a_corroboration("edge"), attached=0))
     assert room.after(59) == []
-    room.watch.hear(SystemStarted(at_us=1, version="1"))
+    room.watch.on_news(SystemStarted(at_us=1, version="1"))
     assert [type(item) for item in room.after(1)] == [SourceSilent]
 
 
