@@ -54,7 +54,10 @@ FLOORS: dict[str, tuple[set[str], str]] = {
     ),
     "auth": ({"domain", *BESIDE}, "key material, kept in its own room"),
     "store": ({"domain", *BESIDE}, "rows and SQL, replaceable, kept in their own room"),
-    "notify": ({"domain", *BESIDE}, "webhooks, replaceable, kept in their own room"),
+    "notify": (
+        {"domain", "store", *BESIDE},
+        "webhooks, replaceable; an alert that waits is a row of the store, which is one type",
+    ),
     "announce": (
         {"domain", "bgp", "bgp.speaker", "bgp.wire", "bgp.rib", *BESIDE},
         "the one place where a rule becomes NLRI and communities",

@@ -1,25 +1,28 @@
-"""One alert: something that happened, put into words once, for whoever is to be told.
+"""One alert: something that happened, worded once for all destinations.
 
 An alert is complete: it waits in a queue, survives a restart as JSON, and is rendered for a
-destination without anybody asking the engine again. It knows nothing of Slack or HTTP.
+destination without asking the engine again. It knows nothing of Slack or HTTP.
 
     firing         opens an incident, or adds to the open one of the same `dedup_key`
-    acknowledged   somebody looks at it
+    acknowledged   an operator works on it
     resolved       closes it; `opened_as` is how severe the opening was, so that a destination
-                   which only hears what is critical also hears the end of it
-    notice         has no end; people may read it, nobody is paged
+                   which only gets what is critical also gets the end of it
+    notice         has no end; it is for reading and pages no one
 
 A `dedup_key` of a mitigation is its id, as the earlier daemon had it: incidents opened before an
 upgrade are closed after it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import msgspec
 
 from prefixd.clock import from_us
-from prefixd.notify.settings import AlertEvent, Severity
+from prefixd.notify.settings import SEVERITY_ORDER, AlertEvent, Severity
+
+MAX_LINES = 10
 
 
 class AlertStatus(StrEnum):
@@ -79,6 +82,11 @@ class Alert:
         return " ".join(word.capitalize() for word in self.event.replace("_", " ").split("."))
 
     @property
+    def headline(self) -> str:
+        """Title and summary in one line."""
+        return f"{self.title}: {self.summary}".rstrip(": ")
+
+    @property
     def group_key(self) -> str:
         """Alerts that may be read as one: those of one victim."""
         return self.dedup_key if self.subject is None else f"victim:{self.subject.victim}"
@@ -98,8 +106,46 @@ _decoder = msgspec.json.Decoder(Alert)
 
 
 def decode_alert(text: str) -> Alert | None:
-    """None: written by a release that spoke differently."""
+    """None: written by a release with another format."""
     try:
         return _decoder.decode(text)
     except msgspec.MsgspecError:
         return None
+
+
+def merged(earlier: Sequence[Alert], latest: Alert) -> Alert:
+    """The latest, naming what went before; as severe as the most severe of them."""
+    if not earlier:
+        return latest
+    severity = max((latest, *earlier), key=lambda each: _rank(each)).severity
+    before = ", ".join(dict.fromkeys(each.event.value for each in earlier))
+    return replace(
+        latest, severity=severity, summary=f"{latest.summary} (before: {before})".lstrip()
+    )
+
+
+def digest(alerts: Sequence[Alert], new_id: str, at_us: int) -> Alert:
+    """How many, about whom, and the first ten in words, the most severe first."""
+    victims = {each.subject.victim for each in alerts if each.subject is not None}
+    about = f", {len(victims)} victim{'' if len(victims) == 1 else 's'}" if victims else ""
+    shown = sorted(alerts, key=_rank, reverse=True)[:MAX_LINES]
+    lines = [f"{each.event.value}: {each.title}" for each in shown]
+    if len(alerts) > MAX_LINES:
+        lines.append(f"and {len(alerts) - MAX_LINES} more")
+    severity = shown[0].severity
+    return Alert(
+        id=new_id,
+        event=AlertEvent.DIGEST,
+        severity=severity,
+        status=AlertStatus.NOTICE,
+        dedup_key=f"notice:{new_id}",
+        at_us=at_us,
+        pop=shown[0].pop,
+        title=f"{len(alerts)} alerts{about}",
+        summary="\n".join(lines),
+        opened_as=severity,
+    )
+
+
+def _rank(alert: Alert) -> int:
+    return SEVERITY_ORDER.index(alert.severity)

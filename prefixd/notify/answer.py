@@ -1,8 +1,8 @@
-"""What came of one attempt: it arrived, it may arrive later, or it never will.
+"""The result of one attempt: delivered, to be retried, or failed for good.
 
 Retried: no connection, no answer in time, 408, 425, 429 and 5xx. Everything else that is not 2xx
-is our mistake or theirs and stays one however often it is repeated: redirects (never followed,
-they would carry the alert past the address check), bad keys, deleted webhooks, refused addresses.
+would fail again: redirects (never followed, they would carry the alert past the address check), bad
+keys, deleted webhooks, refused addresses.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _AGAIN = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP response, as much of it as we care to read."""
+    """The part of an HTTP response that is read."""
 
     status: int
     retry_after: str | None = None
@@ -72,7 +72,7 @@ def judge(answer: Answer | Unreachable, now: datetime) -> Verdict:
 
 def retry_after_s(answer: Answer, now: datetime) -> float | None:
     """From the header, in seconds or as a date, or from the body where Discord and Telegram put
-    it. At most five minutes: whoever asks for more is asked again."""
+    it. At most five minutes: a longer wait is cut."""
     wait_s = _from_header(answer.retry_after, now)
     if wait_s is None and answer.status == 429:
         wait_s = _from_body(answer.body)

@@ -1,26 +1,36 @@
-"""News into alerts: which facts are worth telling, how urgent they are, and in what words.
+"""News into alerts: which facts become alerts, how urgent they are, and in what words.
 
 A table with one row for each kind of news; None is the row of what only the live feed shows. The
-sentences are for somebody who was asleep a minute ago: the victim and the attack first, then what
-is being done about it, then why.
+sentences are for a person who was asleep a minute ago: the victim and the attack first, then the
+action, then the reason.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import assert_never
 
+from prefixd.clock import from_us
 from prefixd.domain import news
-from prefixd.domain.actor import SYSTEM
+from prefixd.domain.actor import SYSTEM, Actor
+from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import News
-from prefixd.domain.rule import action_kind, format_action
+from prefixd.domain.rule import Police, action_kind, format_action, format_match
 from prefixd.notify.alert import Alert, AlertStatus, Subject
-from prefixd.notify.draft import Drafts, Moment
 from prefixd.notify.settings import AlertEvent, Severity
-from prefixd.notify.wording import attack, hour, listed, subject_of, why
 
+MAX_LISTED = 10
+_ACRONYMS = frozenset(
+    {"udp", "tcp", "syn", "ack", "rst", "icmp", "dns", "ntp", "cldap", "ssdp", "snmp", "gre"}
+)
 _OPENS_MITIGATION = (AlertEvent.MITIGATION_CREATED, AlertEvent.MITIGATION_ESCALATED)
 
 
-class Composer(Drafts):
-    """Makes alerts of news."""
+@dataclass(frozen=True, slots=True)
+class Composer:
+    """Makes alerts of news, for one site."""
+
+    pop: str
+    new_id: Callable[[], str]
 
     def compose(self, item: News) -> Alert | None:
         match item:
@@ -40,7 +50,7 @@ class Composer(Drafts):
                     item, AlertEvent.MITIGATION_WITHDRAWN, f"by {actor.name}: {text}"
                 )
             case news.MitigationExpired():
-                return self._mitigation(item, AlertEvent.MITIGATION_EXPIRED, "its time was over")
+                return self._mitigation(item, AlertEvent.MITIGATION_EXPIRED, "its lifetime ended")
             case news.MitigationRejected(text=text):
                 return self._mitigation(item, AlertEvent.MITIGATION_FAILED, text)
             case news.MitigationAcknowledged(actor=actor):
@@ -51,8 +61,8 @@ class Composer(Drafts):
                 subject = Subject(
                     victim=victim.victim_text(), vector=vector, customer_id=item.customer_id
                 )
-                return self.alert(
-                    item, AlertEvent.GUARDRAIL_REJECTED, Severity.WARNING,
+                return self._alert(
+                    item.at_us, AlertEvent.GUARDRAIL_REJECTED, Severity.WARNING,
                     f"No rule for {attack(vector)} on {subject.victim}", text,
                     key=f"guardrail:{subject.victim}:{vector}", subject=subject, actor=item.actor,
                 )  # fmt: skip
@@ -66,15 +76,15 @@ class Composer(Drafts):
                     confidence=group.confidence,
                     sources=tuple(sorted({each.source for each in group.evidence})),
                 )
-                return self.alert(
-                    item, AlertEvent.SIGNAL_HELD, Severity.WARNING,
+                return self._alert(
+                    item.at_us, AlertEvent.SIGNAL_HELD, Severity.WARNING,
                     f"Held: {attack(group.vector)} on {subject.victim}", text,
                     key=f"group:{group.group_id}", subject=subject,
                 )  # fmt: skip
             case news.QuotaNear(quota=quota, current=current, limit=limit):
                 full = current >= limit
-                return self.alert(
-                    item,
+                return self._alert(
+                    item.at_us,
                     AlertEvent.QUOTA_EXHAUSTED if full else AlertEvent.QUOTA_NEAR_LIMIT,
                     Severity.CRITICAL if full else Severity.WARNING,
                     f"Quota {quota} is {'used up' if full else 'nearly used up'}",
@@ -100,109 +110,131 @@ class Composer(Drafts):
         warning, info, critical = Severity.WARNING, Severity.INFO, Severity.CRITICAL
         match item:
             case news.PeerDown(peer=peer, address=address, reason=reason):
-                return self.alert(
-                    item, AlertEvent.BGP_PEER_DOWN, critical,
+                return self._alert(
+                    item.at_us, AlertEvent.BGP_PEER_DOWN, critical,
                     f"BGP session with {peer} is down", ": ".join(filter(None, (address, reason))),
                     key=self._peer(peer),
                 )  # fmt: skip
             case news.PeerUp(peer=peer, address=address):
-                return self.closing(
-                    item, AlertEvent.BGP_PEER_UP, f"BGP session with {peer} is up", address,
-                    key=self._peer(peer), opened_as=critical, opened_by=AlertEvent.BGP_PEER_DOWN,
+                return self._alert(
+                    item.at_us, AlertEvent.BGP_PEER_UP, info,
+                    f"BGP session with {peer} is up", address,
+                    key=self._peer(peer), closes=(AlertEvent.BGP_PEER_DOWN, critical),
                 )  # fmt: skip
             case news.DriftRepaired(missing=missing, surplus=surplus, changed=changed):
-                return self.notice(
-                    item, AlertEvent.DRIFT_REPAIRED, warning,
-                    "Rules on the wire differed from the store and were corrected",
-                    f"{missing} missing, {surplus} too many, {changed} different",
+                return self._alert(
+                    item.at_us, AlertEvent.DRIFT_REPAIRED, warning,
+                    "Announced rules differed from the stored ones and were corrected",
+                    f"{missing} missing, {surplus} surplus, {changed} different",
                 )  # fmt: skip
             case news.ConfigReloaded(version=version, actor=actor, changes=changes):
-                return self.closing(
-                    item, AlertEvent.CONFIG_RELOADED,
+                return self._alert(
+                    item.at_us, AlertEvent.CONFIG_RELOADED, info,
                     f"Configuration version {version} is in use",
                     f"by {actor.name}: {listed(changes) or 'nothing changed'}",
-                    key=f"config:{self.pop}", opened_as=warning,
-                    opened_by=AlertEvent.CONFIG_RELOAD_FAILED, actor=actor,
+                    key=f"config:{self.pop}", closes=(AlertEvent.CONFIG_RELOAD_FAILED, warning),
+                    actor=actor,
                 )  # fmt: skip
             case news.ConfigRefused(actor=actor, problems=problems):
-                return self.alert(
-                    item, AlertEvent.CONFIG_RELOAD_FAILED, warning,
-                    "New configuration refused, the old one stays", listed(problems),
+                return self._alert(
+                    item.at_us, AlertEvent.CONFIG_RELOAD_FAILED, warning,
+                    "New configuration refused, the old one stays in use", listed(problems),
                     key=f"config:{self.pop}", actor=actor,
                 )  # fmt: skip
             case news.SourceSilent(source=source, last_seen_us=last_seen_us):
-                return self.alert(
-                    item, AlertEvent.SOURCE_SILENT, warning, f"Detector {source} is silent",
-                    "not heard since prefixd started" if last_seen_us is None
-                    else f"last heard at {hour(last_seen_us)}",
+                return self._alert(
+                    item.at_us, AlertEvent.SOURCE_SILENT, warning, f"Detector {source} is silent",
+                    "no report received since prefixd started" if last_seen_us is None
+                    else f"last report received at {hour(last_seen_us)}",
                     key=f"source:{self.pop}:{source}",
                 )  # fmt: skip
             case news.SourceRecovered(source=source):
-                return self.closing(
-                    item, AlertEvent.SOURCE_RECOVERED, f"Detector {source} is back", "",
-                    key=f"source:{self.pop}:{source}", opened_as=warning,
-                    opened_by=AlertEvent.SOURCE_SILENT,
+                return self._alert(
+                    item.at_us, AlertEvent.SOURCE_RECOVERED, info,
+                    f"Detector {source} reports again", "",
+                    key=f"source:{self.pop}:{source}", closes=(AlertEvent.SOURCE_SILENT, warning),
                 )  # fmt: skip
             case news.OperatorChanged(actor=actor, target=target, change=change):
-                return self.notice(
-                    item, AlertEvent.USER_CHANGED, info, f"Account {target}: {change}",
+                return self._alert(
+                    item.at_us, AlertEvent.USER_CHANGED, info, f"Account {target}: {change}",
                     f"by {actor.name}", actor=actor,
                 )  # fmt: skip
             case news.StoreLost(text=text):
-                return self.alert(
-                    item, AlertEvent.DB_DOWN, critical, "The database is away",
-                    f"rules stay, nothing new is accepted: {text}", key=f"database:{self.pop}",
+                return self._alert(
+                    item.at_us, AlertEvent.DB_DOWN, critical, "Database unreachable",
+                    f"rules stay announced, new events are refused: {text}",
+                    key=f"database:{self.pop}",
                 )  # fmt: skip
             case news.StoreRestored():
-                return self.closing(
-                    item, AlertEvent.DB_UP, "The database is back", "",
-                    key=f"database:{self.pop}", opened_as=critical, opened_by=AlertEvent.DB_DOWN,
+                return self._alert(
+                    item.at_us, AlertEvent.DB_UP, info, "Database reachable again", "",
+                    key=f"database:{self.pop}", closes=(AlertEvent.DB_DOWN, critical),
                 )  # fmt: skip
             case news.ClockJumped(seconds=seconds):
-                return self.notice(
-                    item, AlertEvent.CLOCK_SKEW, warning, "The clock of this machine jumped",
+                return self._alert(
+                    item.at_us, AlertEvent.CLOCK_SKEW, warning, "System clock jumped",
                     f"by {seconds:+.1f} s",
                 )  # fmt: skip
             case news.SystemStarted(version=version):
-                return self.notice(
-                    item, AlertEvent.SYSTEM_STARTED, info, "prefixd has started", version
+                return self._alert(
+                    item.at_us, AlertEvent.SYSTEM_STARTED, info, "prefixd started", version
                 )
             case news.SystemStopping():
-                return self.notice(item, AlertEvent.SYSTEM_STOPPING, info, "prefixd stops", "")
+                return self._alert(
+                    item.at_us, AlertEvent.SYSTEM_STOPPING, info, "prefixd is stopping", ""
+                )
             case _:
                 assert_never(item)
 
     def test(self, at_us: int) -> Alert:
         """A message that means nothing, opened under a key of its own."""
-        new_id = self.new_id()
-        return Alert(
-            id=new_id,
-            event=AlertEvent.TEST,
-            severity=Severity.INFO,
-            status=AlertStatus.FIRING,
-            dedup_key=f"test:{new_id}",
-            at_us=at_us,
-            pop=self.pop,
-            title="Test message from prefixd",
-            summary="If you can read this, alerts arrive here. Nothing is wrong.",
-            opened_as=Severity.INFO,
-        )
+        return self._alert(
+            at_us, AlertEvent.TEST, Severity.INFO, "Test message from prefixd",
+            "Alerts reach this destination. Nothing is wrong.", key=f"test:{self.new_id()}",
+        )  # fmt: skip
 
     def destination(self, destination: str, at_us: int, *, failing: bool, text: str) -> Alert:
         """For the other destinations: this one does not answer, or answers again."""
-        moment = Moment(at_us)
         key = f"destination:{self.pop}:{destination}"
         if failing:
-            return self.alert(
-                moment, AlertEvent.DESTINATION_FAILING, Severity.WARNING,
+            return self._alert(
+                at_us, AlertEvent.DESTINATION_FAILING, Severity.WARNING,
                 f"Alerts no longer reach {destination}", text, key=key,
             )  # fmt: skip
-        return self.closing(
-            moment, AlertEvent.DESTINATION_RECOVERED, f"Alerts reach {destination} again", text,
-            key=key, opened_as=Severity.WARNING, opened_by=AlertEvent.DESTINATION_FAILING,
+        return self._alert(
+            at_us, AlertEvent.DESTINATION_RECOVERED, Severity.INFO,
+            f"Alerts reach {destination} again", text,
+            key=key, closes=(AlertEvent.DESTINATION_FAILING, Severity.WARNING),
         )  # fmt: skip
 
-    # inside
+    def _alert(
+        self, at_us: int, event: AlertEvent, severity: Severity, title: str, summary: str, *,
+        key: str | None = None, closes: tuple[AlertEvent, Severity] | None = None,
+        subject: Subject | None = None, actor: Actor = SYSTEM,
+    ) -> Alert:  # fmt: skip
+        """With a key it opens something; with `closes` (what opened it, how severe it was) it ends
+        it; with neither it is a notice."""
+        status, new_id = AlertStatus.FIRING, self.new_id()
+        if closes is not None:
+            status = AlertStatus.RESOLVED
+        elif key is None:
+            status = AlertStatus.NOTICE
+        return Alert(
+            id=new_id,
+            event=event,
+            severity=severity,
+            status=status,
+            dedup_key=key or f"notice:{new_id}",
+            at_us=at_us,
+            pop=self.pop,
+            title=title,
+            summary=summary,
+            opened_as=severity if closes is None else closes[1],
+            opened_by=() if closes is None else closes[:1],
+            subject=subject,
+            actor_kind=actor.kind,
+            actor=actor.name,
+        )
 
     def _mitigation(self, item: "_AboutMitigation", event: AlertEvent, summary: str) -> Alert:
         value = item.mitigation
@@ -210,12 +242,11 @@ class Composer(Drafts):
         severity, status = _WEIGHT[event]
         ends = status in {AlertStatus.RESOLVED, AlertStatus.ACKNOWLEDGED}
         raised = value.escalated_at_us is not None
-        opened_as = Severity.CRITICAL if raised else Severity.WARNING
-        what = f"{attack(value.vector)} on {value.victim.victim_text()}"
-        kind = action_kind(value.rule.action)
-        done = format_action(value.rule.action)
+        victim, kind = value.victim.victim_text(), action_kind(value.rule.action)
         ending = _ENDING.get(event)
+        done = format_action(value.rule.action) if ending is None else f"{kind} {ending}"
         dry = "[dry run] " if value.dry_run else ""
+        opened_as = Severity.CRITICAL if raised else Severity.WARNING
         return Alert(
             id=self.new_id(),
             event=event,
@@ -224,15 +255,14 @@ class Composer(Drafts):
             dedup_key=value.mitigation_id,
             at_us=item.at_us,
             pop=value.pop,
-            title=f"{dry}{what}: {done if ending is None else f'{kind} {ending}'}",
+            title=f"{dry}{attack(value.vector)} on {victim}: {done}",
             summary=summary,
             opened_as=opened_as if ends else severity,
             opened_by=_OPENS_MITIGATION if ends else (),
             subject=subject_of(value),
             actor_kind=actor.kind,
             actor=actor.name,
-            plain_message=f"{kind} mitigation for {value.victim.victim_text()} "
-            f"({value.vector}) in {value.pop}",
+            plain_message=f"{kind} mitigation for {victim} ({value.vector}) in {value.pop}",
         )
 
     def _peer(self, peer: str) -> str:
@@ -279,3 +309,51 @@ _ENDING = {
     AlertEvent.MITIGATION_EXPIRED: "expired",
     AlertEvent.MITIGATION_ACKNOWLEDGED: "acknowledged",
 }
+
+
+def listed(items: tuple[str, ...]) -> str:
+    shown = "; ".join(items[:MAX_LISTED])
+    rest = len(items) - MAX_LISTED
+    return f"{shown}; and {rest} more" if rest > 0 else shown
+
+
+def subject_of(value: Mitigation) -> Subject:
+    action = value.rule.action
+    return Subject(
+        victim=value.victim.victim_text(),
+        vector=value.vector,
+        customer_id=value.customer_id,
+        service_id=value.service_id,
+        mitigation_id=value.mitigation_id,
+        group_id=value.group_id,
+        action=action_kind(action),
+        rate_bps=action.rate_bps if isinstance(action, Police) else None,
+        match=format_match(value.rule.match),
+        expires_at_us=value.expires_at_us,
+        playbook=value.playbook,
+        confidence=value.confidence,
+        sources=value.sources,
+        dry_run=value.dry_run,
+    )
+
+
+def why(value: Mitigation, text: str) -> str:
+    parts = [text]
+    if value.sources:
+        parts.append(f"reported by {', '.join(value.sources)}")
+    if value.confidence is not None:
+        parts.append(f"confidence {value.confidence:.2f}")
+    parts.append(f"until {hour(value.expires_at_us)}")
+    return ", ".join(part for part in parts if part)
+
+
+def attack(vector: str) -> str:
+    """`udp_flood` as "UDP flood"."""
+    first, *rest = vector.split("_")
+    words = [first.upper() if first in _ACRONYMS else first.capitalize()]
+    words += [word.upper() if word in _ACRONYMS else word for word in rest]
+    return " ".join(words)
+
+
+def hour(at_us: int) -> str:
+    return from_us(at_us).strftime("%H:%M:%S UTC")

@@ -1,13 +1,13 @@
-"""News to people: the way from the engine to the destinations.
+"""Alerts: the path from the engine's news to the destinations.
 
     tell ──compose──> alert ──filters──> one queue for each destination ──worker──> HTTPS
                                                    └── outbox ──> rows that survive a restart
 
-What tells of a saved change takes the same way in two steps: `prepare` before it is saved, so that
-its rows are saved with it, and into the queues after (`prepared.py`).
+An alert about a saved change takes the same path in two steps: `prepare` before the change is
+saved, so that its rows are saved with it, and into the queues after (`Prepared` in `outbox.py`).
 
-Nothing here blocks or fails the engine: words are put to the news, and left in bounded queues. An
-alert is a convenience, the engine is not.
+Nothing here blocks or fails the engine: alerts are composed and left in bounded queues. An alert
+is a convenience, the engine is not.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from prefixd.errors import StoreUnavailable
 from prefixd.notify.alert import Alert, AlertStatus
 from prefixd.notify.answer import Delivered, Verdict, judge
 from prefixd.notify.compose import Composer
-from prefixd.notify.outbox import AlertStore, Outbox
+from prefixd.notify.message import Letterhead
+from prefixd.notify.outbox import Outbox, Prepared, PreparedAlert, row_id_of
 from prefixd.notify.pace import Repeats
-from prefixd.notify.prepared import Letter, Prepared, row_id_of
-from prefixd.notify.record import Letterhead
 from prefixd.notify.render import is_for, pages, render
 from prefixd.notify.settings import AlertEvent, AlertSettings, Destination
 from prefixd.notify.transport import HttpSender, Sender
 from prefixd.notify.waiting import Entry
 from prefixd.notify.worker import Surroundings, Worker
+from prefixd.store.store import Store
 from prefixd.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -44,12 +44,12 @@ TEST_TIMEOUT_S = 10
 REPEAT_WINDOW_S = 300.0
 REPEAT_LIMIT = 4096
 INSISTENT = frozenset({AlertEvent.GUARDRAIL_REJECTED, AlertEvent.SIGNAL_HELD})
-"""Said again with every report of a detector; told once in five minutes."""
+"""Repeated with every report of a detector; sent once in five minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Of a test message. `error` is a sentence of ours; None: it arrived."""
+    """Of a test message. `error` is a sentence of ours; None: delivered."""
 
     destination: str
     error: str | None
@@ -73,12 +73,12 @@ def _jitter() -> float:
     return int.from_bytes(os.urandom(4), "big") / 0xFFFF_FFFF
 
 
-def _what(alert: Alert) -> tuple[str, str, str]:
+def _repeat_key(alert: Alert) -> tuple[str, str, str]:
     return alert.event.value, alert.dedup_key, alert.summary
 
 
 def _uncounted(_destination: str, _status: str) -> None:
-    """For those who keep no metrics."""
+    """Without metrics."""
 
 
 class Dispatcher:
@@ -90,7 +90,7 @@ class Dispatcher:
         pop: str,
         clock: Clock,
         *,
-        store: AlertStore | None = None,
+        store: Store | None = None,
         new_id: Callable[[], str] = _random_id,
         jitter: Callable[[], float] = _jitter,
         count: Callable[[str, str], None] = _uncounted,
@@ -101,7 +101,7 @@ class Dispatcher:
         self._composer = Composer(pop, new_id)
         self._repeats = Repeats(REPEAT_WINDOW_S, REPEAT_LIMIT)
         self._sender = sender or HttpSender(lambda: self._settings.allow_private)
-        self._outbox = Outbox(store, pop, clock, self._take_back)
+        self._outbox = Outbox(store, pop, clock, self._restore)
         self._around = Surroundings(
             clock=clock,
             sender=self._sender,
@@ -109,7 +109,7 @@ class Dispatcher:
             new_id=new_id,
             jitter=jitter,
             count=count,
-            turned=self._turned,
+            availability_changed=self._availability_changed,
         )
         self._workers: dict[str, Worker] = {}
         self._running: dict[str, Worker] = {}
@@ -118,34 +118,34 @@ class Dispatcher:
         self._tests: deque[float] = deque(maxlen=TESTS_A_MINUTE)
         self.apply(settings)
 
-    # what the engine and the faces call
+    # called by the engine and the API
 
     def tell(self, news: News) -> None:
         if not self._workers:
             return
         alert = self._composer.compose(news)
         if alert is not None and not self._is_repeat(alert):
-            self._said(alert)
+            self._note_sent(alert)
             self._fan_out(alert)
 
     def prepare(self, news: Sequence[News]) -> Prepared | None:
-        """Alerts about a change before it is saved; None when nobody would be told."""
+        """Alerts about a change before it is saved; None when no destination wants them."""
         if not self._workers:
             return None
-        letters: list[Letter] = []
+        prepared: list[PreparedAlert] = []
         for item in news:
             alert = self._composer.compose(item)
             if alert is not None and not self._is_repeat(alert):
                 wanted = [id_ for id_ in self._workers if self._wants(id_, alert)]
                 kept = [id_ for id_ in wanted if self._workers[id_].has_room]
                 if wanted:
-                    letters.append(Letter(alert, tuple(wanted), tuple(kept)))
-        if not letters:
+                    prepared.append(PreparedAlert(alert, tuple(wanted), tuple(kept)))
+        if not prepared:
             return None
-        return Prepared(letters, self._composer.pop, self._deliver, self._doubt)
+        return Prepared(prepared, self._composer.pop, self._deliver, self._doubt)
 
     def apply(self, settings: AlertSettings) -> None:
-        """Other destinations, or others' settings; what waits for those that stay, stays."""
+        """New settings. The queue of a destination that stays is kept."""
         self._settings = settings
         wanted = {each.id: each for each in settings.destinations if each.enabled}
         for gone in [id_ for id_ in self._workers if id_ not in wanted]:
@@ -198,7 +198,7 @@ class Dispatcher:
                 async with asyncio.timeout(LOAD_PATIENCE_S):
                     await self._outbox.loaded.wait()
             except TimeoutError:
-                log.warning("alerts start without what an earlier run left")
+                log.warning("alerts of an earlier run not loaded yet")
             while True:
                 self._changed.clear()  # before: a change while tasks are stopped is seen again
                 await self._match_tasks()
@@ -220,9 +220,9 @@ class Dispatcher:
             async with asyncio.timeout(STOP_PATIENCE_S):
                 await self._outbox.flush()
         except (StoreUnavailable, TimeoutError):
-            log.warning("alerts that wait could not be written", extra={"alerts": self.waiting})
+            log.warning("queued alerts not written", extra={"alerts": self.waiting})
         if self.waiting and not self._outbox.is_durable:
-            log.warning("alerts lost by stopping", extra={"alerts": self.waiting})
+            log.warning("queued alerts lost at shutdown", extra={"alerts": self.waiting})
         await self._sender.close()
 
     async def _match_tasks(self) -> None:
@@ -247,47 +247,47 @@ class Dispatcher:
 
     def _is_repeat(self, alert: Alert) -> bool:
         return alert.event in INSISTENT and self._repeats.is_repeat(
-            _what(alert), self._clock.monotonic()
+            _repeat_key(alert), self._clock.monotonic()
         )
 
-    def _said(self, alert: Alert) -> None:
+    def _note_sent(self, alert: Alert) -> None:
         if alert.event in INSISTENT:
-            self._repeats.said(_what(alert), self._clock.monotonic())
+            self._repeats.sent(_repeat_key(alert), self._clock.monotonic())
 
-    def _deliver(self, letters: Iterable[Letter]) -> None:
-        for letter in letters:
-            self._said(letter.alert)
-            for destination in letter.destinations:
-                is_stored = destination in letter.stored
+    def _deliver(self, alerts: Iterable[PreparedAlert]) -> None:
+        for each in alerts:
+            self._note_sent(each.alert)
+            for destination in each.destinations:
+                is_stored = destination in each.stored
                 if is_stored:
-                    self._outbox.stored(row_id_of(letter.alert, destination))
+                    self._outbox.stored(row_id_of(each.alert, destination))
                 worker = self._workers.get(destination)
                 if worker is not None:
-                    worker.accept(letter.alert, is_stored=is_stored)
+                    worker.accept(each.alert, is_stored=is_stored)
                 elif is_stored:
-                    row_id = row_id_of(letter.alert, destination)
+                    row_id = row_id_of(each.alert, destination)
                     self._outbox.given_up(row_id, 0, "the destination was removed")
 
-    def _doubt(self, letters: Iterable[Letter]) -> None:
-        for letter in letters:
-            for destination in letter.stored:
+    def _doubt(self, alerts: Iterable[PreparedAlert]) -> None:
+        for each in alerts:
+            for destination in each.stored:
                 entry = Entry(
-                    row_id=row_id_of(letter.alert, destination),
-                    alert=letter.alert,
-                    created_us=letter.alert.at_us,
+                    row_id=row_id_of(each.alert, destination),
+                    alert=each.alert,
+                    created_us=each.alert.at_us,
                     due=self._clock.monotonic(),
                 )
                 self._outbox.doubt(destination, entry)
 
-    def _take_back(self, destination: str, entries: list[Entry]) -> None:
+    def _restore(self, destination: str, entries: list[Entry]) -> None:
         worker = self._workers.get(destination)
         if worker is not None:
-            worker.take_back(entries)
+            worker.restore(entries)
             return
         for entry in entries:
             self._outbox.given_up(entry.row_id, entry.attempts, "the destination was removed")
 
-    def _turned(self, destination: str, failing: bool, text: str) -> None:
+    def _availability_changed(self, destination: str, failing: bool, text: str) -> None:
         now_us = self._clock.now_us()
         alert = self._composer.destination(destination, now_us, failing=failing, text=text)
         self._fan_out(alert, but_not=destination)
@@ -296,7 +296,7 @@ class Dispatcher:
         alert = self._composer.test(self._clock.now_us())
         verdict = await self._send_test(destination, alert)
         if isinstance(verdict, Delivered) and pages(destination):
-            # Nobody should be woken for long: what the test opened, it closes.
+            # Closed at once, so that a test wakes a person only briefly.
             verdict = await self._send_test(destination, alert.with_status(AlertStatus.RESOLVED))
         error = None if isinstance(verdict, Delivered) else verdict.sentence
         return Outcome(destination.id, error)

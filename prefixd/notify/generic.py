@@ -1,4 +1,8 @@
-"""Any receiver of JSON, with a signature it can check.
+"""Any receiver of JSON, with a record it can store and a signature it can check.
+
+Version 1 is the flat record of the earlier daemon, member for member: receivers written for it
+keep working. Version 2 begins with `schema`, so that a receiver can tell the two apart. Members
+that are not known are left out of version 1 and of the inner objects of version 2.
 
 `Webhook-Signature` is `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`: the id is the same
 on every attempt, so a receiver can drop repeats, and the timestamp lets it refuse old recordings.
@@ -12,13 +16,14 @@ import hmac
 
 import msgspec
 
-from prefixd.notify.alert import Alert
-from prefixd.notify.record import Json, Letterhead, record_v1, record_v2
-from prefixd.notify.request import JSON_TYPE, USER_AGENT, Request
+from prefixd.notify.alert import Alert, Subject, format_instant
+from prefixd.notify.message import JSON_TYPE, USER_AGENT, Json, Letterhead, Request, known
 from prefixd.notify.settings import Generic, GenericFormat
 
+SCHEMA = "alert/2"
 
-def render(
+
+def generic(
     target: Generic, alert: Alert, letterhead: Letterhead, *, sent_at_s: int, attempt: int
 ) -> Request:
     record: Json
@@ -29,7 +34,7 @@ def render(
             record = record_v2(alert, letterhead)
     body = msgspec.json.encode(record)
     headers = {
-        **target.headers,  # first: what we say ourselves cannot be overridden
+        **target.headers,  # first: our own headers cannot be overridden
         "Content-Type": JSON_TYPE,
         "User-Agent": USER_AGENT,
         "Webhook-Id": alert.id,
@@ -59,3 +64,75 @@ def legacy_signature(secret: str, body: bytes) -> str:
 def one_line(text: str) -> str:
     """A header value: no controls, and only what HTTP can carry."""
     return "".join(sign for sign in text if sign.isascii() and sign.isprintable())
+
+
+def record_v1(alert: Alert) -> dict[str, Json]:
+    subject = alert.subject
+    record: dict[str, Json] = {
+        "event_type": alert.event.value,
+        "severity": alert.severity.value,
+        "title": alert.heading,
+        "message": alert.plain_message or alert.headline,
+        "source": "prefixd",
+        "timestamp": format_instant(alert.at_us),
+    }
+    if subject is not None:
+        record |= known(
+            mitigation_id=subject.mitigation_id,
+            victim_ip=subject.victim,
+            customer_id=subject.customer_id,
+            vector=subject.vector,
+            action_type=subject.action,
+        )
+    record["pop"] = alert.pop
+    return record
+
+
+def record_v2(alert: Alert, letterhead: Letterhead) -> dict[str, Json]:
+    subject = alert.subject
+    record: dict[str, Json] = {
+        "schema": SCHEMA,
+        "id": alert.id,
+        "event": alert.event.value,
+        "severity": alert.severity.value,
+        "status": alert.status.value,
+        "dedup_key": alert.dedup_key,
+        "occurred_at": format_instant(alert.at_us),
+        "title": alert.title,
+        "summary": alert.summary,
+    }
+    link = letterhead.link(alert)
+    if link is not None:
+        record["links"] = {"dashboard": link}
+    if subject is not None:
+        if subject.mitigation_id is not None:
+            record["mitigation"] = _mitigation(subject)
+        record["target"] = known(
+            ip=subject.victim,
+            vector=subject.vector,
+            customer_id=subject.customer_id,
+            service=subject.service_id,
+            pop=alert.pop,
+        )
+        record["decision"] = known(
+            confidence=subject.confidence,
+            sources=list(subject.sources),
+            playbook=subject.playbook,
+            group_id=subject.group_id,
+        )
+    record["pop"] = alert.pop
+    record["actor"] = {"type": alert.actor_kind, "name": alert.actor}
+    record["environment"] = letterhead.environment
+    record["dry_run"] = subject is not None and subject.dry_run
+    return record
+
+
+def _mitigation(subject: Subject) -> dict[str, Json]:
+    expires = subject.expires_at_us
+    return known(
+        id=subject.mitigation_id,
+        action=subject.action,
+        rate_bps=subject.rate_bps,
+        expires_at=None if expires is None else format_instant(expires),
+        match=subject.match,
+    )

@@ -1,24 +1,35 @@
-"""The durable side of the queues: what waits is a row, so a restart forgets nobody's page.
+"""The durable side of the queues: an alert that waits is a row, so a restart loses no page.
 
-The rows of alerts about a saved change come with the change (`prepared.py`). All else is written
-behind: while the database is away alerts still go out (that it is away is one of them), and what
-should have been written is kept and written later. A crash between a delivery and its note sends
-the alert again, with the same id and the same key, which receivers count as one.
+Alerts about a change that is being saved have their rows in the unit that saves it. A crash
+between a change and its alert would lose the alert, and one between an alert and its change would
+report what never happened. So `Prepared` is composed before the unit is written, its rows go into
+it, and the alerts enter the queues when it is durable:
 
-The store is a port, known by its shape.
+    prepare ── write ──> unit ── durable ──> deliver       the alerts are queued
+                              ── undone ──>                nothing is sent
+                              ── unknown ──> doubt         the table decides, once it answers
+
+An alert whose queue has no room gets no row: the queue gives it up, or a lighter one.
+
+All other rows are written behind. While the database is unreachable alerts still go out (that it
+is unreachable is one of them); what could not be written is kept and written later. A crash between
+a delivery and its note sends the alert again, with the same id and the same key, which receivers
+count as one.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from prefixd.clock import Clock
 from prefixd.errors import StoreUnavailable
-from prefixd.notify.alert import decode_alert, encode_alert
+from prefixd.notify.alert import Alert, decode_alert, encode_alert
 from prefixd.notify.waiting import Entry
+from prefixd.store.notifications import NotificationWrites
+from prefixd.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -27,58 +38,7 @@ NOTES_LIMIT = 20_000
 BATCH = 500
 FOR_EVER_US = 1 << 62
 
-
-class AlertRow(Protocol):
-    @property
-    def notification_id(self) -> str: ...
-    @property
-    def destination(self) -> str: ...
-    @property
-    def body(self) -> str: ...
-    @property
-    def attempts(self) -> int: ...
-    @property
-    def created_at_us(self) -> int: ...
-    @property
-    def due_at_us(self) -> int: ...
-
-
-class NewRows(Protocol):
-    def enqueue(
-        self,
-        notification_id: str,
-        *,
-        pop: str,
-        destination: str,
-        event: str,
-        body: str,
-        created_at_us: int,
-        due_at_us: int,
-    ) -> None: ...
-
-
-class AlertWrites(NewRows, Protocol):
-    def delivered(self, notification_id: str, attempts: int, at_us: int) -> None: ...
-    def failed(self, notification_id: str, attempts: int, at_us: int, error: str) -> None: ...
-    def retry(self, notification_id: str, attempts: int, due_at_us: int, error: str) -> None: ...
-
-
-class AlertReads(Protocol):
-    async def due(self, pop: str, now_us: int, limit: int = ...) -> Sequence[AlertRow]: ...
-
-
-class AlertTransaction(Protocol):
-    @property
-    def notifications(self) -> AlertWrites: ...
-
-
-class AlertStore(Protocol):
-    @property
-    def notifications(self) -> AlertReads: ...
-    def transaction(self) -> AbstractAsyncContextManager[AlertTransaction]: ...
-
-
-Write = Callable[[AlertWrites], None]
+Write = Callable[[NotificationWrites], None]
 
 
 class Note(NamedTuple):
@@ -92,7 +52,7 @@ TakeIn = Callable[[str, list[Entry]], None]
 
 
 class Outbox:
-    def __init__(self, store: AlertStore | None, pop: str, clock: Clock, take_in: TakeIn) -> None:
+    def __init__(self, store: Store | None, pop: str, clock: Clock, take_in: TakeIn) -> None:
         self._store = store
         self._pop = pop
         self._clock = clock
@@ -100,7 +60,7 @@ class Outbox:
         self._notes: deque[Note] = deque(maxlen=NOTES_LIMIT)
         self._unwritten: set[str] = set()
         self._early: set[str] = set()
-        """Rows of this life that were in the table before it was read."""
+        """Rows of this run that were in the table before it was read."""
         self._doubtful: dict[str, tuple[str, Entry]] = {}
         self._wake = asyncio.Event()
         self.loaded = asyncio.Event()
@@ -109,34 +69,26 @@ class Outbox:
     def is_durable(self) -> bool:
         return self._store is not None
 
-    # noting; never blocks
+    # notes; never blocks
 
     def put(self, destination: str, entry: Entry) -> None:
-        alert, created_us = entry.alert, entry.created_us
-
-        def write(rows: AlertWrites) -> None:
-            rows.enqueue(
-                entry.row_id,
-                pop=self._pop,
-                destination=destination,
-                event=alert.event,
-                body=encode_alert(alert),
-                created_at_us=created_us,
-                due_at_us=created_us,
-            )
-
-        self._note(write, entry.row_id)
+        row_id, alert, created_us = entry.row_id, entry.alert, entry.created_us
+        self._note(
+            lambda rows: _enqueue(rows, row_id, self._pop, destination, alert, created_us), row_id
+        )
 
     def stored(self, row_id: str) -> None:
-        """A row was written with the change it tells of."""
+        """A row was written with the change it reports."""
         if not self.loaded.is_set():
             self._early.add(row_id)
 
     def doubt(self, destination: str, entry: Entry) -> None:
-        """It may be in the table, or not: what the table says will be done."""
+        """It may be in the table, or not: the table decides."""
         self.stored(entry.row_id)
         if len(self._doubtful) == NOTES_LIMIT:
-            del self._doubtful[next(iter(self._doubtful))]  # after a restart its row speaks
+            del self._doubtful[
+                next(iter(self._doubtful))
+            ]  # its row, if there is one, is read after a restart
         self._doubtful[entry.row_id] = (destination, entry)
         self._wake.set()
 
@@ -145,7 +97,7 @@ class Outbox:
         self._note(lambda rows: rows.delivered(entry.row_id, attempts, now_us))
 
     def given_up(self, row_id: str, attempts: int, why: str) -> None:
-        """A storm's drops cost no rows: what was never written is only forgotten."""
+        """A row that was never written is only forgotten: what a storm drops costs no rows."""
         if row_id in self._unwritten:
             self._unwritten.discard(row_id)
             return
@@ -170,14 +122,14 @@ class Outbox:
     # reading and writing
 
     async def run(self) -> None:
-        """A supervised task: first what an earlier life left, then notes as they come."""
+        """A supervised task: first what an earlier run left, then notes as they come."""
         while True:
             try:
                 await self.load()
                 await self.resolve()
                 await self.flush()
             except StoreUnavailable as error:
-                log.info("alert queue cannot be written now", extra={"waiting": len(self._notes)})
+                log.info("alert queue not written, retrying", extra={"waiting": len(self._notes)})
                 await asyncio.sleep(error.retry_after_s)
                 continue
             self._wake.clear()
@@ -185,7 +137,7 @@ class Outbox:
                 await self._wake.wait()
 
     async def load(self) -> None:
-        """Hand over what still waits in the table. Once: later rows are ours."""
+        """Queue what still waits in the table. Once: later rows are ours."""
         if self._store is None or self.loaded.is_set():
             self.loaded.set()
             return
@@ -211,10 +163,10 @@ class Outbox:
         for destination, entries in waiting.items():
             self._take_in(destination, entries)
         if rows:
-            log.info("alerts of an earlier run still wait", extra={"alerts": len(rows)})
+            log.info("alerts of an earlier run queued", extra={"alerts": len(rows)})
 
     async def resolve(self) -> None:
-        """Send those in doubt that are in the table; the others tell of what never happened."""
+        """Queue those in doubt that are in the table; the change of the others never happened."""
         if self._store is None or not self._doubtful:
             return
         asked = dict(self._doubtful)
@@ -226,7 +178,7 @@ class Outbox:
                 self._take_in(destination, [entry])
 
     async def flush(self) -> None:
-        """Write what was noted; what could not be written stays noted."""
+        """Write the notes; what could not be written stays noted."""
         if self._store is None:
             return
         while self._notes:
@@ -245,3 +197,60 @@ class Outbox:
                 self._unwritten |= made
                 self._notes.extendleft(reversed(batch))
                 raise
+
+
+def row_id_of(alert: Alert, destination: str) -> str:
+    return f"{alert.id}:{destination}"
+
+
+def _enqueue(
+    rows: NotificationWrites, row_id: str, pop: str, destination: str, alert: Alert, at_us: int
+) -> None:
+    rows.enqueue(
+        row_id,
+        pop=pop,
+        destination=destination,
+        event=alert.event,
+        body=encode_alert(alert),
+        created_at_us=at_us,
+        due_at_us=at_us,
+    )
+
+
+@dataclass(slots=True)
+class PreparedAlert:
+    """One alert and its destinations; `kept` are those whose queues have room for it."""
+
+    alert: Alert
+    destinations: tuple[str, ...]
+    kept: tuple[str, ...]
+    stored: frozenset[str] = frozenset()
+
+
+Handler = Callable[[Iterable[PreparedAlert]], None]
+
+
+class Prepared:
+    """Fits the engine's `PreparedAlerts`."""
+
+    def __init__(
+        self, alerts: Sequence[PreparedAlert], pop: str, deliver: Handler, doubt: Handler
+    ) -> None:
+        self._alerts = alerts
+        self._pop = pop
+        self._deliver = deliver
+        self._doubt = doubt
+
+    def write(self, rows: NotificationWrites) -> None:
+        for each in self._alerts:
+            alert = each.alert
+            for destination in each.kept:
+                row_id = row_id_of(alert, destination)
+                _enqueue(rows, row_id, self._pop, destination, alert, alert.at_us)
+            each.stored = frozenset(each.kept)
+
+    def deliver(self) -> None:
+        self._deliver(self._alerts)
+
+    def doubt(self) -> None:
+        self._doubt(self._alerts)

@@ -1,4 +1,4 @@
-"""When to try: after a failure, against a dead destination, and in a storm. Told the time.
+"""When to send: after a failure, to a destination that is down, and in a storm. Without a clock.
 
 A first attempt is made at once, the next after 2, 4, 8, 16, 32 and then every 60 seconds, each
 give or take a fifth, so that many alerts do not return in step.
@@ -21,11 +21,11 @@ def pause_s(attempts: int, jitter: float) -> float:
 
 @dataclass(slots=True)
 class Breaker:
-    """Five failures in a row: leave it alone for a minute, then let one attempt find out."""
+    """Five failures in a row: no attempt for a minute, then one probe."""
 
     failures: int = 0
     closed_at: float | None = None
-    """When the next attempt is due; None: nothing is wrong."""
+    """When the next attempt is due; None: the destination works."""
 
     @property
     def is_open(self) -> bool:
@@ -66,33 +66,33 @@ class Allowance:
         return 0.0 if self.tokens >= 1.0 else (1.0 - self.tokens) * 60.0 / self.per_minute
 
     def spend(self, now: float) -> None:
-        """What is urgent is sent without asking, but it counts."""
+        """An urgent alert is sent without waiting, but it counts."""
         self._fill(now)
         self.tokens = max(0.0, self.tokens - 1.0)
 
     def _fill(self, now: float) -> None:
-        # A hair more than earned, so that waiting exactly as long as told is always enough.
+        # Slightly more than earned, so that waiting exactly `wait_s` is always enough.
         earned = max(0.0, now - self.at) * self.per_minute / 60.0 + 1e-9
         self.tokens = min(float(self.burst), self.tokens + earned)
         self.at = now
 
 
 class Repeats:
-    """Remembers what was just said, so that a detector's insistence is told once, not each time."""
+    """Remembers recent alerts, so that what a detector repeats is sent once, not each time."""
 
     def __init__(self, window_s: float, limit: int) -> None:
         self._window_s = window_s
         self._limit = limit
-        self._said: dict[tuple[str, str, str], float] = {}
+        self._sent: dict[tuple[str, str, str], float] = {}
 
     def is_repeat(self, what: tuple[str, str, str], now: float) -> bool:
-        said = self._said.get(what)
-        return said is not None and now - said < self._window_s
+        sent_at = self._sent.get(what)
+        return sent_at is not None and now - sent_at < self._window_s
 
-    def said(self, what: tuple[str, str, str], now: float) -> None:
+    def sent(self, what: tuple[str, str, str], now: float) -> None:
         if self.is_repeat(what, now):
             return  # the window begins with the first time
-        self._said.pop(what, None)
-        self._said[what] = now
-        while len(self._said) > self._limit:
-            del self._said[next(iter(self._said))]
+        self._sent.pop(what, None)
+        self._sent[what] = now
+        while len(self._sent) > self._limit:
+            del self._sent[next(iter(self._sent))]

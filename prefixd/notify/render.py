@@ -2,10 +2,11 @@
 
 from typing import assert_never
 
-from prefixd.notify import discord, generic, opsgenie, pagerduty, slack, teams, telegram
 from prefixd.notify.alert import Alert, AlertStatus
-from prefixd.notify.record import Letterhead
-from prefixd.notify.request import Request
+from prefixd.notify.chat import discord, slack, teams, telegram
+from prefixd.notify.generic import generic
+from prefixd.notify.message import Letterhead, Request
+from prefixd.notify.paging import opsgenie, pagerduty
 from prefixd.notify.settings import (
     SEVERITY_ORDER,
     AlertEvent,
@@ -28,33 +29,33 @@ def render(
 ) -> Request:
     match target:
         case Slack():
-            return slack.render(target, alert, letterhead)
+            return slack(target, alert, letterhead)
         case Discord():
-            return discord.render(target, alert, letterhead)
+            return discord(target, alert, letterhead)
         case Teams():
-            return teams.render(target, alert, letterhead)
+            return teams(target, alert, letterhead)
         case Telegram():
-            return telegram.render(target, alert, letterhead)
+            return telegram(target, alert, letterhead)
         case PagerDuty():
-            return pagerduty.render(target, alert, letterhead)
+            return pagerduty(target, alert, letterhead)
         case Opsgenie():
-            return opsgenie.render(target, alert, letterhead)
+            return opsgenie(target, alert, letterhead)
         case Generic():
-            return generic.render(target, alert, letterhead, sent_at_s=sent_at_s, attempt=attempt)
+            return generic(target, alert, letterhead, sent_at_s=sent_at_s, attempt=attempt)
         case _:
             assert_never(target)
 
 
 def pages(destination: Destination) -> bool:
-    """Whether it opens incidents that somebody must close, rather than showing messages."""
+    """Whether it opens incidents that must be closed, rather than showing messages."""
     return isinstance(destination.target, PagerDuty | Opsgenie)
 
 
 def is_for(destination: Destination, alert: Alert, settings: AlertSettings) -> bool:
-    """Whether this destination is told of this alert.
+    """Whether this destination gets this alert.
 
-    A pager hears the end of whatever it heard the beginning of, and nothing that has no end
-    unless it is asked for by name: a notice would open an incident that nothing closes.
+    A pager gets the end of every alert whose beginning it got, and nothing that has no end unless
+    it is asked for by name: a notice would open an incident that nothing closes.
     """
     if not destination.enabled or not _concerns(destination, alert):
         return False

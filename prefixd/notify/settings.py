@@ -1,6 +1,7 @@
-"""Who is told what: alert destinations, their filters, and the rules for their addresses.
+"""Alert destinations, their filters and secrets, and the rules for their addresses.
 
-Secrets arrive here resolved and never print. A destination is named by its stable `id` everywhere:
+Secrets arrive here resolved and never print; `scrub` takes them out of any text before it is
+logged, stored or shown. A destination is named by its stable `id` everywhere:
 in metrics, in the API, and when a redacted file comes back to be saved.
 
 A webhook address is the one thing here that makes the daemon call out, so its spelling is checked
@@ -8,11 +9,12 @@ when it is configured; what its name resolves to is checked again whenever it is
 """
 
 import ipaddress
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from prefixd.domain.prefix import Prefix
 
@@ -30,7 +32,7 @@ SEVERITY_ORDER = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 
 
 class AlertEvent(StrEnum):
-    """What can be told. The order is that of the documentation."""
+    """The order is that of the documentation."""
 
     MITIGATION_CREATED = "mitigation.created"
     MITIGATION_EXTENDED = "mitigation.extended"
@@ -64,7 +66,7 @@ class AlertEvent(StrEnum):
 
 
 ONLY_WHEN_NAMED = frozenset({AlertEvent.MITIGATION_EXTENDED, AlertEvent.MITIGATION_ACKNOWLEDGED})
-"""Too frequent for a list that says "everything" by saying nothing."""
+"""Too frequent to be part of an empty list, which means everything else."""
 
 
 class OpsgenieRegion(StrEnum):
@@ -177,13 +179,13 @@ class Destination:
 class AlertSettings:
     destinations: tuple[Destination, ...] = ()
     events: frozenset[AlertEvent] = frozenset()
-    """What destinations without a filter of their own are told; empty: everything."""
+    """For destinations without a filter of their own; empty: everything."""
     public_url: str | None = None
     """Where operators reach the dashboard; alerts link there."""
     environment: str = ""
     """Shown in every alert, to tell production from a laboratory."""
     allow_private: tuple[Prefix, ...] = ()
-    """Private networks that webhooks may reach all the same, for chat servers on premises."""
+    """Private networks that webhooks may reach, for chat servers on premises."""
     queue_limit: int = 1000
     """Alerts waiting for one destination. Beyond it the oldest of severity info are dropped."""
 
@@ -244,3 +246,44 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+STARS = "***"
+SHORTEST = 4  # anything shorter would star half the language
+
+
+def secrets_of(target: Target) -> tuple[str, ...]:
+    """Everything that could be used to send in our name: webhook addresses (whole, and their paths
+    alone), tokens, keys, and the values of configured headers, each also as it is spelled in an
+    address or in JSON. Longest first, so that a part never spoils the whole."""
+    plain: list[str] = []
+    match target:
+        case Slack(webhook_url=url) | Discord(webhook_url=url) | Teams(webhook_url=url):
+            plain += _parts(url)
+        case Telegram(bot_token=token):
+            plain += [token, *token.split(":")[1:]]
+        case PagerDuty(routing_key=key):
+            plain.append(key)
+        case Opsgenie(api_key=key):
+            plain.append(key)
+        case Generic(url=url, secret=secret, headers=headers):
+            plain += [*_parts(url), *headers.values(), *((secret and [secret]) or [])]
+            plain += [value.split(" ", 1)[1] for value in headers.values() if " " in value]
+    spelled = {
+        form for text in plain for form in (text, quote(text, safe=""), json.dumps(text)[1:-1])
+    }
+    return tuple(sorted((text for text in spelled if len(text) >= SHORTEST), key=len, reverse=True))
+
+
+def scrub(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, STARS)
+    return text
+
+
+def _parts(url: str) -> list[str]:
+    """The address, and what follows its host: host names alone are not secret."""
+    parts = urlsplit(url)
+    tail = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    values = [pair.partition("=")[2] for pair in parts.query.split("&")]
+    return [url, tail, parts.path.strip("/"), parts.path.rpartition("/")[2], *values]

@@ -1,27 +1,110 @@
-"""Sends one request and says what came back, in words that hold nothing secret.
+"""Sends one request and reports what came back, in words that hold nothing secret.
 
 Nothing raised by the HTTP library leaves this file: its texts contain addresses, and those contain
 tokens. Answers are read up to a few kilobytes and never inflated.
+
+A webhook address must not become a way to reach what only this machine can reach. Its name is
+resolved when a connection is made; if any answer is not public (and not explicitly allowed) there
+is no connection at all, and otherwise the very addresses that were checked are connected to: the
+name is not resolved a second time, when the answer could differ. Addresses where clouds serve
+credentials are refused whatever is allowed. Redirects and proxies of the environment are not used.
 """
 
+import asyncio
 import ipaddress
+import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 
-from prefixd.domain.prefix import Prefix
+from prefixd.domain.prefix import Address, Prefix
 from prefixd.notify.answer import Answer, Unreachable
-from prefixd.notify.egress import (
-    AddressRefused,
-    CheckedResolver,
-    SystemResolver,
-    address_problem,
+from prefixd.notify.message import Request
+from prefixd.notify.settings import is_public
+
+METADATA = frozenset(
+    Address.parse(text) for text in ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")
 )
-from prefixd.notify.request import Request
+LOOKUP_THREADS = 8  # a name server that does not answer blocks these, not the daemon's others
+
+
+class AddressRefused(OSError):
+    """We will not connect there."""
+
+
+def address_problem(text: str, allow_private: tuple[Prefix, ...]) -> str | None:
+    """Why this address may not be connected to, or None."""
+    address = Address.parse(text)  # unwraps IPv4-mapped addresses
+    if address is None:
+        return "cannot be read"
+    if address in METADATA:
+        return "serves cloud credentials"
+    if any(allowed.contains(address) for allowed in allow_private):
+        return None
+    if not is_public(ipaddress.ip_address(str(address))):
+        return "is private, local or reserved"
+    return None
+
+
+class SystemResolver(AbstractResolver):
+    """getaddrinfo, in threads of its own."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="alert-names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(
+            self._threads,
+            lambda: socket.getaddrinfo(
+                host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+            ),
+        )
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(where[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, where in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class CheckedResolver(AbstractResolver):
+    """Answers only with addresses that may be connected to; one bad answer spoils all."""
+
+    def __init__(
+        self, inner: AbstractResolver, allow_private: Callable[[], tuple[Prefix, ...]]
+    ) -> None:
+        self._inner = inner
+        self._allow_private = allow_private
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        for each in found:
+            problem = address_problem(each["host"], self._allow_private())
+            if problem is not None:
+                raise AddressRefused(f"its name resolves to an address that {problem}")
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
 
 CONNECT_S = 3.0
 MAX_ANSWER = 8192
@@ -35,7 +118,7 @@ class Sender(Protocol):
 
 
 class HttpSender:
-    """`resolver` and `tls` are for those who bring their own name service or authority."""
+    """`resolver` and `tls`: a name service or certificate authority of one's own."""
 
     def __init__(
         self,
@@ -66,16 +149,16 @@ class HttpSender:
                 body = await response.content.read(MAX_ANSWER)
                 return Answer(response.status, response.headers.get("Retry-After"), body)
         except TimeoutError:
-            return Unreachable(f"did not answer within {timeout_s:g} s")
+            return Unreachable(f"no answer within {timeout_s:g} s")
         except aiohttp.ClientConnectorCertificateError:
-            return Unreachable("its certificate is not valid")
+            return Unreachable("invalid TLS certificate")
         except aiohttp.ClientConnectorError as error:
             return _no_connection(error)
         except aiohttp.InvalidURL:
             return Unreachable("not called: its address is not valid", forbidden=True)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: a header value that HTTP cannot carry.
-            return Unreachable(f"the exchange broke off ({type(error).__name__})")
+            return Unreachable(f"HTTP request failed ({type(error).__name__})")
 
     async def close(self) -> None:
         if self._session is not None:
@@ -87,7 +170,7 @@ class HttpSender:
         if self._session is None:
             connector = aiohttp.TCPConnector(
                 resolver=self._checked,
-                use_dns_cache=False,  # what was checked once may not be trusted for ever
+                use_dns_cache=False,  # each connection checks its addresses again
                 limit=MAX_CONNECTIONS,
                 ssl=self._tls if self._tls is not None else True,
             )
@@ -121,7 +204,7 @@ def _no_connection(error: aiohttp.ClientConnectorError) -> Unreachable:
     if isinstance(cause, AddressRefused):
         return Unreachable(f"not called: {cause}", forbidden=True)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Unreachable("its name is not known")
+        return Unreachable("name resolution failed")
     if isinstance(error, aiohttp.ClientSSLError) or isinstance(cause, ssl.SSLError):
-        return Unreachable("the TLS handshake failed")
+        return Unreachable("TLS handshake failed")
     return Unreachable(f"no connection: {(cause.strerror or type(cause).__name__).lower()}")

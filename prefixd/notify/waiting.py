@@ -2,7 +2,7 @@
 
 An alert whose attempt failed waits for its next one; alerts about the same incident stay behind
 it, others overtake it. So a trigger always precedes its resolve, and one message that a provider
-chokes on does not hold up the night.
+refuses does not hold up the others.
 
 When more wait than the limit allows, the least severe and among those the oldest is given up. The
 end of an incident counts as much as its beginning did.
@@ -59,7 +59,7 @@ class Waiting:
         return iter(self._entries.values())
 
     def add(self, entry: Entry) -> Entry | None:
-        """What had to go to make room: perhaps the new one itself."""
+        """The entry dropped to make room: perhaps the new one itself."""
         self._entries[entry.row_id] = entry
         self._by_incident.setdefault(entry.alert.dedup_key, {})[entry.row_id] = entry
         self._by_group.setdefault(entry.alert.group_key, {})[entry.row_id] = entry
@@ -72,7 +72,7 @@ class Waiting:
         return dropped
 
     def put_before(self, older: Iterable[Entry]) -> list[Entry]:
-        """Those of an earlier life go first. What found no room is returned."""
+        """Those of an earlier run go first. Returns the entries that found no room."""
         younger = self.clear()
         known = {entry.row_id for entry in younger}
         entries = [*(entry for entry in older if entry.row_id not in known), *younger]
@@ -92,7 +92,7 @@ class Waiting:
         return entries
 
     def ready(self, now: float) -> list[Entry]:
-        """What may be attempted now, urgent first, else in order of arrival."""
+        """The entries that may be attempted now, urgent first, else in order of arrival."""
         found = [entry for entry in self._heads() if entry.due <= now]
         found.sort(key=lambda entry: not entry.is_urgent)
         return found
@@ -111,7 +111,7 @@ class Waiting:
     def flapped(self, closing: Entry) -> list[Entry]:
         """The opening that `closing` makes pointless: the whole began and ended unseen.
 
-        Empty when any of it was attempted, or is so old that it should be told."""
+        Empty when any of it was attempted, or is so old that it should be sent."""
         if closing.alert.status is not AlertStatus.RESOLVED:
             return []
         same = self.of_incident(closing.alert.dedup_key)

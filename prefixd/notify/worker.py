@@ -1,11 +1,11 @@
 """One destination's worker: a queue, and one attempt after another.
 
-Each destination has its own, so one that hangs delays nobody else. `step` does at most one thing
-and says how long until the next; the clock is a given one, so tests walk through a night of
-retries without waiting for it.
+Each destination has its own, so one that hangs delays no other. `step` does at most one thing and
+returns how long until the next; the clock is an argument, so tests walk through a night of retries
+without waiting for it.
 
-An attempt is counted before it is made: whatever goes wrong in between, even in our own code, was
-an attempt, and comes to an end by `max_age_s`.
+An attempt is counted before it is made: any failure in between, even in our own code, was an
+attempt, and the alert is given up after `max_age_s`.
 """
 
 import asyncio
@@ -15,23 +15,20 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from prefixd.clock import Clock
-from prefixd.notify.alert import Alert
+from prefixd.notify.alert import Alert, digest, merged
 from prefixd.notify.answer import Delivered, Later, Never, Verdict, judge
-from prefixd.notify.digest import digest, merged
-from prefixd.notify.outbox import Outbox
+from prefixd.notify.message import Letterhead
+from prefixd.notify.outbox import Outbox, row_id_of
 from prefixd.notify.pace import Allowance, Breaker, pause_s
-from prefixd.notify.prepared import row_id_of
-from prefixd.notify.record import Letterhead
 from prefixd.notify.render import pages, render
-from prefixd.notify.scrub import scrub, secrets_of
-from prefixd.notify.settings import AlertEvent, AlertSettings, Destination
+from prefixd.notify.settings import AlertEvent, AlertSettings, Destination, scrub, secrets_of
 from prefixd.notify.transport import Sender
 from prefixd.notify.waiting import Entry, Waiting
 
 log = logging.getLogger(__name__)
 
 MAX_ERROR = 512
-FLAPPED = "began and ended before anybody was told"
+FLAPPED = "began and ended before it was sent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +42,7 @@ class Surroundings:
     jitter: Callable[[], float]
     count: Callable[[str, str], None]
     """Destination and one of: success, error, dropped."""
-    turned: Callable[[str, bool, str], None]
+    availability_changed: Callable[[str, bool, str], None]
     """A destination began to fail (True) or answers again."""
 
 
@@ -82,7 +79,7 @@ class Worker:
         self._allowance.burst = destination.burst
         self._wake.set()
 
-    # taking in
+    # queueing
 
     @property
     def has_room(self) -> bool:
@@ -104,22 +101,22 @@ class Worker:
                 if is_stored:
                     self._around.outbox.given_up(entry.row_id, 0, FLAPPED)
                 return
-        told = list(dict.fromkeys((*self._collected(entry), *self._superseded(entry))))
+        replaced = list(dict.fromkeys((*self._collected(entry), *self._superseded(entry))))
         if entry.alert is not alert and is_stored:
-            # What it says now is another row, so that a crash in between loses neither.
-            told.append(replace(entry))
-            entry.row_id = f"{entry.row_id}:{len(told)}"
+            # The merged text is another row, so that a crash in between loses neither.
+            replaced.append(replace(entry))
+            entry.row_id = f"{entry.row_id}:{len(replaced)}"
             is_stored = False
         if not is_stored:
             self._around.outbox.put(self.destination.id, entry)
-        self._drop(told, f"told in {entry.row_id}")
+        self._drop(replaced, f"part of {entry.row_id}")
         dropped = self.waiting.add(entry)
         if dropped is not None:
             self._overflow(dropped)
         self.quiet.clear()
         self._wake.set()
 
-    def take_back(self, entries: list[Entry]) -> None:
+    def restore(self, entries: list[Entry]) -> None:
         """What an earlier run left; it goes before anything new."""
         for dropped in self.waiting.put_before(entries):
             self._overflow(dropped)
@@ -130,7 +127,7 @@ class Worker:
         self._drop(list(self.waiting), why)
 
     def _collected(self, entry: Entry) -> list[Entry]:
-        """Wait for more about the same victim; what waits already is told with it."""
+        """Wait for more about the same victim; what waits already is sent with it."""
         wait_s = self.destination.group_wait_s
         if self._pages or not wait_s or entry.is_urgent:
             return []
@@ -140,7 +137,7 @@ class Worker:
         return earlier
 
     def _superseded(self, entry: Entry) -> list[Entry]:
-        """An extension says all that the waiting one before it would have said."""
+        """An extension replaces the waiting one before it."""
         if entry.alert.event is not AlertEvent.MITIGATION_EXTENDED:
             return []
         return [
@@ -208,7 +205,7 @@ class Worker:
             row_id=row_id_of(alert, self.destination.id), alert=alert, created_us=now_us, due=now
         )
         self._around.outbox.put(self.destination.id, entry)
-        self._drop(fresh, f"told in {entry.row_id}")
+        self._drop(fresh, f"part of {entry.row_id}")
         self.waiting.add(entry)
         return entry
 
@@ -236,8 +233,10 @@ class Worker:
                 self._around.count(self.destination.id, "success")
                 self.last_error = None
                 if self.breaker.succeeded():
-                    log.info("alerts arrive again", extra={"destination": self.destination.id})
-                    self._around.turned(self.destination.id, False, "")
+                    log.info(
+                        "destination reachable again", extra={"destination": self.destination.id}
+                    )
+                    self._around.availability_changed(self.destination.id, False, "")
             case Later(sentence=sentence, after_s=after_s, excerpt=excerpt):
                 wait_s = pause if after_s is None else after_s
                 entry.due = now + wait_s
@@ -257,10 +256,10 @@ class Worker:
         self.last_error = sentence
         if self.breaker.failed(now):
             log.warning(
-                "alerts do not arrive",
+                "destination unreachable, retrying",
                 extra={"destination": self.destination.id, "error": sentence},
             )
-            self._around.turned(self.destination.id, True, sentence)
+            self._around.availability_changed(self.destination.id, True, sentence)
 
     def _give_up_old(self) -> None:
         now_us = self._around.clock.now_us()

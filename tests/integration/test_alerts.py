@@ -15,7 +15,7 @@ from prefixd.errors import StoreUnavailable
 from prefixd.notify.answer import Answer, Unreachable
 from prefixd.notify.dispatch import Dispatcher, Outcome
 from prefixd.notify.generic import signature
-from prefixd.notify.request import json_request
+from prefixd.notify.message import json_request
 from prefixd.notify.settings import Destination, Generic, GenericFormat, PagerDuty
 from prefixd.notify.transport import HttpSender, Sender
 from prefixd.store.store import Store, Transaction
@@ -114,7 +114,7 @@ async def test_a_certificate_of_a_stranger_is_refused(tmp_path: Path) -> None:
         sender = receiver.sender()
         answer = await sender.send(json_request(f"{receiver.url}/secret-path", {}), 5)
         await sender.close()
-    assert answer == Unreachable("its certificate is not valid")
+    assert answer == Unreachable("invalid TLS certificate")
     assert receiver.got == []
 
 

@@ -10,7 +10,7 @@ from prefixd.domain.vector import Vector
 from prefixd.errors import Conflict, StoreUnavailable
 from prefixd.notify.answer import Unreachable
 from prefixd.notify.dispatch import Dispatcher
-from prefixd.notify.prepared import Prepared
+from prefixd.notify.outbox import Prepared
 from prefixd.notify.settings import AlertSettings, Destination, PagerDuty
 from prefixd.store.store import Store
 from tests.kit.alerts import FakeSender, a_destination, activated, some_settings, withdrawn

@@ -1,4 +1,4 @@
-"""Alerts for tests, and a sender that answers as it is told and remembers what it was given."""
+"""Alerts for tests, and a sender with prepared answers that remembers what it sent."""
 
 import json
 from collections.abc import Iterable
@@ -11,9 +11,13 @@ from prefixd.domain.news import MitigationActivated, MitigationWithdrawn, Withdr
 from prefixd.notify.alert import Alert
 from prefixd.notify.answer import Answer, Unreachable
 from prefixd.notify.compose import Composer
-from prefixd.notify.request import Request
+from prefixd.notify.dispatch import Dispatcher
+from prefixd.notify.message import Letterhead, Request
+from prefixd.notify.render import render
 from prefixd.notify.settings import AlertSettings, Destination, Generic, GenericFormat, Target
+from prefixd.notify.worker import Worker
 from tests.kit.builders import NOW_US, POP, a_mitigation, legal
+from tests.kit.clock import FakeClock
 
 URL = "https://hooks.example.net/T000/secret-path"
 
@@ -78,7 +82,7 @@ class FakeSender:
 
     @property
     def events(self) -> list[str]:
-        """Of generic destinations: what was told, in order."""
+        """Of generic destinations: what was sent, in order."""
         return [body["event"] for body in self.bodies]
 
     @property
@@ -89,3 +93,46 @@ class FakeSender:
 def many_mitigations(count: int, start: int = 0) -> Iterable[Mitigation]:
     for number in range(start, start + count):
         yield a_mitigation(mitigation_id=f"mitigation-{number}")
+
+
+HEAD = Letterhead("https://mit.example.net", "lab")
+
+
+def request_for(target: Target, alert: Alert, head: Letterhead = HEAD) -> Request:
+    return render(target, alert, head, sent_at_s=1_800_000_000, attempt=2)
+
+
+def body_for(target: Target, alert: Alert, head: Letterhead = HEAD) -> Any:
+    return json.loads(request_for(target, alert, head).body)
+
+
+class Night:
+    """A dispatcher whose workers a test steps, on a clock that the test moves."""
+
+    def __init__(
+        self, *destinations: Destination, answers: list[Answer | Unreachable] | None = None
+    ) -> None:
+        self.clock = FakeClock()
+        self.sender = FakeSender(*(answers or []))
+        self.counts: list[tuple[str, str]] = []
+        self.dispatcher = Dispatcher(
+            some_settings(*destinations),
+            POP,
+            self.clock,
+            new_id=Numbers(),
+            jitter=lambda: 0.5,
+            count=lambda destination, status: self.counts.append((destination, status)),
+            sender=self.sender,
+        )
+
+    @property
+    def worker(self) -> Worker:
+        return next(iter(self.dispatcher._workers.values()))
+
+    async def until_idle(self) -> float | None:
+        """Step until nothing more is due at this moment; seconds until something is."""
+        for _ in range(10_000):
+            wait_s = await self.worker.step()
+            if wait_s != 0:
+                return wait_s
+        raise AssertionError("it never rests")

@@ -225,7 +225,7 @@ def test_an_upgrade_beneath_it_disturbs_nothing_until_the_restart(service: Servi
         for path, body, answer in (
             ("/v1/events", event, '"outcome":"mitigated"'),
             ("/v1/config/reload", {}, "reloaded"),
-            ("/v1/config/alerting/test", {}, "its name is not known"),
+            ("/v1/config/alerting/test", {}, "name resolution failed"),
         ):
             said = service.box.run("python3", "-c", POST, path, json.dumps(body))
             assert answer in said, said

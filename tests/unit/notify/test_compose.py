@@ -10,59 +10,13 @@ from prefixd.domain.group import HoldReason
 from prefixd.domain.mitigation import escalate
 from prefixd.domain.rule import Discard
 from prefixd.domain.vector import Vector
-from prefixd.notify.alert import AlertStatus, decode_alert, encode_alert
+from prefixd.notify.alert import AlertStatus
 from prefixd.notify.compose import Composer
-from prefixd.notify.record import Letterhead, record_v1, record_v2
 from prefixd.notify.settings import AlertEvent, Severity
 from tests.kit.alerts import Numbers, activated, an_alert, withdrawn
 from tests.kit.builders import NOW_US, POP, SECOND, a_group, a_mitigation, a_prefix, a_rule, legal
 
 COMPOSER = Composer(POP, Numbers())
-
-
-def test_the_flat_record_is_the_earlier_daemons() -> None:
-    assert record_v1(an_alert()) == {
-        "event_type": "mitigation.created",
-        "severity": "warning",
-        "title": "Mitigation Created",
-        "message": "police mitigation for 192.0.2.53 (udp_flood) in ams1",
-        "source": "prefixd",
-        "timestamp": "2026-01-01T00:00:00.000Z",
-        "mitigation_id": "mitigation-1",
-        "victim_ip": "192.0.2.53",
-        "customer_id": "cust_example",
-        "vector": "udp_flood",
-        "action_type": "police",
-        "pop": "ams1",
-    }
-
-
-def test_what_is_not_known_is_left_out_of_the_flat_record() -> None:
-    alert = an_alert(news.PeerDown(at_us=NOW_US, peer="edge1", address="", reason="hold timer"))
-    assert set(record_v1(alert)) == {
-        "event_type", "severity", "title", "message", "source", "timestamp", "pop",
-    }  # fmt: skip
-    assert alert.summary == "hold timer"
-
-
-def test_version_two_says_what_is_done_and_why() -> None:
-    record = record_v2(an_alert(), Letterhead("https://mit.example.net/", "production"))
-    assert next(iter(record)) == "schema"
-    assert record["schema"] == "alert/2"
-    assert record["title"] == "UDP flood on 192.0.2.53: police to 10 Mbit/s"
-    assert record["summary"] == (
-        "two agree, reported by flowmon-a, confidence 0.90, until 00:02:00 UTC"
-    )
-    assert record["links"] == {"dashboard": "https://mit.example.net/mitigations/mitigation-1"}
-    assert record["mitigation"] == {
-        "id": "mitigation-1",
-        "action": "police",
-        "rate_bps": 10_000_000,
-        "expires_at": "2026-01-01T00:02:00.000Z",
-        "match": "dst 192.0.2.53/32 proto udp",
-    }
-    assert record["environment"] == "production"
-    assert record["dry_run"] is False
 
 
 def test_the_end_of_a_mitigation_remembers_how_severe_its_beginning_was() -> None:
@@ -138,17 +92,14 @@ def test_a_rehearsal_says_so() -> None:
     assert alert.title.startswith("[dry run] ")
 
 
-def test_an_alert_survives_as_text() -> None:
-    alert = an_alert()
-    assert decode_alert(encode_alert(alert)) == alert
-    assert decode_alert('{"id": 3}') is None
-
-
 @pytest.mark.parametrize(
     ("last_seen_us", "said"),
-    [(None, "not heard since prefixd started"), (NOW_US, "last heard at 00:00:00 UTC")],
+    [
+        (None, "no report received since prefixd started"),
+        (NOW_US, "last report received at 00:00:00 UTC"),
+    ],
 )
-def test_a_silent_detector_says_when_it_was_heard_last(last_seen_us: int | None, said: str) -> None:
+def test_a_silent_detector_names_its_last_report(last_seen_us: int | None, said: str) -> None:
     silent = news.SourceSilent(at_us=NOW_US, source="box", last_seen_us=last_seen_us)
     alert = an_alert(silent)
     assert (alert.title, alert.summary) == ("Detector box is silent", said)

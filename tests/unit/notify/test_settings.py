@@ -8,7 +8,10 @@ from prefixd.notify.settings import (
     AlertSettings,
     Destination,
     Discord,
+    Generic,
     Opsgenie,
+    scrub,
+    secrets_of,
     url_problem,
 )
 
@@ -84,3 +87,18 @@ def test_secrets_do_not_print() -> None:
     destination = Destination(id="a", target=Opsgenie(api_key="hidden"))
     assert "hidden" not in repr(AlertSettings(destinations=(destination,)))
     assert destination.type == "opsgenie"
+
+
+def test_every_spelling_of_a_secret_is_starred() -> None:
+    target = Generic(
+        url="https://h.example.net/hook/abc-def?key=query-key",
+        secret='sig "key"',
+        headers={"Authorization": "Bearer bear/er-token"},
+    )
+    secrets = secrets_of(target)
+    for text in (
+        "https://h.example.net/hook/abc-def?key=query-key", "/hook/abc-def", "abc-def",
+        "query-key", 'sig "key"', 'sig \\"key\\"', "bear/er-token", "bear%2Fer-token",
+    ):  # fmt: skip
+        assert scrub(f"<{text}>", secrets).replace("*", "") in {"<>", "</>"}, text
+    assert scrub("h.example.net", secrets) == "h.example.net"

@@ -7,68 +7,22 @@ import pytest
 
 from prefixd.domain import news
 from prefixd.notify.answer import Answer, Unreachable
-from prefixd.notify.dispatch import Dispatcher, Outcome
 from prefixd.notify.settings import (
     AlertEvent,
-    Destination,
     Opsgenie,
     PagerDuty,
-    Severity,
     Slack,
     Telegram,
 )
-from prefixd.notify.worker import Worker
 from tests.kit.alerts import (
-    FakeSender,
-    Numbers,
+    Night,
     a_destination,
     activated,
     many_mitigations,
     some_settings,
     withdrawn,
 )
-from tests.kit.builders import NOW_US, POP, SECOND, a_mitigation
-from tests.kit.clock import FakeClock
-
-
-class Night:
-    """A dispatcher whose workers are stepped by hand."""
-
-    def __init__(
-        self, *destinations: Destination, answers: list[Answer | Unreachable] | None = None
-    ) -> None:
-        self.clock = FakeClock()
-        self.sender = FakeSender(*(answers or []))
-        self.counts: list[tuple[str, str]] = []
-        self.dispatcher = Dispatcher(
-            some_settings(*destinations),
-            POP,
-            self.clock,
-            new_id=Numbers(),
-            jitter=lambda: 0.5,
-            count=lambda destination, status: self.counts.append((destination, status)),
-            sender=self.sender,
-        )
-
-    @property
-    def worker(self) -> Worker:
-        return next(iter(self.dispatcher._workers.values()))
-
-    async def until_idle(self) -> float | None:
-        """Step until nothing more is due at this moment; seconds until something is."""
-        for _ in range(10_000):
-            wait_s = await self.worker.step()
-            if wait_s != 0:
-                return wait_s
-        raise AssertionError("it never rests")
-
-
-async def test_news_arrives() -> None:
-    night = Night()
-    night.dispatcher.tell(activated())
-    assert await night.until_idle() is None
-    assert night.sender.events == ["mitigation.created"]
-    assert night.counts == [("hook", "success")]
+from tests.kit.builders import NOW_US, SECOND, a_mitigation
 
 
 async def test_500_then_200_is_delivered_on_the_second_attempt() -> None:
@@ -267,63 +221,6 @@ async def test_waiting_extensions_are_told_once() -> None:
     await night.until_idle()
     (body,) = night.sender.bodies
     assert body["summary"] == "now until 00:00:07 UTC"
-
-
-async def test_a_refusal_repeated_with_every_report_is_told_once() -> None:
-    night = Night()
-    refused = news.QuotaNear(at_us=1, quota="a", current=1, limit=2)
-    night.dispatcher.tell(refused)
-    from_guardrail = news.GuardrailRefused(
-        at_us=NOW_US, victim=a_mitigation().victim, vector=a_mitigation().vector,
-        customer_id=None, codes=("x",), text="safelisted", actor=activated().actor,
-    )  # fmt: skip
-    for _ in range(20):
-        night.dispatcher.tell(from_guardrail)
-    assert night.dispatcher.waiting == 2
-    night.clock.advance(301)
-    night.dispatcher.tell(from_guardrail)
-    assert night.dispatcher.waiting == 3
-
-
-async def test_new_settings_keep_what_waits_and_drop_what_has_no_destination() -> None:
-    night = Night(a_destination("a"), a_destination("b"))
-    night.dispatcher.tell(activated())
-    night.dispatcher.apply(some_settings(a_destination("b", min_severity=Severity.CRITICAL)))
-    assert [each.id for each in night.dispatcher.status()] == ["b"]
-    assert night.dispatcher.waiting == 1
-
-
-# test messages
-
-
-async def test_a_test_goes_past_the_filters_and_names_each_destination() -> None:
-    night = Night(
-        a_destination("a", min_severity=Severity.CRITICAL),
-        a_destination("b"),
-        answers=[Answer(200), Answer(404, None, b"who is secret-path?")],
-    )
-    assert await night.dispatcher.test(None) == [
-        Outcome("a", None), Outcome("b", "answered HTTP 404"),
-    ]  # fmt: skip
-    assert night.sender.events == ["test", "test"]
-    assert await night.dispatcher.test("nobody") == []
-
-
-async def test_a_test_page_is_closed_again() -> None:
-    night = Night(a_destination("pager", PagerDuty(routing_key="R0key")))
-    assert await night.dispatcher.test("pager") == [Outcome("pager", None)]
-    opened, closed = night.sender.bodies
-    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
-    assert opened["dedup_key"] == closed["dedup_key"]
-
-
-async def test_only_so_many_tests_a_minute() -> None:
-    night = Night()
-    for _ in range(5):
-        await night.dispatcher.test(None)
-    assert await night.dispatcher.test(None) == [Outcome("hook", "not sent: only 5 tests a minute")]
-    night.clock.advance(60)
-    assert await night.dispatcher.test(None) == [Outcome("hook", None)]
 
 
 # secrets
