@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from prefixd.api.app import GUARD, build_app
 from prefixd.api.authenticate import ModeAuthenticator
 from prefixd.api.cors import Cors
-from prefixd.api.services import Services
+from prefixd.api.route import Services
 from prefixd.api.settings import ApiSettings, RateLimitSettings
 from prefixd.auth.accounts import Accounts
 from prefixd.auth.settings import AuthMode, AuthSettings

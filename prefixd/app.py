@@ -23,17 +23,14 @@ from dataclasses import dataclass
 
 from prefixd import __version__
 from prefixd.announce.announcer import BgpAnnouncer
-from prefixd.api.accounts import account_routes
 from prefixd.api.adapters import LiveAdapters
-from prefixd.api.alerting import AlertRoutes
-from prefixd.api.app import ROUTES, build_app
+from prefixd.api.app import ROUTES, account_routes, build_app
 from prefixd.api.authenticate import ModeAuthenticator
-from prefixd.api.config import ConfigRejectedError, ConfigRoutes
+from prefixd.api.config import AlertRoutes, ConfigRejectedError, ConfigRoutes
 from prefixd.api.cors import Cors
 from prefixd.api.feed import FeedRoutes
 from prefixd.api.maintenance import MaintenanceRoutes
-from prefixd.api.route import Route
-from prefixd.api.services import Services
+from prefixd.api.route import Route, Services
 from prefixd.api.signals import SignalRoutes
 from prefixd.auth.accounts import Accounts
 from prefixd.auth.settings import AuthMode

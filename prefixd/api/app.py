@@ -6,14 +6,14 @@ from dataclasses import replace
 from aiohttp import web
 
 from prefixd.api import (
-    audit,
     corroborators,
     events,
     groups,
     health,
+    maintenance,
+    manual,
     mitigations,
     peers,
-    preview,
     report,
     safelist,
     stats,
@@ -23,10 +23,13 @@ from prefixd.api.deadline import Deadlines
 from prefixd.api.endpoint import Endpoint
 from prefixd.api.middleware import Guard
 from prefixd.api.openapi import document_route
+from prefixd.api.operators import OperatorRoutes, PreferenceRoutes
 from prefixd.api.reference import FRONT_PAGE, reference_route
-from prefixd.api.route import Route
-from prefixd.api.services import Services
+from prefixd.api.route import Route, Services
+from prefixd.api.sessions import SessionRoutes
 from prefixd.api.settings import ApiSettings
+from prefixd.api.tokens import TokenRoutes
+from prefixd.auth.accounts import Accounts
 from prefixd.auth.throttle import RateLimiter
 from prefixd.domain.actor import Permission
 
@@ -37,16 +40,33 @@ ROUTES: tuple[Route, ...] = (
     *mitigations.ROUTES,
     *groups.ROUTES,
     *safelist.ROUTES,
-    *audit.ROUTES,
+    *maintenance.ROUTES,
     *stats.ROUTES,
     *report.ROUTES,
-    *preview.ROUTES,
+    *manual.ROUTES,
     *peers.ROUTES,
 )
 """Routes that need nothing but `Services`. Those with a service of their own (accounts, adapters,
 configuration, the feed) are objects that the composer makes and hands in beside these."""
 
 GUARD = web.AppKey("guard", Guard)
+
+
+def account_routes(
+    accounts: Accounts,
+    *,
+    secure_cookie: Callable[[web.Request], bool],
+    session_idle_s: int,
+    alert_events: frozenset[str],
+) -> Sequence[Route]:
+    """Routes that need the accounts service beside what every handler has."""
+    sessions = SessionRoutes(accounts, secure_cookie=secure_cookie, session_idle_s=session_idle_s)
+    return (
+        *sessions.routes(),
+        *OperatorRoutes(accounts).routes(),
+        *TokenRoutes(accounts).routes(),
+        *PreferenceRoutes(accounts, alert_events).routes(),
+    )
 
 
 def build_app(

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError
+from prefixd.api.render import format_time
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, Route
 from prefixd.domain.actor import Permission

@@ -10,12 +10,11 @@ from typing import Any
 
 import msgspec
 
-from prefixd.api.adapters import LiveAdapters
+from prefixd.api.adapters import LiveAdapters, Proofs, signed_request
 from prefixd.api.body import decode_any, read_body
 from prefixd.api.problem import ApiError, not_found
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
-from prefixd.api.webhook_auth import Proofs, signed_request
 from prefixd.domain.actor import Actor, ActorKind, Permission
 from prefixd.domain.problem import Problem
 from prefixd.domain.record import Outcome

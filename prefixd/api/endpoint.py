@@ -28,8 +28,7 @@ from prefixd.api.problem import (
 )
 from prefixd.api.raw_response import JSON, JSON_FIELD, Octets, field_line, field_lines
 from prefixd.api.reply import Reply
-from prefixd.api.route import Call, NoQuery, Route, takes_key
-from prefixd.api.services import Services
+from prefixd.api.route import Call, NoQuery, Route, Services, takes_key
 from prefixd.auth.throttle import RateLimiter
 from prefixd.domain.actor import Actor, ActorKind
 from prefixd.engine.answers import Busy

@@ -9,9 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefixd.api import render, shapes
-from prefixd.api.page import PageQuery, page_members, page_request
 from prefixd.api.problem import ApiError, bad_request
-from prefixd.api.query import parse_vector_query, parse_victim
+from prefixd.api.query import (
+    PageQuery,
+    page_members,
+    page_request,
+    parse_vector_query,
+    parse_victim,
+)
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Actor, Permission

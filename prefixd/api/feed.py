@@ -14,8 +14,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from prometheus_client import Counter
 
 from prefixd.api.feed_message import feed_message
-from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError
+from prefixd.api.render import format_time
 from prefixd.api.route import Call, Route
 from prefixd.auth.accounts import Accounts
 from prefixd.domain.actor import Permission

@@ -9,7 +9,7 @@ from typing import assert_never
 import msgspec
 
 from prefixd.api import render
-from prefixd.api.page import format_time
+from prefixd.api.render import format_time
 from prefixd.domain import news
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.news import News

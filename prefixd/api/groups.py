@@ -3,11 +3,20 @@
 from collections.abc import Sequence
 
 from prefixd.api import render, shapes
-from prefixd.api.page import PageQuery, page_members, page_request
 from prefixd.api.problem import ApiError, not_found
-from prefixd.api.query import parse_flag, parse_id, parse_vector_query, parse_victim
+from prefixd.api.query import (
+    PageQuery,
+    checked_reason,
+    page_members,
+    page_request,
+    parse_flag,
+    parse_id,
+    parse_vector_query,
+    parse_victim,
+)
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
+from prefixd.domain.actor import Permission
 from prefixd.domain.group import GroupState
 from prefixd.domain.page import GroupFilter
 
@@ -71,6 +80,20 @@ async def get_decision(call: Call[None, NoQuery]) -> Reply:
     return Reply(render.decision(found))
 
 
+async def approve_group(call: Call[None, NoQuery]) -> Reply:
+    wanted = parse_id(call.path["id"], "id")
+    if not await call.services.engine.manual.approve_group(wanted, call.actor):
+        raise not_found(f"live signal group {wanted}")
+    return Reply(status=204)
+
+
+async def dismiss_group(call: Call[shapes.ReasonIn, NoQuery]) -> Reply:
+    wanted, reason = parse_id(call.path["id"], "id"), checked_reason(call.body.reason)
+    if not await call.services.engine.manual.dismiss_group(wanted, reason, call.actor):
+        raise not_found(f"live signal group {wanted}")
+    return Reply(status=204)
+
+
 def _states(query: GroupQuery) -> frozenset[str] | None:
     if query.state is not None:
         if query.state not in set(GroupState):
@@ -105,5 +128,17 @@ ROUTES: Sequence[Route] = (
         method="GET", path="/v1/decisions/{id}", handle=get_decision,
         summary="One decision: inputs, numbers, reasons", tag="signal groups",
         replies={200: shapes.Decision}, errors=("not_found", "bad_query"),
+    ),
+    Route(
+        method="POST", path="/v1/signal-groups/{id}/approve", handle=approve_group,
+        summary="Act on a group that waits for approval", tag="signal groups",
+        permission=Permission.MITIGATE, replies={204: None},
+        errors=("bad_query", "not_found", "conflict"),
+    ),
+    Route(
+        method="POST", path="/v1/signal-groups/{id}/dismiss", handle=dismiss_group,
+        summary="Close a group without acting", tag="signal groups",
+        permission=Permission.MITIGATE, body=shapes.ReasonIn, replies={204: None},
+        errors=("bad_request", "bad_query", "not_found", "conflict"),
     ),
 )  # fmt: skip

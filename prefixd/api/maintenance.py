@@ -1,14 +1,17 @@
-"""The state of the store itself: is the audit trail whole, which migrations were applied."""
+"""The audit trail, whether it is complete, and which migrations the database has."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
-from prefixd.api.page import format_time
+from prefixd.api import render, shapes
+from prefixd.api.query import PageQuery, page_members, page_request
+from prefixd.api.render import format_time
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
+from prefixd.domain.page import AuditFilter
 
 
 class Head(Protocol):
@@ -51,6 +54,25 @@ class MaintainedStore(Protocol):
     @property
     def audit(self) -> AuditReads: ...
     async def migrations(self) -> Sequence[Migration]: ...
+
+
+class AuditQuery(PageQuery, kw_only=True):
+    actor_id: str | None = None
+    action: str | None = None
+    target_type: str | None = None
+    target_id: str | None = None
+
+
+async def list_audit(call: Call[None, AuditQuery]) -> Reply:
+    query = call.query
+    wanted = AuditFilter(
+        actor_id=query.actor_id,
+        action=query.action,
+        target_type=query.target_type,
+        target_id=query.target_id,
+    )
+    page = await call.services.engine.store.audit.page(wanted, page_request(query, "entries"))
+    return Reply(page_members(page, "entries", render.audit_entry))
 
 
 class Chain(msgspec.Struct):
@@ -113,3 +135,12 @@ class MaintenanceRoutes:
                 replies={200: MigrationList},
             ),
         )  # fmt: skip
+
+
+ROUTES = (
+    Route(
+        method="GET", path="/v1/audit", handle=list_audit, summary="The audit trail", tag="audit",
+        permission=Permission.AUDIT, query=AuditQuery, replies={200: shapes.AuditPage},
+        errors=("bad_cursor",),
+    ),
+)  # fmt: skip

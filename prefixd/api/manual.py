@@ -1,9 +1,14 @@
-"""A rule asked for by hand: from JSON words to a domain request, or a 400 naming the field."""
+"""A manual rule: from JSON to a domain request, or a 400 naming the field; and its preview."""
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from prefixd.api import shapes
 from prefixd.api.problem import bad_request
+from prefixd.api.query import checked_reason
+from prefixd.api.reply import Reply
+from prefixd.api.route import Call, NoQuery, Route
 from prefixd.decision.manual import ManualRequest
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.rule import (
@@ -20,19 +25,20 @@ from prefixd.domain.rule import (
     PortRange,
     Ports,
     Redirect,
+    RulePreview,
+    format_action,
+    format_match,
     merge_ranges,
 )
 from prefixd.domain.vector import ICMP, ICMPV6, PORT_PROTOCOLS, TCP, UDP
-
-MAX_REASON = 1024
+from prefixd.guardrails.facts import Refusal
 
 
 def manual_request(body: shapes.ManualIn) -> ManualRequest:
     victim = Prefix.parse(body.victim_ip)
     if victim is None:
         raise bad_request(f"invalid IP address: {body.victim_ip[:60]!r}", "victim_ip")
-    if not body.reason.strip() or len(body.reason) > MAX_REASON:
-        raise bad_request(f"reason must have 1 to {MAX_REASON} characters", "reason")
+    reason = checked_reason(body.reason)
     if body.ttl_seconds < 1:
         raise bad_request("ttl_seconds must be positive", "ttl_seconds")
     protocol = _protocol(body.protocol, victim)
@@ -44,9 +50,40 @@ def manual_request(body: shapes.ManualIn) -> ManualRequest:
         match=Match(dst=victim, protocol=protocol, dst_ports=ports),
         action=_action(body),
         ttl_s=body.ttl_seconds,
-        reason=body.reason.strip(),
+        reason=reason,
         pops=tuple(body.pops),
     )
+
+
+class PreviewReply(msgspec.Struct, kw_only=True):
+    plan: str
+    match: str
+    action: str
+    ttl_seconds: int
+    notes: list[str]
+    refusals: list[Refusal]
+    peers: list[str]
+
+
+async def preview(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
+    answer = call.services.engine.manual.preview(manual_request(call.body), call.actor)
+    return Reply(
+        PreviewReply(
+            plan=answer.plan,
+            match=format_match(answer.rule.match),
+            action=format_action(answer.rule.action),
+            ttl_seconds=answer.ttl_s,
+            notes=list(answer.notes),
+            refusals=list(answer.reasons),
+            peers=_peers(answer.export),
+        )
+    )
+
+
+def _peers(export: RulePreview) -> list[str]:
+    if export.inexpressible:
+        return [f"no router can carry this rule: {export.inexpressible}"]
+    return [neighbor_line(each) for each in export.neighbors]
 
 
 def withheld_notes(neighbors: Sequence[NeighborPreview]) -> list[str]:
@@ -147,3 +184,12 @@ def _redirect(body: shapes.ManualIn) -> Action:
     if address is None:
         raise bad_request(f"invalid IP address: {body.next_hop[:60]!r}", "next_hop")
     return Redirect(next_hop=address)
+
+
+ROUTES = (
+    Route(
+        method="POST", path="/v1/preview", handle=preview,
+        summary="What a manual rule would do; sends nothing", tag="mitigations",
+        body=shapes.ManualIn, replies={200: PreviewReply}, errors=("bad_request",),
+    ),
+)  # fmt: skip

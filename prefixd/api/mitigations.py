@@ -6,9 +6,17 @@ import msgspec
 
 from prefixd.api import render, shapes
 from prefixd.api.manual import manual_request, withheld_by, withheld_notes
-from prefixd.api.page import PageQuery, page_members, page_request
 from prefixd.api.problem import ApiError, bad_request, not_found, refused
-from prefixd.api.query import parse_flag, parse_id, parse_vector_query, parse_victim
+from prefixd.api.query import (
+    PageQuery,
+    checked_reason,
+    page_members,
+    page_request,
+    parse_flag,
+    parse_id,
+    parse_vector_query,
+    parse_victim,
+)
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
@@ -25,7 +33,6 @@ from prefixd.engine.answers import (
 )
 
 MAX_IDS = 100
-MAX_REASON = 1024
 SECOND_US = 1_000_000
 
 
@@ -169,12 +176,6 @@ async def panic(call: Call[shapes.PanicIn, NoQuery]) -> Reply:
     items = _items(answers, "withdrawn")
     failed = sum(item.error is not None for item in items)
     return Reply(shapes.BulkWithdrawReply(len(items) - failed, failed, items))
-
-
-def checked_reason(text: str) -> str:
-    if not text.strip() or len(text) > MAX_REASON:
-        raise bad_request(f"reason must have 1 to {MAX_REASON} characters", "reason")
-    return text.strip()
 
 
 def checked_ids(ids: Sequence[str]) -> list[str]:

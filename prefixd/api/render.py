@@ -1,9 +1,11 @@
 """Domain values to the shapes of `shapes.py`; nothing else builds replies out of them."""
 
+from typing import overload
+
 import msgspec
 
 from prefixd.api import shapes
-from prefixd.api.page import format_time
+from prefixd.clock import from_us
 from prefixd.domain.audit import AuditRow
 from prefixd.domain.group import Evidence, EvidenceRole, Group, compatible_status
 from prefixd.domain.mitigation import Mitigation
@@ -40,12 +42,12 @@ def mitigation(
         created_at=format_time(value.created_at_us),
         updated_at=format_time(value.updated_at_us),
         expires_at=format_time(value.expires_at_us),
-        withdrawn_at=_time(value.withdrawn_at_us),
+        withdrawn_at=format_time(value.withdrawn_at_us),
         triggering_event_id=value.triggering_event_id,
         last_event_id=value.last_event_id,
         scope_hash=value.scope_hash,
         reason=_reason(value),
-        acknowledged_at=_time(value.acknowledged_at_us),
+        acknowledged_at=format_time(value.acknowledged_at_us),
         acknowledged_by=value.acknowledged_by,
         correlation=msgspec.UNSET if correlation is None else correlation,
         match=format_match(match),
@@ -62,7 +64,7 @@ def mitigation(
         contributing_vectors=list(value.contributing_vectors),
         dry_run=value.dry_run,
         pinned=value.pinned,
-        escalated_at=_time(value.escalated_at_us),
+        escalated_at=format_time(value.escalated_at_us),
         ended_by=value.ended_by,
         end_reason=value.end_reason,
         rejection_reason=value.rejection_reason,
@@ -138,7 +140,7 @@ def group(value: Group) -> shapes.Group:
         held_reason=value.hold_reason,
         incident_id=value.incident_id,
         close_reason=value.close_reason,
-        met_at=_time(value.met_at_us),
+        met_at=format_time(value.met_at_us),
         mitigation_ids=list(value.mitigation_ids),
     )
 
@@ -176,7 +178,7 @@ def safelist_entry(entry: SafelistEntry) -> shapes.SafelistEntry:
         added_at=format_time(entry.added_at_us),
         added_by=entry.added_by,
         reason=entry.reason,
-        expires_at=_time(entry.expires_at_us),
+        expires_at=format_time(entry.expires_at_us),
         source=entry.source,
     )
 
@@ -215,8 +217,15 @@ def _reason(value: Mitigation) -> str:
     return f"{value.ended_by}: {value.end_reason}"
 
 
-def _time(value_us: int | None) -> str | None:
-    return None if value_us is None else format_time(value_us)
+@overload
+def format_time(value_us: int) -> str: ...
+@overload
+def format_time(value_us: int | None) -> str | None: ...
+def format_time(value_us: int | None) -> str | None:
+    """RFC 3339 in UTC, always with microseconds."""
+    if value_us is None:
+        return None
+    return from_us(value_us).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _evidence(owner: Group, entry: Evidence) -> shapes.GroupEvent:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError, not_found
 from prefixd.api.query import parse_id, parse_victim
+from prefixd.api.render import format_time
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, Route
 from prefixd.domain.audit import AuditRow

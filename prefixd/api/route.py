@@ -2,20 +2,26 @@
 
 A handler gets a `Call` (who, what, with which services) and returns a `Reply`. It parses nothing
 and checks no permission itself: the row says which body, query and permission it wants, and
-`endpoint.py` has done all of it before the handler runs.
+`endpoint.py` has done all of it before the handler runs. What a handler may reach is in `Services`,
+which `app.py` fills once per process.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from prefixd.api.idempotency import AnswerStore
+from prefixd.api.list_cache import ListCache
 from prefixd.api.reply import Reply
-from prefixd.api.services import Services
+from prefixd.clock import Clock
 from prefixd.domain.actor import Actor, Permission
+from prefixd.engine.engine import Engine
+from prefixd.observability.exposition import Exposition
+from prefixd.observability.metrics import Metrics
 
 # `{id}` or `{id:pattern}` in a path.
 PARAMETER = re.compile(r"{(\w+)(?::(?:[^{}]|{[^}]*})*)?}")
@@ -26,6 +32,56 @@ Query = TypeVar("Query")
 
 class NoQuery(msgspec.Struct):
     """A route without query parameters."""
+
+
+class Authenticator(Protocol):
+    """Turns a request into somebody, or into nobody."""
+
+    @property
+    def mode(self) -> str: ...
+
+    async def actor_of(self, request: web.Request, address: str) -> Actor | None:
+        """None: no credentials, or credentials nobody knows. Raises ApiError for those that are
+        known and refused for a reason the caller may hear (an expired token)."""
+        ...
+
+
+class Speaker(Protocol):
+    """What a face may ask of BGP; every answer is JSON-able."""
+
+    def peers(self) -> Sequence[Mapping[str, object]]: ...
+    def peer(self, name: str) -> Mapping[str, object] | None: ...
+    def rib(self) -> Sequence[Mapping[str, object]]: ...
+    def inexpressible(self) -> Sequence[Mapping[str, object]]:
+        """Live mitigations that no router can be told, each with its reason."""
+        ...
+
+    def explain(self, rule: str, peer: str) -> Mapping[str, object] | None: ...
+    def session_words(self) -> Mapping[str, str]:
+        """Peer address or name -> `established`, `idle`, ... for the health page."""
+        ...
+
+
+def _nobody_listens(_source: str) -> None:
+    """For those who keep no watch on sources."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    engine: Engine
+    authenticator: Authenticator
+    speaker: Speaker
+    clock: Clock
+    metrics: Metrics
+    exposition: Exposition
+    new_id: Callable[[], str]
+    version: str
+    pop: str
+    answers: AnswerStore | None = None
+    """Where answers to requests with an `Idempotency-Key` are kept; None ignores the key."""
+    lists: ListCache = field(default_factory=ListCache)
+    heard: Callable[[str], None] = _nobody_listens
+    """A source showed that it is alive without reporting anything."""
 
 
 @dataclass(slots=True)

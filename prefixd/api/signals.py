@@ -12,14 +12,13 @@ from typing import Any
 import msgspec
 
 from prefixd.api import shapes
-from prefixd.api.adapters import Adapter, LiveAdapters
+from prefixd.api.adapters import Adapter, LiveAdapters, Proofs, signed_request
 from prefixd.api.body import check_media_type, decode_any, read_body
 from prefixd.api.decoys import DecoyRoutes
 from prefixd.api.events import event_reply, may_say, reading_for, refusal_of, status_of, wrong_event
 from prefixd.api.problem import ApiError, not_found, rate_limited
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
-from prefixd.api.webhook_auth import Proofs, signed_request
 from prefixd.domain.actor import Actor, ActorKind, Permission
 from prefixd.domain.prefix import Address
 from prefixd.domain.problem import Problem

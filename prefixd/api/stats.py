@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from prefixd.api import render, shapes
-from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError
 from prefixd.api.query import parse_victim
+from prefixd.api.render import format_time
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.page import PAGE_MAX, EventFilter, MitigationFilter, PageRequest

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from prefixd.api.page import format_time
 from prefixd.api.problem import ApiError, bad_request, not_found
+from prefixd.api.render import format_time
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.auth.accounts import Accounts, TokenRequest
@@ -136,11 +136,7 @@ def _token_row(found: ApiToken) -> TokenRow:
         networks=[str(prefix) for prefix in found.networks],
         created_at=format_time(found.created_at_us),
         created_by=found.created_by,
-        expires_at=_time(found.expires_at_us),
-        last_used_at=_time(found.last_used_at_us),
-        revoked_at=_time(found.revoked_at_us),
+        expires_at=format_time(found.expires_at_us),
+        last_used_at=format_time(found.last_used_at_us),
+        revoked_at=format_time(found.revoked_at_us),
     )
-
-
-def _time(value_us: int | None) -> str | None:
-    return None if value_us is None else format_time(value_us)

@@ -11,7 +11,7 @@ from typing import Any
 
 from prefixd.announce.announcer import BgpAnnouncer, Inexpressible
 from prefixd.announce.translate import action_of
-from prefixd.api.page import format_time
+from prefixd.api.render import format_time
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.peer.interface import PeerStatus
 from prefixd.bgp.rib.route import Route, describe

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.api.config import ConfigRejectedError, StaleVersionError
-from prefixd.api.page import format_time
+from prefixd.api.render import format_time
 from prefixd.clock import Clock
 from prefixd.config.assemble import load_config
 from prefixd.config.bundle import (

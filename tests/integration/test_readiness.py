@@ -17,7 +17,7 @@ from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 
 from prefixd.api.app import ROUTES, build_app
-from prefixd.api.services import Services
+from prefixd.api.route import Services
 from prefixd.api.settings import ApiSettings
 from prefixd.errors import StoreUnavailable
 from prefixd.observability.exposition import Exposition

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from prefixd.api.app import build_app
 from prefixd.api.feed import FeedRoutes, feed_messages
-from prefixd.api.services import Services
+from prefixd.api.route import Services
 from prefixd.api.settings import ApiSettings
 from prefixd.domain.news import News, PeerUp, SourceRecovered, SourceSilent
 from prefixd.engine.bus import Bus

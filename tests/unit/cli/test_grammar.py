@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from prefixd.api.accounts import account_routes
-from prefixd.api.alerting import AlertRoutes
-from prefixd.api.app import ROUTES
-from prefixd.api.config import ConfigRoutes
+from prefixd.api.app import ROUTES, account_routes
+from prefixd.api.config import AlertRoutes, ConfigRoutes
 from prefixd.cli import main as module
 from prefixd.cli import manual
 from prefixd.cli.failure import Failure

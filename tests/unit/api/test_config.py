@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from prefixd.api.alerting import AlertRoutes
 from prefixd.api.app import build_app
-from prefixd.api.services import Services
+from prefixd.api.config import AlertRoutes
+from prefixd.api.route import Services
 from prefixd.api.settings import ApiSettings
 from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
