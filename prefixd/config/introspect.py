@@ -24,17 +24,19 @@ T = TypeVar("T")
 N = TypeVar("N")
 
 Notes = tuple[object, ...]
-NO_KINDS: Mapping[str, Kind[Any]] = {}
+Kinds = Mapping[object, Kind[Any]]
+NO_KINDS: Kinds = {}
+EACH_ONCE = setting.Many()
 
 
 def section_of(
     cls: type[T],
     *,
-    kinds: Mapping[str, Kind[Any]] = NO_KINDS,
+    kinds: Kinds = NO_KINDS,
     extra: Iterable[Key] = (),
     live: setting.Live | None = None,
 ) -> Section[T]:
-    """The section that fills `cls`. `kinds` by field, where a field is a choice of sections."""
+    """The section that fills `cls`. `kinds` by type or field, for what no type says by itself."""
     return Section(
         cls,
         [*keys_of(cls, kinds=kinds), *extra],
@@ -50,9 +52,7 @@ def _plain_section(cls: type[Any]) -> Section[Any]:
     return section_of(cls)
 
 
-def keys_of(
-    cls: type[Any], section: str = "", *, kinds: Mapping[str, Kind[Any]] = NO_KINDS
-) -> list[Key]:
+def keys_of(cls: type[Any], section: str = "", *, kinds: Kinds = NO_KINDS) -> list[Key]:
     """The keys of a class, in the order of its fields; of one section where it feeds several."""
     defaults = field_defaults(cls)
     found: list[Key] = []
@@ -60,7 +60,7 @@ def keys_of(
         base, notes = _unwrapped(hint)
         homes = {note.section for note in _all(notes, setting.In)} or {""}
         if _one(notes, setting.Doc) is not None and section in homes:
-            kind = kinds.get(field) or _kind(base, notes)
+            kind = kinds.get(field) or _kind(base, notes, kinds)
             found += _keys(field, kind, base, notes, defaults)
     return found
 
@@ -104,12 +104,12 @@ def _name_and_unit(field: str, notes: Notes) -> tuple[str, str]:
     return name if named is None else named.key, word if unit is None else unit.text
 
 
-def kind_of(hint: object) -> Kind[Any]:
+def _kind_of(hint: object, kinds: Kinds) -> Kind[Any]:
     base, notes = _unwrapped(hint)
-    return _kind(base, notes)
+    return _kind(base, notes, kinds)
 
 
-def _kind(base: object, notes: Notes) -> Kind[Any]:
+def _kind(base: object, notes: Notes, kinds: Kinds) -> Kind[Any]:
     for note in notes:
         match note:
             case setting.As(word=word):
@@ -124,13 +124,14 @@ def _kind(base: object, notes: Notes) -> Kind[Any]:
                 pass
     origin, inner = get_origin(base), get_args(base)
     if origin is tuple:
-        return _listing(kind_of(inner[0]), _one(notes, setting.Many) or setting.Many())
+        return listing_of(_kind_of(inner[0], kinds), _one(notes, setting.Many) or EACH_ONCE)
     if origin is frozenset:
-        return set_of(kind_of(inner[0]))
+        return set_of(_kind_of(inner[0], kinds))
     if origin is not None and issubclass(origin, Mapping):
-        return Table(kind_of(inner[0]), kind_of(inner[1]))
-    if base in BY_TYPE:
-        return BY_TYPE[base]
+        return Table(_kind_of(inner[0], kinds), _kind_of(inner[1], kinds))
+    known = kinds.get(base) or BY_TYPE.get(base)
+    if known is not None:
+        return known
     assert isinstance(base, type), f"no kind reads {base}"
     if issubclass(base, StrEnum):
         return Word(base)
@@ -138,7 +139,8 @@ def _kind(base: object, notes: Notes) -> Kind[Any]:
     return _plain_section(base)
 
 
-def _listing(item: Kind[Any], many: setting.Many) -> Kind[Any]:
+def listing_of(item: Kind[Any], many: setting.Many = EACH_ONCE) -> Kind[Any]:
+    """A list; entries that have an identity are told apart by it."""
     identity, word = None, "value"
     if isinstance(item, Section) and item.identity is not None and many.unique:
         word = item.identity

@@ -11,6 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated
+
+from prefixd.setting import (
+    Default,
+    Doc,
+    Many,
+    Name,
+    Named,
+    Number,
+    Positive,
+    Seconds,
+    Share,
+    Text,
+)
 
 WEIGHT_MAX = 10.0
 HALF_LIFE_MAX_WINDOWS = 10
@@ -74,31 +88,58 @@ def _no_confidences() -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
-    """How much one source is believed, and what it may do.
+    """One entry per source, by name.
 
-    `type` is a label for people (detector, telemetry, manual). `confidence_mapping` turns the
-    sender's action or severity word into a confidence. `stale_after_s` is the silence after which
-    a firing source no longer counts: None takes `episode_idle_s`, 0 means never. `half_life_s` is a
-    decay of its own; None takes the rule's. A source that says nothing for `expect_every_s`, not
-    even that it is alive, is told of as silent; 0: no attack and no detector look the same. What a
-    source `on_trial` reports is stored and shown only. The last five concern corroborating
+    How much one source is believed, and what it may do. The last five fields concern corroborating
     sources only.
     """
 
-    weight: float = 1.0
-    type: str = ""
-    mode: SourceMode = SourceMode.PRIMARY
-    default_confidence: float = 0.5
-    confidence_mapping: Mapping[str, float] = field(default_factory=_no_confidences)
-    stale_after_s: int | None = None
-    half_life_s: int | None = None
-    expect_every_s: int = 0
-    on_trial: bool = False
-    match_dimensions: tuple[Dimension, ...] = ()
-    match: DimensionMatch = DimensionMatch.ANY
-    min_specificity: Dimension = Dimension.CUSTOMER_ID
-    max_attach: int = 20
-    allow_against: bool = False
+    weight: Annotated[float, Number(0.0, WEIGHT_MAX), Doc("How far it is believed.")] = 1.0
+    type: Annotated[
+        str,
+        Text(0, 64),
+        Doc("For people: detector, telemetry, manual."),
+        Default("none"),
+    ] = ""
+    mode: Annotated[SourceMode, Doc("`corroborating` only strengthens what others report.")] = (
+        SourceMode.PRIMARY
+    )
+    default_confidence: Annotated[Share, Doc("Of reports that carry none.")] = 0.5
+    confidence_mapping: Annotated[
+        Mapping[Name, Share],
+        Doc("Confidence by the sender's action or severity."),
+        Default("ban 0.9, partial_block 0.7, alert 0.5"),
+    ] = field(default_factory=_no_confidences)
+    stale_after_s: Annotated[
+        Seconds | None,
+        Doc("Silence after which its report no longer counts; 0: never."),
+        Default("episode_idle_seconds"),
+    ] = None
+    half_life_s: Annotated[
+        Seconds | None,
+        Named("confidence_decay_half_life_seconds"),
+        Doc("Half-life of its reports; 0: no decay."),
+        Default("the general value"),
+    ] = None
+    expect_every_s: Annotated[
+        Seconds,
+        Doc(
+            "Silence that means trouble with the source itself, for those that report or show that "
+            "they are alive all the time; 0: never."
+        ),
+    ] = 0
+    on_trial: Annotated[
+        bool, Named("dry_run"), Doc("Store and show its reports, but never act on them.")
+    ] = False
+    match_dimensions: Annotated[
+        tuple[Dimension, ...], Doc("What a corroborating report must share with a group.")
+    ] = ()
+    match: Annotated[DimensionMatch, Doc("Any of them, or all.")] = DimensionMatch.ANY
+    min_specificity: Annotated[Dimension, Doc("The least telling of them that counts.")] = (
+        Dimension.CUSTOMER_ID
+    )
+    max_attach: Annotated[Positive, Doc("Most groups one report may strengthen.")] = 20
+    allow_against: Annotated[bool, Doc("Let its reports speak against an attack.")] = False
 
 
 def sensor_source(weight: float, half_life_s: int, expect_every_s: int) -> SourceSettings:
@@ -127,32 +168,58 @@ def _no_groups() -> Mapping[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationSettings:
-    """The whole of `correlation:`; `enabled=False` hands every signal straight to policy.
+    """Agreement between sources."""
 
-    `source_groups` lists sources that draw on one evidence base (the same flow export) and so
-    count once. `default_source` speaks for sources that no file names.
-    """
-
-    enabled: bool = False
-    combine: Combine = Combine.NOISY_OR
-    window_s: int = 300
-    max_group_lifetime_s: int = 3600
-    min_sources: int = 1
-    min_primary_sources: int = 1
-    confidence_threshold: float = 0.5
-    half_life_s: int = 0
-    default_source: SourceSettings = field(default_factory=SourceSettings)
-    unknown_sources: UnknownSources = UnknownSources.ALLOW
-    episode_idle_s: int = 900
-    transport_retry_s: int = 10
-    clear_policy: ClearPolicy = ClearPolicy.ALL
-    clear_hold_s: int = 60
-    aggregate_vectors_by_family: bool = False
-    incident_join_s: int = 120
-    max_signal_age_s: int = 900
-    max_clock_skew_s: int = 300
-    source_groups: Mapping[str, tuple[str, ...]] = field(default_factory=_no_groups)
-    sources: Mapping[str, SourceSettings] = field(default_factory=_no_sources)
+    enabled: Annotated[bool, Doc("false hands every report straight to the playbooks.")] = False
+    combine: Annotated[
+        Combine,
+        Doc("How confidences become one. `weighted_mean_legacy` is the earlier daemon's."),
+    ] = Combine.NOISY_OR
+    window_s: Annotated[
+        Positive,
+        Doc("How long reports wait for each other; every primary report moves the end."),
+    ] = 300
+    max_group_lifetime_s: Annotated[Positive, Doc("But no longer than this.")] = 3600
+    min_sources: Annotated[Positive, Doc("Sources that must agree.")] = 1
+    min_primary_sources: Annotated[Positive, Doc("Primary sources among them.")] = 1
+    confidence_threshold: Annotated[Share, Doc("Combined confidence that is enough.")] = 0.5
+    half_life_s: Annotated[
+        Seconds,
+        Named("confidence_decay_half_life_seconds"),
+        Doc("Half-life of a report; 0: no decay."),
+    ] = 0
+    default_source: Annotated[SourceSettings, Doc("Settings of sources not listed.")] = field(
+        default_factory=SourceSettings
+    )
+    unknown_sources: Annotated[UnknownSources, Doc("What sources not listed may do.")] = (
+        UnknownSources.ALLOW
+    )
+    episode_idle_s: Annotated[Positive, Doc("Silence after which the same id is a new attack.")] = (
+        900
+    )
+    transport_retry_s: Annotated[
+        Seconds, Doc("An identical request within this time is a retry.")
+    ] = 10
+    clear_policy: Annotated[ClearPolicy, Doc("Whose all-clear ends a mitigation.")] = (
+        ClearPolicy.ALL
+    )
+    clear_hold_s: Annotated[Seconds, Doc("How long we wait after it.")] = 60
+    aggregate_vectors_by_family: Annotated[
+        bool, Doc("Group by udp, tcp, icmp instead of by vector.")
+    ] = False
+    incident_join_s: Annotated[
+        Seconds,
+        Doc("Victims of one customer that start within this time are one incident."),
+    ] = 120
+    max_signal_age_s: Annotated[Positive, Doc("Older reports are stored and not acted on.")] = 900
+    max_clock_skew_s: Annotated[Seconds, Doc("How far ahead a sender's clock may be.")] = 300
+    source_groups: Annotated[
+        Mapping[Name, Annotated[tuple[Name, ...], Many(2)]],
+        Doc("Sources that draw on one evidence base and count once."),
+    ] = field(default_factory=_no_groups)
+    sources: Annotated[Mapping[Name, SourceSettings], Doc("Settings by source.")] = field(
+        default_factory=_no_sources
+    )
 
     def source(self, name: str) -> SourceSettings:
         """The settings of a source, named in the files or not."""
