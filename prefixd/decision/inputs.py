@@ -88,12 +88,7 @@ class Case:
 def open_case(
     group: Group, owner: Owner, facts: Facts, rules: Rules, now_us: int, trigger: Trigger
 ) -> Case:
-    firing = [
-        item
-        for item in group.evidence
-        if item.role is EvidenceRole.PRIMARY
-        and standing(item, rules.correlation, now_us) is EvidenceState.FIRING
-    ]
+    firing = _firing(group, rules, now_us)
     attack = _attack(group, owner, firing)
     playbook = select_playbook(rules.policy.playbooks, attack)
     assessment = assess(group, rules.correlation, _wishes(playbook, owner), now_us)
@@ -123,6 +118,22 @@ def open_case(
         firing=tuple(firing),
         live=tuple(live),
     )
+
+
+def playbook_for(group: Group, owner: Owner, rules: Rules, now_us: int) -> Playbook | None:
+    """The playbook that answers the group's attack as it is reported now."""
+    attack = _attack(group, owner, _firing(group, rules, now_us))
+    return select_playbook(rules.policy.playbooks, attack)
+
+
+def _firing(group: Group, rules: Rules, now_us: int) -> list[Evidence]:
+    """What primary sources report and have not let go stale."""
+    return [
+        item
+        for item in group.evidence
+        if item.role is EvidenceRole.PRIMARY
+        and standing(item, rules.correlation, now_us) is EvidenceState.FIRING
+    ]
 
 
 def _attack(group: Group, owner: Owner, firing: Sequence[Evidence]) -> Attack:
