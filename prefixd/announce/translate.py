@@ -13,8 +13,8 @@ from typing import Final, assert_never
 from prefixd.bgp.rib.route import Route, host_nlri
 from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment, Treatment
 from prefixd.bgp.wire import flowspec_action as act
+from prefixd.bgp.wire.community import format_administrator
 from prefixd.bgp.wire.errors import WireError
-from prefixd.bgp.wire.ext_community import format_administrator
 from prefixd.bgp.wire.flowspec import FlowSpecRule, encode_nlri, encode_rule
 from prefixd.bgp.wire.flowspec_canonical import canonical
 from prefixd.bgp.wire.flowspec_match import (

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from prefixd.bgp.wire.action_text import format_action
 from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.community import ExtendedCommunities, Ipv6ExtendedCommunities
 from prefixd.bgp.wire.context import WireContext
@@ -21,15 +20,14 @@ from prefixd.bgp.wire.flowspec_match import BITMASK_KINDS, PREFIX_KINDS, Kind
 from prefixd.bgp.wire.flowspec_text import KIND_NAMES, format_rule
 from prefixd.bgp.wire.header import HEADER_LENGTH, message_length
 from prefixd.bgp.wire.iana import Afi, ErrorCode, Family, HeaderSubcode, MessageType, Safi
-from prefixd.bgp.wire.message import Keepalive, Message, decode_body
+from prefixd.bgp.wire.message import Keepalive, Message, RouteRefresh, decode_body
 from prefixd.bgp.wire.mp_reach import Nlri, RawNlri
 from prefixd.bgp.wire.notification import Notification, notification_for
 from prefixd.bgp.wire.open import Open
 from prefixd.bgp.wire.outcome import Outcome, Routes, assess
 from prefixd.bgp.wire.prefix import Prefix
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
-from prefixd.dissect.meaning import format_next_hop, meaning
+from prefixd.dissect.meaning import format_action, format_next_hop, meaning
 from prefixd.dissect.trace import Field, TracingReader
 
 _VALUE_WIDTHS: Final = (1, 2, 4, 8)

@@ -1,16 +1,29 @@
 """What the number in a named field says to a person: `14` under "attribute type" is MP_REACH_NLRI.
 
 A table from the field names the decoders use to a few words. A name that is not in it shows its
-number, or its octets when it is no number; nothing here can fail on a strange value.
+number, or its octets when it is no number; nothing here can fail on a strange value. Below it,
+FlowSpec actions as a few words, such as `limit 1000000 bit/s`; one direction only.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, assert_never
 
-from prefixd.bgp.wire.action_text import format_action
-from prefixd.bgp.wire.community import format_community as format_standard
-from prefixd.bgp.wire.ext_community import format_community
-from prefixd.bgp.wire.flowspec_action import Accept, decode_actions
+from prefixd.bgp.wire.community import format_administrator, format_community, format_extended
+from prefixd.bgp.wire.flowspec_action import (
+    Accept,
+    Action,
+    Discard,
+    InterfaceSet,
+    MarkDscp,
+    PacketRateLimit,
+    RateLimit,
+    RedirectToAddress,
+    RedirectToNextHop,
+    RedirectToVrf,
+    RedirectToVrfIpv6,
+    TrafficAction,
+    decode_actions,
+)
 from prefixd.bgp.wire.iana import (
     Afi,
     AttributeFlag,
@@ -72,7 +85,7 @@ def _extended_community(field: Field) -> str:
     if decoded.faults:
         return decoded.faults[0].detail
     actions = [each for each in decoded.actions if not isinstance(each, Accept)]
-    return format_action(actions[0]) if actions else format_community(octets)
+    return format_action(actions[0]) if actions else format_extended(octets)
 
 
 def _restart(field: Field) -> str:
@@ -111,7 +124,7 @@ _MEANINGS: Final[Mapping[str, _Words]] = {
     "capability code": lambda field: capability_name(field.number),
     "capability value": _nothing,
     "cluster": _identifier,
-    "community": lambda field: format_standard(field.number),
+    "community": lambda field: format_community(field.number),
     "data": _nothing,
     "domain name": _text,
     "error code": lambda field: error_code_name(field.number),
@@ -140,3 +153,49 @@ _MEANINGS: Final[Mapping[str, _Words]] = {
 
 def meaning(field: Field) -> str:
     return _MEANINGS.get(field.name, _plain)(field)
+
+
+def format_action(action: Action) -> str:
+    match action:
+        case Accept():
+            return "accept"
+        case Discard():
+            return "discard"
+        case RateLimit(rate_bps=rate_bps):
+            return f"limit {_digits(rate_bps)} bit/s"
+        case PacketRateLimit(rate_pps=rate_pps):
+            return f"limit {_digits(rate_pps)} packets/s"
+        case TrafficAction(sample=sample, continue_matching=continue_matching):
+            words = ("sample" if sample else "", "continue matching" if continue_matching else "")
+            return ", ".join(filter(None, words)) or "no sample, stop matching"
+        case RedirectToVrf(form=form, target=target):
+            return f"redirect to {format_administrator(form, target)}"
+        case RedirectToVrfIpv6(address=address, value=value):
+            return f"redirect to {format_address(AFI_IPV6, address)}:{value}"
+        case RedirectToAddress(address=address, copy=copy):
+            afi = AFI_IPV4 if len(address) == 4 else AFI_IPV6
+            return f"{_verb(copy=copy)} to {format_address(afi, address)}"
+        case RedirectToNextHop(copy=copy):
+            return f"{_verb(copy=copy)} to the next hop"
+        case MarkDscp(dscp=dscp):
+            return f"mark DSCP {dscp}"
+        case InterfaceSet():
+            return _format_interface_set(action)
+        case _:
+            assert_never(action)
+
+
+def _digits(rate: float) -> str:
+    """All digits: an exponent is where people lose a zero."""
+    return f"{rate:.0f}" if rate >= 1 else f"{rate:g}"
+
+
+def _verb(*, copy: bool) -> str:
+    return "copy" if copy else "redirect"
+
+
+def _format_interface_set(action: InterfaceSet) -> str:
+    directions = ("in" if action.inbound else "", "out" if action.outbound else "")
+    words = " and ".join(filter(None, directions)) or "neither direction"
+    scope = "" if action.transitive else ", not transitive"
+    return f"only interface group {action.group} of AS {action.asn}, {words}{scope}"

@@ -22,9 +22,8 @@ from prefixd.bgp.wire.capability import (
 )
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, MessageType
-from prefixd.bgp.wire.message import encode_message
+from prefixd.bgp.wire.message import RouteRefresh, encode_message
 from prefixd.bgp.wire.open import Open
-from prefixd.bgp.wire.refresh import RouteRefresh
 from tests.kit.lab import announcement, rule_octets, withdrawal
 from tests.kit.liar import CONTEXT, EAGER, FAMILIES, KEEPALIVE, Liar, a_session, an_open, expecting
 from tests.kit.site import Site, a_site, victim_number

@@ -35,13 +35,18 @@ from prefixd.bgp.wire.iana import (
     Family,
     RefreshSubtype,
 )
-from prefixd.bgp.wire.message import Keepalive, Message, decode_message, encode_message
+from prefixd.bgp.wire.message import (
+    Keepalive,
+    Message,
+    RouteRefresh,
+    decode_message,
+    encode_message,
+)
 from prefixd.bgp.wire.mp_reach import MpReach, MpUnreach
 from prefixd.bgp.wire.notification import Notification, cease, hard_reset
 from prefixd.bgp.wire.open import Open, two_octet_as
 from prefixd.bgp.wire.outcome import assess
 from prefixd.bgp.wire.prefix import Prefix, parse_address
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.scalar import LocalPref, NextHop, Origin
 from prefixd.bgp.wire.update import Update
 

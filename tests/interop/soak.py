@@ -21,7 +21,7 @@ from typing import Any
 
 from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
-from prefixd.bgp.wire.refresh import RouteRefresh
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.clock import SystemClock
 from prefixd.daemon.loop_lag import LoopLag
 from tests.kit.bgp import Watcher

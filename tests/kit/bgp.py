@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_address
 
 from prefixd.bgp.fsm.negotiate import Negotiated, Offer
-from prefixd.bgp.fsm.reason import DownReason
-from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.fsm.state import DownReason, PeerState
 from prefixd.bgp.peer.interface import Link, StaleStep, Transition
 from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.session.io import (
@@ -26,11 +25,11 @@ from prefixd.bgp.session.io import (
     Taken,
     Up,
 )
+from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.session.session import Session
-from prefixd.bgp.session.stall import StallLevel
 from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
-from prefixd.bgp.wire.refresh import RouteRefresh
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.update import Update
 from prefixd.clock import Clock, SystemClock
 

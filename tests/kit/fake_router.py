@@ -17,11 +17,16 @@ from prefixd.bgp.wire.context import BEFORE_OPEN, WireContext
 from prefixd.bgp.wire.flowspec import FlowSpecRule, encode_nlri, encode_rule
 from prefixd.bgp.wire.header import cut_message
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, RefreshSubtype
-from prefixd.bgp.wire.message import Keepalive, Message, decode_message, encode_message
+from prefixd.bgp.wire.message import (
+    Keepalive,
+    Message,
+    RouteRefresh,
+    decode_message,
+    encode_message,
+)
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.open import Open
 from prefixd.bgp.wire.outcome import assess
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
 
 FAMILIES = (IPV4_FLOWSPEC, IPV6_FLOWSPEC)

@@ -16,8 +16,7 @@ from prefixd.bgp.fsm.machine import Machine
 from prefixd.bgp.fsm.negotiate import Negotiated, negotiate, our_open
 from prefixd.bgp.fsm.neighbor import Neighbor
 from prefixd.bgp.fsm.neighbor_event import PeerAction, PeerEvent
-from prefixd.bgp.fsm.reason import DownKind, DownReason
-from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState
 from prefixd.bgp.wire.notification import Notification
 from tests.kit.bgp import an_offer
 

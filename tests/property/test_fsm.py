@@ -43,8 +43,7 @@ from prefixd.bgp.fsm.neighbor_event import (
     Stopped,
     StopPeerTimer,
 )
-from prefixd.bgp.fsm.reason import DownKind, DownReason
-from prefixd.bgp.fsm.state import PeerState, State
+from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState, State
 from prefixd.bgp.wire.notification import Notification
 from tests.kit.fsm_document import EVENTS, INITIAL_HOLD_S, TERMS, terms
 

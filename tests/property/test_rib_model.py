@@ -38,10 +38,9 @@ from prefixd.bgp.wire.iana import (
     Family,
     RefreshSubtype,
 )
-from prefixd.bgp.wire.message import decode_message
+from prefixd.bgp.wire.message import RouteRefresh, decode_message
 from prefixd.bgp.wire.outcome import assess
 from prefixd.bgp.wire.prefix import Prefix
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
 
 FAMILIES = frozenset({IPV4_FLOWSPEC, IPV6_FLOWSPEC, IPV4_UNICAST})

@@ -22,10 +22,9 @@ from prefixd.bgp.session.session import KEEPALIVE, Session
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.header import MARKER
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
-from prefixd.bgp.wire.message import decode_message, encode_message
+from prefixd.bgp.wire.message import RouteRefresh, decode_message, encode_message
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.packing import end_of_rib
-from prefixd.bgp.wire.refresh import RouteRefresh
 from tests.kit.bgp import an_offer
 
 EOR = end_of_rib(IPV4_FLOWSPEC)

@@ -19,13 +19,18 @@ from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.header import cut_message
 from prefixd.bgp.wire.iana import FAMILY_BY_NAME, IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_UNICAST, Family
-from prefixd.bgp.wire.message import Keepalive, Message, decode_message, encode_message
+from prefixd.bgp.wire.message import (
+    Keepalive,
+    Message,
+    RouteRefresh,
+    decode_message,
+    encode_message,
+)
 from prefixd.bgp.wire.mp_reach import MpReach, MpUnreach
 from prefixd.bgp.wire.notification import Notification, cease
 from prefixd.bgp.wire.open import Open
 from prefixd.bgp.wire.outcome import assess
 from prefixd.bgp.wire.prefix import Prefix
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.scalar import (
     Aggregator,
     AtomicAggregate,

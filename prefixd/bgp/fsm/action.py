@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prefixd.bgp.fsm.negotiate import Negotiated
-from prefixd.bgp.fsm.reason import DownReason
+from prefixd.bgp.fsm.state import DownReason
 from prefixd.bgp.wire.notification import Notification
 
 

@@ -11,7 +11,7 @@ the same moment.
 from enum import StrEnum
 from typing import Final, assert_never
 
-from prefixd.bgp.fsm.reason import DownKind, DownReason, is_cease
+from prefixd.bgp.fsm.state import DownKind, DownReason, is_cease
 from prefixd.bgp.wire.iana import CeaseSubcode, ErrorCode, OpenSubcode
 
 OSCILLATING_AFTER: Final = 5

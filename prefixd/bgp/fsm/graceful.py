@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from prefixd.bgp.fsm.negotiate import Negotiated, PeerGraceful
-from prefixd.bgp.fsm.reason import DownKind, DownReason, is_cease
+from prefixd.bgp.fsm.state import DownKind, DownReason, is_cease
 from prefixd.bgp.wire.iana import CeaseSubcode, Family
 
 

@@ -65,8 +65,7 @@ from prefixd.bgp.fsm.event import (
     UpdateReceived,
 )
 from prefixd.bgp.fsm.negotiate import Negotiated
-from prefixd.bgp.fsm.reason import DownKind, DownReason
-from prefixd.bgp.fsm.state import State
+from prefixd.bgp.fsm.state import DownKind, DownReason, State
 from prefixd.bgp.wire.iana import ErrorCode, FsmSubcode, MessageType
 from prefixd.bgp.wire.notification import Notification
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prefixd.bgp.fsm.collision import NO_REVIVAL, Identities, Revival
-from prefixd.bgp.fsm.reason import DownReason
+from prefixd.bgp.fsm.state import DownReason
 from prefixd.bgp.wire.notification import Notification
 
 

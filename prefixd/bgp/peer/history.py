@@ -11,8 +11,7 @@ from prefixd.bgp.fsm.neighbor_event import (
     ResetAsked,
     Stopped,
 )
-from prefixd.bgp.fsm.reason import DownKind, DownReason, is_cease
-from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState, is_cease
 from prefixd.bgp.peer.interface import Transition
 from prefixd.bgp.session.io import Faulty
 from prefixd.clock import Clock

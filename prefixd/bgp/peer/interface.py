@@ -17,15 +17,14 @@ from enum import StrEnum
 from typing import Protocol
 
 from prefixd.bgp.fsm.negotiate import Negotiated
-from prefixd.bgp.fsm.reason import DownReason
-from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.fsm.state import DownReason, PeerState
 from prefixd.bgp.session.counters import Counters
+from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.session.socket_options import TransportStatus
-from prefixd.bgp.session.stall import StallLevel
 from prefixd.bgp.settings import PeerSettings, StopMode
 from prefixd.bgp.wire.iana import Family
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
 
 MAX_CHUNK_OCTETS = 65536

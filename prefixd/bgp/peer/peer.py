@@ -14,7 +14,7 @@ within the call. Whatever that brings to light waits for the next turn.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, assert_never
 
 from prefixd.bgp.fsm.action import Timer
@@ -42,9 +42,7 @@ from prefixd.bgp.fsm.neighbor_event import (
     Stopped,
     StopPeerTimer,
 )
-from prefixd.bgp.fsm.reason import DownKind, DownReason
-from prefixd.bgp.fsm.state import PeerState
-from prefixd.bgp.peer.alarm import Alarm
+from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState
 from prefixd.bgp.peer.connections import Connections
 from prefixd.bgp.peer.family_fallback import offered
 from prefixd.bgp.peer.history import History
@@ -73,8 +71,8 @@ from prefixd.bgp.session.socket_options import (
 from prefixd.bgp.session.transport import Transport
 from prefixd.bgp.settings import Direction, PeerSettings, SpeakerSettings, StopMode
 from prefixd.bgp.wire.iana import CeaseSubcode
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification, cease
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -418,3 +416,24 @@ class Peer:
             outputs = transport.feed(what, now)
             outputs += transport.flush(now)
             self._reception.absorb(transport, outputs, now)
+
+
+class Alarm:
+    __slots__ = ("_handle", "_ring")
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, deadlines: Iterable[float | None], now: float) -> None:
+        """Replaces what was set before; None is a deadline that does not exist."""
+        self.cancel()
+        first = min((each for each in deadlines if each is not None), default=None)
+        if first is not None:
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_later(max(0.0, first - now), self._ring)
+
+    def cancel(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None

@@ -7,9 +7,9 @@ session is known here and nowhere else, and with it what graceful restart asks o
 
 import logging
 from collections.abc import Callable
-from typing import assert_never
+from typing import Final, assert_never
 
-from prefixd.bgp.fsm.collision import Identities, Revival
+from prefixd.bgp.fsm.collision import NO_REVIVAL, Identities, Revival
 from prefixd.bgp.fsm.graceful import Helper, MarkLongLived, MarkStale, StaleAction, Sweep
 from prefixd.bgp.fsm.negotiate import Negotiated
 from prefixd.bgp.fsm.neighbor_event import (
@@ -18,13 +18,11 @@ from prefixd.bgp.fsm.neighbor_event import (
     OpenArrived,
     PeerEvent,
 )
-from prefixd.bgp.fsm.reason import DownReason
-from prefixd.bgp.fsm.state import State
+from prefixd.bgp.fsm.state import DownReason, State
 from prefixd.bgp.peer.connections import Connections
 from prefixd.bgp.peer.family_fallback import explain, is_refusal
 from prefixd.bgp.peer.history import History
 from prefixd.bgp.peer.interface import Link, Observer, StaleStep
-from prefixd.bgp.peer.revival import revival_of
 from prefixd.bgp.session.io import (
     Closing,
     Down,
@@ -39,6 +37,7 @@ from prefixd.bgp.session.io import (
 )
 from prefixd.bgp.session.socket_options import set_user_timeout
 from prefixd.bgp.session.transport import Transport
+from prefixd.bgp.settings import PeerSettings
 
 log = logging.getLogger(__name__)
 
@@ -193,3 +192,32 @@ class Reception:
                     self._observer.stale(self._link, StaleStep.SWEEP, families)
                 case _:
                     assert_never(action)
+
+
+TWIN_S: Final = 30.0
+"""Two OPENs with the R bit within this time come from one restart: a collision, not a second one.
+FRR sets the bit whenever its process is young."""
+
+
+def revival_of(
+    peer: PeerSettings,
+    old: Negotiated | None,
+    new: Negotiated,
+    *,
+    age_s: float,
+    silent_s: float,
+) -> Revival:
+    """`old`: the terms of the established session, if there is one; `age_s` and `silent_s`: how
+    long it has been up, and how long nothing was heard on it."""
+    if old is None:
+        return NO_REVIVAL
+    return Revival(
+        restarting=old.graceful is not None
+        and new.graceful is not None
+        and new.graceful.restarting
+        and not (old.graceful.restarting and age_s < TWIN_S),
+        silent=old.hold_time_s > 0 and silent_s > old.hold_time_s / 3,
+        authenticated=peer.md5 is not None
+        or bool(peer.tcp_ao)
+        or peer.ttl_security_hops is not None,
+    )

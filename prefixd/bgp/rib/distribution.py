@@ -22,9 +22,8 @@ from prefixd.bgp.rib.update_group import UpdateGroup
 from prefixd.bgp.rib.update_groups import Membership
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.iana import Family, RefreshSubtype
-from prefixd.bgp.wire.message import encode_message
+from prefixd.bgp.wire.message import RouteRefresh, encode_message
 from prefixd.bgp.wire.packing import end_of_rib
-from prefixd.bgp.wire.refresh import RouteRefresh
 
 _MOST_LAG: Final = 64
 """Chunks a member may be behind before it goes its own, coalesced way."""

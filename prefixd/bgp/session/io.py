@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from prefixd.bgp.fsm.action import CloseMode
 from prefixd.bgp.fsm.negotiate import Negotiated
-from prefixd.bgp.fsm.reason import DownReason
-from prefixd.bgp.session.stall import StallLevel
+from prefixd.bgp.fsm.state import DownReason
+from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.wire.errors import Fault
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
 
 

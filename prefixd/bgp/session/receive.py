@@ -21,10 +21,9 @@ from prefixd.bgp.fsm.state import State
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.errors import Fault
 from prefixd.bgp.wire.iana import ErrorCode, MessageType
-from prefixd.bgp.wire.message import Keepalive, decode_message
+from prefixd.bgp.wire.message import Keepalive, RouteRefresh, decode_message
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.open import Open
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
 
 EXPECTED: Final = {

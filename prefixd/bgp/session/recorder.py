@@ -39,8 +39,8 @@ from prefixd.bgp.session.io import (
 )
 from prefixd.bgp.session.session import Session
 from prefixd.bgp.wire.iana import Family, RoleCode
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification
-from prefixd.bgp.wire.refresh import RouteRefresh
 
 FORMAT: Final = 1
 MAX_JOURNAL_OCTETS: Final = 16 * 1024 * 1024

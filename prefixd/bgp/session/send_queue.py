@@ -1,11 +1,16 @@
-"""Octets on their way to the kernel, with the message boundaries still known.
+"""Octets on their way to the kernel, their message boundaries, and how long they wait.
 
 The kernel takes as much as it likes, so the front of the queue may be in the middle of a message.
 A NOTIFICATION must jump the queue but must not land inside a message, which is why this buffer can
 be cut behind the message that has already begun.
+
+A peer whose TCP window is closed looks healthy: TCP is up, its keepalives come. `StallWatch`
+reports it long before the send hold timer ends the session (RFC 9687).
 """
 
 from collections import deque
+from collections.abc import Iterator
+from enum import StrEnum
 from itertools import islice
 from typing import Final
 
@@ -57,3 +62,50 @@ class SendBuffer:
         self._chunks.clear()
         self._taken = 0
         self.size = 0
+
+
+WARNING_S: Final = 5.0
+
+
+class StallLevel(StrEnum):
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+class StallWatch:
+    __slots__ = ("_level", "_since", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = False
+        self._since = 0.0
+        self._level: StallLevel | None = None
+
+    def ended(self) -> None:
+        """Nothing waits any more."""
+        self.waiting = False
+        self._level = None
+
+    def left(self, taken: int, now: float) -> bool:
+        """Octets still wait after the kernel took `taken`; whether that is progress."""
+        progressed = taken > 0 and self.waiting
+        if taken or not self.waiting:
+            self._since = now
+            self._level = None
+        self.waiting = True
+        return progressed
+
+    def seconds(self, now: float) -> float:
+        return now - self._since if self.waiting else 0.0
+
+    def next_level_at(self, send_hold_time_s: float) -> float | None:
+        """When the next of warning and alarm is due; the alarm at half the send hold time."""
+        if not self.waiting or self._level is StallLevel.ALARM:
+            return None
+        if self._level is None:
+            return self._since + WARNING_S
+        return self._since + max(send_hold_time_s / 2, WARNING_S)
+
+    def due(self, send_hold_time_s: float, now: float) -> Iterator[tuple[StallLevel, float]]:
+        while (at := self.next_level_at(send_hold_time_s)) is not None and at <= now:
+            self._level = StallLevel.WARNING if self._level is None else StallLevel.ALARM
+            yield self._level, now - self._since

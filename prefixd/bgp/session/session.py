@@ -49,8 +49,7 @@ from prefixd.bgp.fsm.event import (
 )
 from prefixd.bgp.fsm.machine import Machine
 from prefixd.bgp.fsm.negotiate import Negotiated, Offer, our_open
-from prefixd.bgp.fsm.reason import DownReason
-from prefixd.bgp.fsm.state import State
+from prefixd.bgp.fsm.state import DownReason, State
 from prefixd.bgp.session.counters import Tally
 from prefixd.bgp.session.io import (
     Ask,
@@ -77,15 +76,13 @@ from prefixd.bgp.session.io import (
 )
 from prefixd.bgp.session.packet_log import PacketLog
 from prefixd.bgp.session.receive import EXPECTED, heard
-from prefixd.bgp.session.send_queue import SendBuffer
-from prefixd.bgp.session.stall import StallWatch
+from prefixd.bgp.session.send_queue import SendBuffer, StallWatch
 from prefixd.bgp.wire.context import BEFORE_OPEN, WireContext
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.header import cut_message
 from prefixd.bgp.wire.iana import MessageType
-from prefixd.bgp.wire.message import Keepalive, encode_message
+from prefixd.bgp.wire.message import Keepalive, RouteRefresh, encode_message
 from prefixd.bgp.wire.notification import notification_for
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
 
 KEEPALIVE: Final = encode_message(Keepalive(), BEFORE_OPEN)

@@ -11,7 +11,7 @@ from prefixd.bgp.peer.interface import Transition
 from prefixd.bgp.rib.adj_rib_in import Received
 from prefixd.bgp.rib.quarantine import Evidence
 from prefixd.bgp.rib.route import Key
-from prefixd.bgp.session.stall import StallLevel
+from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.wire.iana import Family
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 from prefixd.bgp.fsm.negotiate import Negotiated
-from prefixd.bgp.fsm.reason import DownKind, DownReason, is_cease
+from prefixd.bgp.fsm.state import DownKind, DownReason, is_cease
 from prefixd.bgp.peer.interface import Link, StaleStep, Transition
 from prefixd.bgp.rib.adj_rib_in import Echoed, Excess, Filling, ImportEvent, Learned, Lost
 from prefixd.bgp.rib.distribution import Fanout
 from prefixd.bgp.rib.group_member import Member
 from prefixd.bgp.rib.route import describe
-from prefixd.bgp.session.stall import StallLevel
+from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.speaker.advertise import Telling
 from prefixd.bgp.speaker.events import (
     BudgetLowered,
@@ -33,9 +33,9 @@ from prefixd.bgp.speaker.events import (
 from prefixd.bgp.speaker.export_terms import fence_of
 from prefixd.bgp.speaker.neighbors import Standing, Standings
 from prefixd.bgp.wire.iana import CeaseSubcode, ErrorCode, RefreshSubtype
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.outcome import assess
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.bgp.wire.update import Update
 from prefixd.clock import Clock
 

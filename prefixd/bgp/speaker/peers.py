@@ -38,8 +38,13 @@ from prefixd.bgp.settings import (
     StopMode,
     default_stop_mode,
 )
-from prefixd.bgp.speaker.admission import Admission, Admitted
-from prefixd.bgp.speaker.listener import Listener, adopt_listener, open_listener
+from prefixd.bgp.speaker.listener import (
+    Admission,
+    Admitted,
+    Listener,
+    adopt_listener,
+    open_listener,
+)
 from prefixd.bgp.wire.iana import CeaseSubcode
 from prefixd.bgp.wire.notification import cease
 from prefixd.clock import Clock

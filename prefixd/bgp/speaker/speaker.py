@@ -5,8 +5,9 @@ Announcing changes the Loc-RIB and returns; peers follow from the event loop, in
 milliseconds so that keepalives of two hundred sessions never wait for one table. A peer that cannot
 take more is skipped until its socket drains; its changes stay keys, not messages.
 
-The work is done next door: `telling.py` speaks, `hearing.py` listens, `standing.py` remembers what
-outlives a session, `questions.py` answers. Here they are put together, and here is their life.
+Here the parts are put together, started and stopped: `peers.py` holds the sessions, `inbound.py`
+judges what they report, `advertise.py` schedules what is sent, `neighbors.py` keeps what outlives a
+session. Questions about the tables are answered here.
 
 Order of life: put the rules in first (`replace`), then `start`. End-of-RIB tells routers to delete
 every rule they were keeping for us that we did not confirm, so it must not be sent from a table
@@ -18,21 +19,29 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from prefixd.bgp.peer.interface import Link
 from prefixd.bgp.reload import ReloadPlan
 from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.export import explain
 from prefixd.bgp.rib.loc_rib import Drift, LocRib
 from prefixd.bgp.rib.overlap import Packet
-from prefixd.bgp.rib.preview import Decision, Preview
+from prefixd.bgp.rib.preview import Decision, Preview, preview, simulate
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.rib.verdict import Finding
+from prefixd.bgp.rib.update_group import UpdateGroup
+from prefixd.bgp.rib.verdict import Finding, Step, Withheld
 from prefixd.bgp.settings import IPNetwork, SpeakerSettings, StopMode, default_stop_mode
 from prefixd.bgp.speaker.advertise import Telling
 from prefixd.bgp.speaker.events import RulesExpired, SpeakerEvent, TablesDiffered
 from prefixd.bgp.speaker.inbound import Hearing
 from prefixd.bgp.speaker.neighbors import Standings
 from prefixd.bgp.speaker.peers import Roster, Tasks
-from prefixd.bgp.speaker.questions import Questions
-from prefixd.bgp.speaker.status import Progress, RuleState, SpeakerStatus
+from prefixd.bgp.speaker.status import (
+    PeerTable,
+    Progress,
+    RuleState,
+    SpeakerStatus,
+    peer_table,
+)
 from prefixd.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -81,7 +90,6 @@ class Speaker:
             restarting_for_s=restarting_for_s,
             inherited=inherited,
         )
-        self._questions = Questions(self.loc, self._fanout, self._standings, self.roster, clock)
 
     # Life
 
@@ -175,27 +183,63 @@ class Speaker:
         self._telling.change_terms(peer)
         return True
 
-    # Questions
+    # Questions: they send nothing
 
     def preview(self, route: Route) -> tuple[Preview, ...]:
-        """What every neighbor would be told of it."""
-        return self._questions.preview(route)
+        """What every neighbor would receive of it."""
+        return tuple(
+            preview(link.name, self._group(link), self.loc, route) for link in self.roster.peers()
+        )
 
     def simulate(self, packet: Packet) -> dict[str, Decision]:
         """Which rule decides the packet at every neighbor, once everything is delivered."""
-        return self._questions.simulate(packet)
+        return {link.name: simulate(self._group(link), packet) for link in self.roster.peers()}
 
     def explain(self, route_id: str, peer: str) -> tuple[Finding, ...]:
         """The chain of steps for one route and one neighbor, up to the one that stopped it."""
-        return self._questions.explain(route_id, peer)
+        route, link = self.loc.get(route_id), self.roster.get(peer)
+        if route is None or link is None:
+            return ()
+        findings = explain(route, self._standings.terms(link))
+        verdict = self._group(link).verdict(route.key)
+        if isinstance(verdict, Withheld) and verdict.step is Step.BUDGET:
+            findings += (Finding(Step.BUDGET, passed=False, detail=verdict.detail),)
+        return findings
 
     def state(self, route_id: str, peer: str) -> RuleState | None:
         """How far one route has come at one neighbor; None for an unknown one."""
-        return self._questions.state(route_id, peer)
+        route, progress = self.loc.get(route_id), self.progress(peer)
+        return None if route is None or progress is None else progress.of(route)
 
     def progress(self, peer: str) -> Progress | None:
         """To ask for many routes at once; stale with the next change."""
-        return self._questions.progress(peer)
+        link = self.roster.get(peer)
+        if link is None:
+            return None
+        member = self._fanout.member(peer)
+        return Progress(self.loc, member.group if member else self._group(link), member)
 
     def status(self) -> SpeakerStatus:
-        return self._questions.status()
+        return SpeakerStatus(
+            revision=self.loc.revision,
+            rules=len(self.loc),
+            groups=self._fanout.group_count(),
+            peers=tuple(self._table(link) for link in self.roster.peers()),
+        )
+
+    def _table(self, link: Link) -> PeerTable:
+        standing = self._standings.of(link)
+        return peer_table(
+            link.status(),
+            self._fanout,
+            self._fanout.member(link.name),
+            standing.received,
+            standing.quarantine,
+            now=self._clock.monotonic(),
+            most_rules=standing.most_rules,
+            fence_s=standing.fence_s,
+            faults=dict(standing.faults),
+        )
+
+    def _group(self, link: Link) -> UpdateGroup:
+        return self._fanout.group_for(self._standings.terms(link), self._clock.monotonic())

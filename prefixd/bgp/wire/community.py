@@ -5,9 +5,17 @@
     IPv6 EXTENDED COMMUNITIES 20 octets   RFC 5701    kept as octets
     LARGE_COMMUNITIES         12 octets   RFC 8092    three numbers
 
-Extended communities stay octets here because most of them are somebody else's and must pass
-through unchanged; `ext_community.py` gives a meaning to those that have one for us. An empty list
-is malformed in each of the four (RFC 7606 7.8 and 7.14, RFC 8092 6).
+Extended communities stay octets because most of them are foreign and must pass through unchanged:
+
+    +-------+---------+-------------------------+
+    | type  | subtype |  value (6)              |     RFC 4360, attribute 16
+    +-------+---------+-------------------------+
+    | type  | subtype |  address (16) value (2) |     RFC 5701, attribute 25
+    +-------+---------+-------------------------+
+
+Their parts are named and shown as text here; `flowspec_action` knows what the FlowSpec ones mean.
+An unknown community is data, never an error. An empty list is malformed in each of the four
+(RFC 7606 7.8 and 7.14, RFC 8092 6).
 """
 
 from dataclasses import dataclass
@@ -16,6 +24,7 @@ from typing import Final
 
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.errors import WireError
+from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6, format_address
 from prefixd.bgp.wire.reader import Reader
 
 BLACKHOLE: Final = 0xFFFF029A
@@ -119,3 +128,51 @@ def decode_large_communities(reader: Reader, _: WireContext) -> LargeCommunities
 
 def encode_large_communities(attribute: LargeCommunities, _: WireContext) -> bytes:
     return _joined(tuple(pack("!III", *value) for value in attribute.values), 12)
+
+
+# Parts of an extended community
+
+EXTENDED_LENGTH: Final = 8
+IPV6_EXTENDED_LENGTH: Final = 20
+
+TRANSITIVE_AS2: Final = 0x00
+TRANSITIVE_IPV4: Final = 0x01
+TRANSITIVE_AS4: Final = 0x02
+ROUTE_TARGET: Final = 0x02
+ROUTE_ORIGIN: Final = 0x03
+
+
+def code_of(octets: bytes) -> int:
+    """Type and subtype as one number, the way registries and manuals print them."""
+    return octets[0] << 8 | octets[1]
+
+
+def is_transitive(octets: bytes) -> bool:
+    """RFC 4360 2: the second bit is clear when the community may cross an AS border."""
+    return not octets[0] & 0x40
+
+
+def format_administrator(form: int, octets: bytes) -> str:
+    """`65001:100`, `192.0.2.1:100` or `70000:100`: the six octets of a route target."""
+    if form == TRANSITIVE_IPV4:
+        return f"{format_address(AFI_IPV4, octets[:4])}:{int.from_bytes(octets[4:6], 'big')}"
+    split = 4 if form == TRANSITIVE_AS4 else 2
+    asn, value = int.from_bytes(octets[:split], "big"), int.from_bytes(octets[split:6], "big")
+    return f"{asn}:{value}"
+
+
+def format_extended(octets: bytes) -> str:
+    """Readable when it is a route target or route origin, else hexadecimal; never fails."""
+    if len(octets) == IPV6_EXTENDED_LENGTH:
+        value = int.from_bytes(octets[18:], "big")
+        address = format_address(AFI_IPV6, octets[2:18])
+        return f"0x{code_of(octets):04x}:{address}:{value}"
+    if len(octets) != EXTENDED_LENGTH:
+        return f"0x{octets.hex()}"
+    form, subtype = octets[0], octets[1]
+    if form in (TRANSITIVE_AS2, TRANSITIVE_IPV4, TRANSITIVE_AS4):
+        if subtype == ROUTE_TARGET:
+            return f"rt:{format_administrator(form, octets[2:])}"
+        if subtype == ROUTE_ORIGIN:
+            return f"ro:{format_administrator(form, octets[2:])}"
+    return f"0x{octets.hex()}"

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final, TypeAlias, assert_never
 
+from prefixd.bgp.wire.community import TRANSITIVE_AS2, TRANSITIVE_AS4, TRANSITIVE_IPV4, code_of
 from prefixd.bgp.wire.errors import Fault, Reaction, Reason, WireError
-from prefixd.bgp.wire.ext_community import TRANSITIVE_AS2, TRANSITIVE_AS4, TRANSITIVE_IPV4, code_of
 from prefixd.bgp.wire.iana import AttributeCode
 
 _RATE: Final = Struct("!BBHf")

@@ -1,21 +1,75 @@
-"""The five messages as one union, and the way in and out of octets.
+"""The five messages as one union, and the way in and out of octets; ROUTE-REFRESH itself.
 
 `decode_message` takes one whole message, as `header.cut_message` gives it. Whatever the octets,
 the result is a message or a `WireError` with the NOTIFICATION to answer.
+
+ROUTE-REFRESH (RFC 2918 3, RFC 7313 3.2):
+
+    +-------------------------------+---------------+---------------+
+    |              AFI              |    Subtype    |     SAFI      |
+    +-------------------------------+---------------+---------------+
+
+Outbound route filters (RFC 5291) would follow; we never offer them, so octets behind the four are
+an error: of this message for BoRR and EoRR (RFC 7313 5), of the length for a plain request.
 """
 
 from dataclasses import dataclass
+from struct import pack
 from typing import assert_never
 
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.header import HEADER_LENGTH, frame, message_length
-from prefixd.bgp.wire.iana import ErrorCode, HeaderSubcode, MessageType
+from prefixd.bgp.wire.iana import (
+    ErrorCode,
+    Family,
+    HeaderSubcode,
+    MessageType,
+    RefreshErrorSubcode,
+    RefreshSubtype,
+)
 from prefixd.bgp.wire.notification import Notification, decode_notification, encode_notification
 from prefixd.bgp.wire.open import Open, decode_open, encode_open
 from prefixd.bgp.wire.reader import Reader
-from prefixd.bgp.wire.refresh import RouteRefresh, decode_refresh, encode_refresh
 from prefixd.bgp.wire.update import Update, decode_update, encode_update
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRefresh:
+    family: Family
+    subtype: int = RefreshSubtype.REQUEST
+    """Values other than those of `RefreshSubtype` are to be ignored (RFC 7313 3.2)."""
+
+
+def decode_refresh(reader: Reader) -> RouteRefresh:
+    start = reader.offset
+    afi = reader.u16("AFI")
+    subtype = reader.u8("subtype")
+    safi = reader.u8("SAFI")
+    if reader:
+        if subtype in (RefreshSubtype.BEGIN, RefreshSubtype.END):
+            raise WireError(
+                f"{len(reader)} octets too many",
+                offset=start,
+                field="ROUTE-REFRESH",
+                code=ErrorCode.ROUTE_REFRESH_MESSAGE,
+                subcode=RefreshErrorSubcode.INVALID_MESSAGE_LENGTH,
+                data=reader.data,
+            )
+        if subtype == RefreshSubtype.REQUEST:
+            raise WireError(
+                "an outbound route filter nobody negotiated",
+                offset=reader.offset,
+                field="ROUTE-REFRESH",
+                code=ErrorCode.MESSAGE_HEADER,
+                subcode=HeaderSubcode.BAD_MESSAGE_LENGTH,
+                data=pack("!H", len(reader.data)),
+            )
+    return RouteRefresh(Family(afi, safi), subtype)
+
+
+def encode_refresh(message: RouteRefresh) -> bytes:
+    return pack("!HBB", message.family.afi, message.subtype, message.family.safi)
 
 
 @dataclass(frozen=True, slots=True)

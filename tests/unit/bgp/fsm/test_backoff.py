@@ -1,7 +1,7 @@
 import pytest
 
 from prefixd.bgp.fsm.backoff import Backoff, Cause, classify
-from prefixd.bgp.fsm.reason import DownKind, DownReason
+from prefixd.bgp.fsm.state import DownKind, DownReason
 from prefixd.bgp.wire.notification import Notification
 
 

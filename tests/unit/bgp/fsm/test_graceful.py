@@ -13,7 +13,7 @@ from prefixd.bgp.fsm.graceful import (
     Sweep,
 )
 from prefixd.bgp.fsm.negotiate import Negotiated, PeerGraceful
-from prefixd.bgp.fsm.reason import DownKind, DownReason
+from prefixd.bgp.fsm.state import DownKind, DownReason
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
 from prefixd.bgp.wire.notification import Notification
 from tests.kit.fsm_document import TERMS

@@ -34,8 +34,7 @@ from prefixd.bgp.fsm.event import (
     UpdateReceived,
 )
 from prefixd.bgp.fsm.machine import Machine
-from prefixd.bgp.fsm.reason import DownKind, DownReason
-from prefixd.bgp.fsm.state import State
+from prefixd.bgp.fsm.state import DownKind, DownReason, State
 from prefixd.bgp.wire.notification import Notification
 from tests.kit.fsm_document import TERMS, machine_in, terms
 

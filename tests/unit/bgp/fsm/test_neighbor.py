@@ -29,8 +29,7 @@ from prefixd.bgp.fsm.neighbor_event import (
     StartPeerTimer,
     Stopped,
 )
-from prefixd.bgp.fsm.reason import DownKind, DownReason
-from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState
 from prefixd.bgp.wire.notification import Notification
 
 HIGHER = Identities(local_id=2, local_asn=1, peer_id=1, peer_asn=2)

@@ -13,8 +13,7 @@ from dataclasses import replace
 import pytest
 
 from prefixd.bgp.fsm.negotiate import GracefulOffer
-from prefixd.bgp.fsm.reason import DownKind
-from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.fsm.state import DownKind, PeerState
 from prefixd.bgp.peer.interface import StaleStep
 from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.session.io import Begin
@@ -29,11 +28,10 @@ from prefixd.bgp.settings import (
 )
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
-from prefixd.bgp.wire.message import Message, decode_message, encode_message
+from prefixd.bgp.wire.message import Message, RouteRefresh, decode_message, encode_message
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.open import Open
 from prefixd.bgp.wire.packing import end_of_rib
-from prefixd.bgp.wire.refresh import RouteRefresh
 from tests.kit.bgp import Watcher, a_peer, a_speaker, an_offer, running
 from tests.kit.clock import FakeClock
 

@@ -22,9 +22,9 @@ from prefixd.bgp.session.io import (
 from prefixd.bgp.session.recorder import MAX_JOURNAL_OCTETS, Recorder, replay, transcript
 from prefixd.bgp.session.session import Session
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, RoleCode
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import cease
 from prefixd.bgp.wire.packing import end_of_rib
-from prefixd.bgp.wire.refresh import RouteRefresh
 from tests.kit.bgp import an_offer
 
 GOLDEN = Path(__file__).parents[3] / "replay" / "bgp_session"

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefixd.bgp.session.send_queue import SendBuffer
+from prefixd.bgp.session.send_queue import SendBuffer, StallLevel, StallWatch
 from prefixd.bgp.wire.header import MARKER
 
 sizes = st.lists(st.integers(19, 60), min_size=1, max_size=4)
@@ -50,3 +50,31 @@ def test_an_empty_buffer() -> None:
     buffer = SendBuffer()
     buffer.cut()
     assert (buffer.waiting(), buffer.size) == ([], 0)
+
+
+def test_a_warning_then_an_alarm_at_half_the_send_hold_time() -> None:
+    watch = StallWatch()
+    assert watch.next_level_at(180.0) is None
+    assert not watch.left(0, 100.0)
+    assert watch.next_level_at(180.0) == 105.0
+    assert list(watch.due(180.0, 104.9)) == []
+    assert list(watch.due(180.0, 105.0)) == [(StallLevel.WARNING, 5.0)]
+    assert watch.next_level_at(180.0) == 190.0
+    assert list(watch.due(180.0, 200.0)) == [(StallLevel.ALARM, 100.0)]
+    assert watch.next_level_at(180.0) is None
+
+
+def test_whoever_wakes_late_hears_both() -> None:
+    watch = StallWatch()
+    watch.left(0, 100.0)
+    assert [level for level, _ in watch.due(30.0, 200.0)] == [StallLevel.WARNING, StallLevel.ALARM]
+
+
+def test_any_octet_taken_starts_it_anew() -> None:
+    watch = StallWatch()
+    watch.left(0, 100.0)
+    list(watch.due(180.0, 110.0))
+    assert watch.left(10, 120.0)
+    assert (watch.seconds(121.0), watch.next_level_at(180.0)) == (1.0, 125.0)
+    watch.ended()
+    assert (watch.seconds(130.0), watch.next_level_at(180.0)) == (0.0, None)

@@ -3,8 +3,7 @@
 import pytest
 
 from prefixd.bgp.fsm.action import CloseMode, Timer
-from prefixd.bgp.fsm.reason import DownKind
-from prefixd.bgp.fsm.state import State
+from prefixd.bgp.fsm.state import DownKind, State
 from prefixd.bgp.session.io import (
     Ask,
     Begin,
@@ -26,16 +25,15 @@ from prefixd.bgp.session.io import (
     UpdateArrived,
     Write,
 )
+from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.session.session import KEEPALIVE, Session
-from prefixd.bgp.session.stall import StallLevel
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.header import MARKER
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
-from prefixd.bgp.wire.message import decode_message, encode_message
+from prefixd.bgp.wire.message import RouteRefresh, decode_message, encode_message
 from prefixd.bgp.wire.notification import Notification, cease
 from prefixd.bgp.wire.open import Open
 from prefixd.bgp.wire.packing import end_of_rib
-from prefixd.bgp.wire.refresh import RouteRefresh
 from tests.kit.bgp import Joined, an_offer, joined
 
 EOR = end_of_rib(IPV4_FLOWSPEC)

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from prefixd.bgp.fsm.reason import DownKind, DownReason
+from prefixd.bgp.fsm.state import DownKind, DownReason
 from prefixd.bgp.rib.adj_rib_in import Doubt
 from prefixd.bgp.rib.attributes import AttributeEncoder
 from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Terms
@@ -26,9 +26,9 @@ from prefixd.bgp.wire.flowspec import encode_nlri, encode_rule
 from prefixd.bgp.wire.flowspec_action import RateLimit
 from prefixd.bgp.wire.flowspec_text import parse_rule
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, CeaseSubcode, ErrorCode
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.packing import pack_announcements
-from prefixd.bgp.wire.refresh import RouteRefresh
 from prefixd.clock import SystemClock
 from tests.kit.fake_router import FakeRouter, fake_router
 from tests.kit.speaking import DISCARD, Speaking, a_neighbor, a_route, speaking

@@ -13,9 +13,9 @@ from prefixd.bgp.wire.context import BEFORE_OPEN, WireContext
 from prefixd.bgp.wire.errors import Reaction, Reason, WireError
 from prefixd.bgp.wire.header import cut_message
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, Family
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.open import Open
-from prefixd.bgp.wire.refresh import RouteRefresh
 from tests.kit.wire import (
     EXTERNAL,
     decode,

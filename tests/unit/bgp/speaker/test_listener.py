@@ -1,7 +1,7 @@
 from ipaddress import ip_address
 
 from prefixd.bgp.settings import AdmissionSettings
-from prefixd.bgp.speaker.admission import Admission, Admitted
+from prefixd.bgp.speaker.listener import Admission, Admitted
 
 ALICE, BOB = ip_address("192.0.2.1"), ip_address("2001:db8::1")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from prefixd.bgp.wire.action_text import format_action
 from prefixd.bgp.wire.flowspec_action import Accept, decode_actions
+from prefixd.dissect.meaning import format_action
 
 
 @pytest.mark.parametrize(
