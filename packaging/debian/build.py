@@ -17,9 +17,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(ROOT), str(HERE)]  # a package named `packaging` is in everybody's library
+sys.path[:0] = [str(ROOT), str(HERE)]  # a package named `packaging` is in every library
 
 import manual_pages  # noqa: E402  found only now
+
+from prefixd.cli.completion import registration  # noqa: E402
 
 SERVICE = ROOT / "prefixd" / "daemon" / "service_files"
 MAINTAINER = "prefixd developers <prefixd@localhost>"
@@ -52,6 +54,11 @@ TREES = {
     ROOT / "packaging" / "grafana": "usr/share/prefixd/grafana",
     ROOT / "packaging" / "prometheus": "usr/share/prefixd/prometheus",
     ROOT / "packaging" / "fastnetmon": "usr/share/prefixd/fastnetmon",
+}
+COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/prefixdctl",
+    "zsh": "usr/share/zsh/vendor-completions/_prefixdctl",
+    "fish": "usr/share/fish/vendor_completions.d/prefixdctl.fish",
 }
 SAMPLE_DATABASE = "sqlite:run/prefixd.db"
 DATABASE = "sqlite:///var/lib/prefixd/prefixd.db"
@@ -92,6 +99,10 @@ def fill(stage: Path, program: Path) -> None:
         put(source, stage / place)
     for source, place in TREES.items():
         put_tree(source, stage / place)
+    for shell, place in COMPLETIONS.items():
+        target = stage / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(registration(shell))
     pack(stage / "usr/share/doc/prefixd/changelog.gz", changelog().encode())
     for name, page in manual_pages.pages().items():
         pack(stage / f"usr/share/man/man{name[-1]}/{name}.gz", page.encode())

@@ -4,6 +4,7 @@ from typing import Any
 
 from prefixd.cli.amount import parse_duration
 from prefixd.cli.client import segment
+from prefixd.cli.completion import OPERATORS, TOKENS
 from prefixd.cli.context import Call, Times, times_of
 from prefixd.cli.failure import Failure, denied, refused, usage
 from prefixd.cli.grammar import Command, arg, flag
@@ -192,7 +193,7 @@ def create_token(call: Call) -> None:
 
 
 def revoke_token(call: Call) -> None:
-    wanted = call.words.token
+    wanted = call.words.name
     for row in call.get("/v1/tokens").tree["tokens"]:
         if wanted in {row["token_id"], row["name"]} and row["revoked_at"] is None:
             call.ask("DELETE", f"/v1/tokens/{segment(row['token_id'])}")
@@ -203,7 +204,7 @@ def revoke_token(call: Call) -> None:
 
 
 _STDIN = flag("--password-stdin", help="read it from standard input")
-_WHO = arg("operator", metavar="NAME", help="user name or id")
+_WHO = arg("operator", metavar="NAME", completer=OPERATORS, help="user name or id")
 _YES = flag("--yes", help="do not ask")
 COMMANDS = (
     Command(
@@ -243,7 +244,8 @@ COMMANDS = (
     Command(
         path=("operators", "password"), summary="change a password; ends its sessions",
         run=set_password,
-        arguments=(arg("operator", nargs="?", metavar="NAME", help="default: yourself"), _STDIN),
+        arguments=(arg("operator", nargs="?", metavar="NAME", completer=OPERATORS,
+                       help="default: yourself"), _STDIN),
         example="prefixdctl operators password",
     ),
     Command(
@@ -266,7 +268,7 @@ COMMANDS = (
     ),
     Command(
         path=("tokens", "revoke"), summary="revoke an API token, now", run=revoke_token,
-        arguments=(arg("token", metavar="NAME", help="name or id"),),
+        arguments=(arg("name", metavar="NAME", completer=TOKENS, help="name or id"),),
         example="prefixdctl tokens revoke fastnetmon",
     ),
 )  # fmt: skip

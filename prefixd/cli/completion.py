@@ -1,201 +1,114 @@
-"""Completions for bash, zsh and fish, made from the same rows as the parser.
+"""Completion in bash, zsh and fish: the parser's words, and names and ids from the service.
 
-Each script is a table of the words that may follow a command; it asks nobody while somebody types.
+The shell calls `prefixdctl` itself with _ARGCOMPLETE set; argcomplete finds what may stand at the
+cursor. Values that only the service knows are asked from it with a short timeout. Whatever goes
+wrong there offers nothing: an error message in the middle of a command line helps no operator.
 """
 
 import argparse
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from prefixd.cli.context import Call
-from prefixd.cli.grammar import Command, arg
+from prefixd.cli.client import Client
+from prefixd.cli.failure import Failure
+from prefixd.cli.target import Cookies, choose_target, read_contexts
+from prefixd.clock import SystemClock
 
 SHELLS = ("bash", "zsh", "fish")
+TIMEOUT_S = 1.0
+LARGEST = 200
+FILES = frozenset({"FILE", "DIR", "FILE|URL"})
+"""What a metavar of a local file is called."""
+
+
+def asked_by_a_shell(environ: Mapping[str, str]) -> bool:
+    return "_ARGCOMPLETE" in environ and "COMP_LINE" in environ
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Writes the candidates where the shell reads them, and ends the process."""
+    from argcomplete.completers import SuppressCompleter  # because: 25 ms; only a Tab needs it
+    from argcomplete.finders import CompletionFinder
+
+    CompletionFinder()(parser, always_complete_options=False, default_completer=SuppressCompleter())
+
+
+def registration(shell: str) -> str:
+    """What a shell has to load once."""
+    from argcomplete.shell_integration import (
+        shellcode,
+    )  # because: 25 ms; only this command needs it
+
+    script: str = shellcode(["prefixdctl"], shell=shell)
+    return script
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """What may follow the words in `path`: below commands, flags, flags with fixed values."""
+class Listed:
+    """The values of one list of the API. Completers are called by argcomplete."""
 
-    path: tuple[str, ...]
-    words: tuple[tuple[str, str], ...]
-    flags: tuple[tuple[str, str], ...]
-    values: tuple[tuple[str, tuple[str, ...]], ...]
-    takes_value: tuple[str, ...]
+    path: str
+    rows: str | None
+    """Member of the answer that holds the list; None: the answer is the list."""
+    value: str
+    about: tuple[str, ...] = ()
+    """Shown beside the value by shells that can."""
+    status: str | None = None
 
-
-def completion(call: Call) -> None:
-    levels = levels_of(root_of(call))
-    scripts = {"bash": bash_script, "zsh": zsh_script, "fish": fish_script}
-    call.out.text(scripts[call.words.shell](levels))
-
-
-def root_of(call: Call) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = call.words.root
-    return parser
-
-
-def levels_of(parser: argparse.ArgumentParser, path: tuple[str, ...] = ()) -> list[Level]:
-    words: list[tuple[str, str]] = []
-    flags: list[tuple[str, str]] = []
-    values: list[tuple[str, tuple[str, ...]]] = []
-    takes: list[str] = []
-    below: list[Level] = []
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
-            for name, made in action.choices.items():
-                words.append((name, helps.get(name, "")))
-                below += levels_of(made, (*path, name))
-            continue
-        fixed = tuple(str(choice) for choice in action.choices or ())
-        if not action.option_strings:
-            words += [(choice, "") for choice in fixed]
-            continue
-        text = "" if action.help in {None, argparse.SUPPRESS} else str(action.help)
-        flags += [(name, text.replace("%%", "%")) for name in action.option_strings]
-        if action.nargs != 0:
-            takes += action.option_strings
-            values += [(name, fixed) for name in action.option_strings if fixed]
-    return [Level(path, tuple(words), tuple(flags), tuple(values), tuple(takes)), *below]
+    def __call__(self, parsed_args: argparse.Namespace, **_others: object) -> dict[str, str]:
+        try:
+            target = replace(choose_target(parsed_args, os.environ), timeout_s=TIMEOUT_S)
+            client = Client(target, SystemClock(), Cookies(os.environ).get(target.api))
+            query = {"status": self.status, "limit": LARGEST} if self.rows else {}
+            tree = client.ask("GET", self.path, query=query).tree
+            client.close()
+            rows = tree if self.rows is None else tree[self.rows]
+            return {
+                str(row[self.value]): " ".join(str(row.get(key) or "") for key in self.about)
+                for row in rows
+            }
+        except (Failure, LookupError, TypeError, AttributeError):
+            return {}
 
 
-def bash_script(levels: list[Level]) -> str:
-    lines = [
-        "# bash completion of prefixdctl; load it with: source <(prefixdctl completion bash)",
-        "_prefixdctl() {",
-        "    local path='' word previous='' flags='' words='' values='' i",
-        '    local current="${COMP_WORDS[COMP_CWORD]}"',
-        "    for ((i = 1; i < COMP_CWORD; i++)); do",
-        '        word="${COMP_WORDS[i]}"',
-        '        case "$path $word" in',
-    ]
-    for level in levels:
-        for name, _ in level.words:
-            if any(other.path == (*level.path, name) for other in levels):
-                lines.append(f"            {_quoted(_spaced(level.path) + ' ' + name)})"
-                             f" path={_quoted(_spaced((*level.path, name)))} ;;")  # fmt: skip
-    lines += [
-        "        esac",
-        "    done",
-        '    previous="${COMP_WORDS[COMP_CWORD - 1]}"',
-        '    case "$path" in',
-    ]
-    for level in levels:
-        words = " ".join(name for name, _ in level.words)
-        flags = " ".join(name for name, _ in level.flags)
-        lines.append(f"        {_quoted(_spaced(level.path))})")
-        lines.append(f"            words={_quoted(words)}; flags={_quoted(flags)}")
-        if level.takes_value:
-            lines.append('            case "$previous" in')
-            for name, fixed in level.values:
-                lines.append(f"                {name}) values={_quoted(' '.join(fixed))} ;;")
-            rest = [name for name in level.takes_value if name not in dict(level.values)]
-            if rest:
-                lines.append(f"                {'|'.join(rest)}) COMPREPLY=(); return ;;")
-            lines.append("            esac")
-        lines.append("            ;;")
-    lines += [
-        "    esac",
-        '    if [[ -n "$values" ]]; then words="$values"',
-        '    elif [[ "$current" == -* ]]; then words="$flags"; fi',
-        '    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")',
-        "}",
-        "complete -o default -F _prefixdctl prefixdctl",
-    ]
-    return "\n".join(lines) + "\n"
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that are known without asking; `several`: with commas between them."""
+
+    words: tuple[str, ...]
+    several: bool = False
+
+    def __call__(self, prefix: str, **_others: object) -> list[str]:
+        before, comma, _ = prefix.rpartition(",") if self.several else ("", "", prefix)
+        taken = before.split(",")
+        return [before + comma + word for word in self.words if word not in taken]
 
 
-def zsh_script(levels: list[Level]) -> str:
-    lines = [
-        "#compdef prefixdctl",
-        "# zsh completion of prefixdctl; put it into a directory of $fpath as _prefixdctl",
-        "_prefixdctl() {",
-        "    local path_='' word",
-        "    local -a words_ flags_",
-        "    for word in ${words[2,CURRENT-1]}; do",
-        '        case "$path_ $word" in',
-    ]
-    for level in levels[1:]:
-        above = _quoted(_spaced(level.path[:-1]) + " " + level.path[-1])
-        lines.append(f"            {above}) path_={_quoted(_spaced(level.path))} ;;")
-    lines += ["        esac", "    done", '    case "$path_" in']
-    for level in levels:
-        lines.append(f"        {_quoted(_spaced(level.path))})")
-        words = " ".join(_quoted(f"{name}:{_colonless(text)}") for name, text in level.words)
-        flags = " ".join(_quoted(f"{name}:{_colonless(text)}") for name, text in level.flags)
-        lines += [f"            words_=({words})", f"            flags_=({flags})"]
-        lines.append('            case "$words[CURRENT-1]" in')
-        for name, fixed in level.values:
-            lines.append(f"                {name}) words_=({' '.join(fixed)}) ;;")
-        rest = [name for name in level.takes_value if name not in dict(level.values)]
-        if rest:
-            lines.append(f"                {'|'.join(rest)}) _files; return ;;")
-        lines += ["            esac", "            ;;"]
-    lines += [
-        "    esac",
-        "    if [[ $PREFIX == -* ]]; then _describe 'option' flags_",
-        "    elif (( $#words_ )); then _describe 'word' words_",
-        "    else _files; fi",
-        "}",
-        "compdef _prefixdctl prefixdctl",
-    ]
-    return "\n".join(lines) + "\n"
+def files(prefix: str, **_others: object) -> list[str]:
+    from argcomplete.completers import FilesCompleter  # because: loaded by then
+
+    return list(FilesCompleter()(prefix))
 
 
-def fish_script(levels: list[Level]) -> str:
-    lines = [
-        "# fish completion of prefixdctl; put it into ~/.config/fish/completions/prefixdctl.fish",
-        "complete -c prefixdctl -f",
-    ]
-    for level in levels:
-        condition = _fish_condition(level)
-        for name, text in level.words:
-            lines.append(
-                f"complete -c prefixdctl -n {_quoted(condition)} -a {_quoted(name)}"
-                f" -d {_quoted(text)}"
-            )
-        fixed = dict(level.values)
-        for name, text in level.flags:
-            long, option = name.startswith("--"), name.lstrip("-")
-            line = (
-                f"complete -c prefixdctl -n {_quoted(condition)} {'-l' if long else '-s'} {option}"
-            )
-            if name in fixed:
-                line += f" -x -a {_quoted(' '.join(fixed[name]))}"
-            elif name in level.takes_value:
-                line += " -r"
-            lines.append(f"{line} -d {_quoted(text)}")
-    return "\n".join(lines) + "\n"
+def context_names(**_others: object) -> list[str]:
+    try:
+        return list(read_contexts(os.environ).entries)
+    except Failure:
+        return []
 
 
-def _fish_condition(level: Level) -> str:
-    seen = [f"__fish_seen_subcommand_from {name}" for name in level.path]
-    if not level.path:
-        return "__fish_use_subcommand"
-    below = [name for name, text in level.words if text]
-    if below:
-        seen.append(f"not __fish_seen_subcommand_from {' '.join(below)}")
-    return "; and ".join(seen)
-
-
-def _spaced(path: tuple[str, ...]) -> str:
-    return "".join(f" {name}" for name in path)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _colonless(text: str) -> str:
-    return text.replace(":", " ").replace("\n", " ")
-
-
-COMMANDS = (
-    Command(
-        path=("completion",), summary="print the completion script of a shell", run=completion,
-        arguments=(arg("shell", choices=SHELLS, help="which shell"),),
-        example="source <(prefixdctl completion bash)\n"
-        "prefixdctl completion zsh > ~/.zfunc/_prefixdctl\n"
-        "prefixdctl completion fish > ~/.config/fish/completions/prefixdctl.fish",
-    ),
-)  # fmt: skip
+MITIGATIONS = Listed(
+    "/v1/mitigations", "mitigations", "mitigation_id", ("victim_ip", "vector", "status")
+)
+LIVE_MITIGATIONS = replace(MITIGATIONS, status="pending,active,escalated")
+GROUPS = Listed("/v1/signal-groups", "groups", "group_id", ("victim_ip", "vector", "state"))
+PEERS = Listed("/v1/bgp/peers", "peers", "name", ("state", "address"))
+SITES = Listed("/v1/pops", None, "pop")
+SAFELIST = Listed("/v1/safelist", None, "prefix", ("reason",))
+OPERATORS = Listed("/v1/operators", "operators", "username", ("role",))
+TOKENS = Listed("/v1/tokens", "tokens", "name", ("token_id",))
+MITIGATION_STATUS = Words(
+    ("pending", "active", "escalated", "expired", "withdrawn", "rejected"), several=True
+)
+GROUP_STATE = Words(("open", "ready", "mitigating", "held", "unowned", "clearing", "closed"))

@@ -1,8 +1,9 @@
-"""Named services, and any request by hand."""
+"""The client itself: named services, completion, and any request of the API."""
 
 import json
 import re
 
+from prefixd.cli.completion import SHELLS, context_names, registration
 from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
 from prefixd.cli.files import read_mapping
@@ -63,6 +64,10 @@ def _json(text: str) -> object:
     return tree
 
 
+def completion(call: Call) -> None:
+    call.out.text(registration(call.words.shell))
+
+
 COMMANDS = (
     Command(
         path=("contexts", "list"), summary="the services of ctl.yaml", run=list_contexts,
@@ -70,7 +75,7 @@ COMMANDS = (
     ),
     Command(
         path=("contexts", "use"), summary="make one the default", run=use,
-        arguments=(arg("name", metavar="NAME", help="as in ctl.yaml"),),
+        arguments=(arg("name", metavar="NAME", completer=context_names, help="as in ctl.yaml"),),
         example="prefixdctl contexts use ams1",
     ),
     Command(
@@ -82,5 +87,14 @@ COMMANDS = (
             arg("--data", metavar="JSON", help="the body, or @FILE"),
         ),
         example="prefixdctl request GET /v1/health/ready",
+    ),
+    Command(
+        path=("completion",), summary="print what a shell loads to complete prefixdctl",
+        run=completion, arguments=(arg("shell", choices=SHELLS, help="which shell"),),
+        example="source <(prefixdctl completion bash)\n"
+        "prefixdctl completion zsh > ~/.zfunc/_prefixdctl\n"
+        "prefixdctl completion fish > ~/.config/fish/completions/prefixdctl.fish",
+        about="The Debian package installs it. Names and ids come from the service that the\n"
+        "command line names; where it does not answer within a second, none are offered.",
     ),
 )  # fmt: skip

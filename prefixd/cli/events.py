@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from prefixd.cli.amount import bit_rate, packet_rate, parse_rate
+from prefixd.cli.completion import SITES
 from prefixd.cli.context import Call, pages, say_rest, times_of
 from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.files import read_text
@@ -174,7 +175,7 @@ COMMANDS = (
             arg("--vector", metavar="WORD", help="only of this kind"),
             arg("--outcome", metavar="WORD", help="only with this outcome: mitigated, held, ..."),
             arg("--action", choices=("ban", "unban"), help="only starts, or only ends"),
-            arg("--site", metavar="POP", help="only of this site"),
+            arg("--site", metavar="POP", completer=SITES, help="only of this site"),
             *PERIOD, *PAGING,
         ),
         example="prefixdctl events list --victim 198.51.100.20 --since 24h",
@@ -210,7 +211,7 @@ COMMANDS = (
             arg("-s", "--source", required=True, metavar="NAME", help="a corroborating source"),
             arg("-v", "--vector", metavar="TEXT", help="what it looks like"),
             arg("--customer-id", metavar="ID", help="whom it concerns"),
-            arg("--pop", metavar="NAME", help="where"),
+            arg("--pop", metavar="NAME", completer=SITES, help="where"),
             arg("--service-id", metavar="ID", help="which service"),
             arg("--interface", metavar="NAME", help="which interface"),
             _CONFIDENCE,

@@ -3,11 +3,12 @@
 import argparse
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from prefixd import __version__
+from prefixd.cli.completion import FILES, context_names, files
 from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
 from prefixd.cli.output import FORMATS
@@ -21,6 +22,8 @@ class Argument:
 
     names: tuple[str, ...]
     options: Mapping[str, Any]
+    completer: Callable[..., Iterable[str]] | None = None
+    """What argcomplete calls for values; without one, the choices of argparse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +39,10 @@ class Command:
     """Shows something that changes: `--watch` runs it again and again."""
 
 
-def arg(*names: str, **options: Any) -> Argument:
-    return Argument(names, options)
+def arg(
+    *names: str, completer: Callable[..., Iterable[str]] | None = None, **options: Any
+) -> Argument:
+    return Argument(names, options, completer)
 
 
 def flag(*names: str, **options: Any) -> Argument:
@@ -51,7 +56,8 @@ GLOBAL_ARGUMENTS: tuple[Argument, ...] = (
         help="bearer token; others on this machine can see it here, so prefer PREFIXD_API_TOKEN"),
     arg("-f", "--format", choices=FORMATS, metavar="FORMAT",
         help="table, json (the service's answer whole) or csv; default table"),
-    arg("-C", "--context", metavar="NAME", help="context of ctl.yaml (PREFIXD_CONTEXT)"),
+    arg("-C", "--context", metavar="NAME", completer=context_names,
+        help="context of ctl.yaml (PREFIXD_CONTEXT)"),
     arg("--timeout", type=float, metavar="SECONDS", help="longest wait for an answer; default 30"),
     arg("--ca", metavar="FILE", help="authority that signed the service's certificate"),
     arg("--cert", metavar="FILE", help="client certificate"),
@@ -160,7 +166,10 @@ def _add(parser: argparse.ArgumentParser, arguments: Sequence[Argument], *, hidd
             options["default"] = argparse.SUPPRESS
         if hidden:
             options["help"] = argparse.SUPPRESS
-        parser.add_argument(*argument.names, **options)
+        action = parser.add_argument(*argument.names, **options)
+        local = files if options.get("metavar") in FILES else None
+        if completer := argument.completer or local:
+            action.completer = completer  # type: ignore[attr-defined]  # because: argcomplete looks there
 
 
 def _epilog(command: Command) -> str:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from prefixd.cli.client import segment
+from prefixd.cli.completion import GROUP_STATE, GROUPS, SITES
 from prefixd.cli.context import Call, Times, pages, say_rest, times_of
 from prefixd.cli.grammar import PAGING, PERIOD, Command, arg
 from prefixd.cli.table import Column
@@ -116,7 +117,7 @@ def dismiss(call: Call) -> None:
     call.out.done({"dismissed": call.words.id}, f"{call.words.id} dismissed")
 
 
-_ID = arg("id", metavar="ID", help="its id")
+_ID = arg("id", metavar="ID", completer=GROUPS, help="its id")
 _YES_NO = ("true", "false")
 COMMANDS = (
     Command(
@@ -124,7 +125,7 @@ COMMANDS = (
         repeats=True,
         arguments=(
             arg("-s", "--status", choices=("open", "resolved", "expired"), help="the older words"),
-            arg("--state", metavar="WORD",
+            arg("--state", metavar="WORD", completer=GROUP_STATE,
                 help="open, ready, mitigating, held, unowned, clearing, closed"),
             arg("--vector", metavar="WORD", help="only of this kind"),
             arg("--victim", dest="victim_ip", metavar="ADDRESS", help="only about this address"),
@@ -132,7 +133,7 @@ COMMANDS = (
             arg("--source", metavar="NAME", help="only where this source took part"),
             arg("--met", choices=_YES_NO, help="whether sources agree"),
             arg("--mitigated", choices=_YES_NO, help="whether there is a mitigation"),
-            arg("--site", metavar="POP", help="only of this site"),
+            arg("--site", metavar="POP", completer=SITES, help="only of this site"),
             *PERIOD, *PAGING,
         ),
         example="prefixdctl groups list --state held",
@@ -157,6 +158,7 @@ COMMANDS = (
     ),
     Command(
         path=("decision",), summary="one decision: inputs, numbers, reasons", run=decision,
-        arguments=(_ID,), example="prefixdctl decision 01a1fc36-aaf0-7464-b60e-1db59833aaf1",
+        arguments=(arg("id", metavar="ID", help="its id"),),
+        example="prefixdctl decision 01a1fc36-aaf0-7464-b60e-1db59833aaf1",
     ),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from prefixd.cli.client import segment
+from prefixd.cli.completion import MITIGATIONS
 from prefixd.cli.context import Call, times_of
 from prefixd.cli.failure import usage
 from prefixd.cli.files import reason_of
@@ -86,7 +87,8 @@ COMMANDS = (
     Command(
         path=("report",), summary="the incident report of a mitigation or an address", run=report,
         arguments=(
-            arg("about", metavar="ID|ADDRESS", help="a mitigation's id, or an attacked address"),
+            arg("about", metavar="ID|ADDRESS", completer=MITIGATIONS,
+                help="a mitigation's id, or an attacked address"),
             arg("-o", "--output", metavar="FILE", help="write it there"),
         ),
         example="prefixdctl report 198.51.100.20 -o incident.md",

@@ -14,7 +14,6 @@ from typing import NoReturn, TextIO
 from prefixd.cli import (
     accounts,
     audit,
-    completion,
     configuration,
     contexts,
     doctor,
@@ -30,6 +29,7 @@ from prefixd.cli import (
     watch,
 )
 from prefixd.cli.client import Client
+from prefixd.cli.completion import asked_by_a_shell, complete
 from prefixd.cli.context import Call
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, Parser, build_parser
@@ -54,7 +54,6 @@ COMMANDS: tuple[Command, ...] = (
     *contexts.COMMANDS,
     *doctor.COMMANDS,
     *migrate.COMMANDS,
-    *completion.COMMANDS,
 )
 
 NOUNS: Mapping[str, str] = {
@@ -74,6 +73,8 @@ NOUNS: Mapping[str, str] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    if asked_by_a_shell(os.environ):
+        complete(build_grammar())
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

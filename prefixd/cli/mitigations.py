@@ -5,6 +5,7 @@ from typing import Any
 
 from prefixd.cli.amount import parse_duration
 from prefixd.cli.client import segment
+from prefixd.cli.completion import LIVE_MITIGATIONS, MITIGATION_STATUS, MITIGATIONS, SITES
 from prefixd.cli.context import LARGEST_PAGE, Call, Times, pages, say_rest, times_of
 from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.grammar import PAGING, PERIOD, Argument, Command, arg, flag
@@ -15,12 +16,12 @@ MOST_IDS = 100
 LIVE = "pending,active,escalated"
 
 FILTERS: tuple[Argument, ...] = (
-    arg("-s", "--status", metavar="WORDS",
+    arg("-s", "--status", metavar="WORDS", completer=MITIGATION_STATUS,
         help="pending, active, escalated, expired, withdrawn, rejected; several with commas"),
     arg("-c", "--customer", metavar="ID", help="only of this customer"),
     arg("--victim", dest="victim_ip", metavar="ADDRESS", help="only of this address"),
     arg("--vector", metavar="WORD", help="only of this kind of attack"),
-    arg("--site", metavar="POP", help="only of this site"),
+    arg("--site", metavar="POP", completer=SITES, help="only of this site"),
     arg("--unacknowledged", action="store_true", help="only those nobody has seen yet"),
 )  # fmt: skip
 
@@ -225,7 +226,7 @@ def panic(call: Call) -> int:
 
 
 _REASON = arg("-r", "--reason", required=True, metavar="TEXT", help="why; kept in the audit trail")
-_IDS = arg("id", nargs="*", metavar="ID", help="one or several")
+_IDS = arg("id", nargs="*", metavar="ID", completer=LIVE_MITIGATIONS, help="one or several")
 COMMANDS = (
     Command(
         path=("mitigations", "list"), summary="mitigations, newest first", run=list_mitigations,
@@ -235,7 +236,7 @@ COMMANDS = (
     ),
     Command(
         path=("mitigations", "get"), summary="one, in full", run=get, repeats=True,
-        arguments=(arg("id", metavar="ID", help="its id"),),
+        arguments=(arg("id", metavar="ID", completer=MITIGATIONS, help="its id"),),
         example="prefixdctl mitigations get 01a1fc36-aaf0-7465-a881-f86d63249002",
     ),
     Command(
@@ -248,7 +249,7 @@ COMMANDS = (
     Command(
         path=("mitigations", "extend"), summary="let one live longer", run=extend,
         arguments=(
-            arg("id", metavar="ID", help="its id"),
+            arg("id", metavar="ID", completer=LIVE_MITIGATIONS, help="its id"),
             arg("ttl", type=parse_duration, metavar="TIME", help="from now: 600, 10m, 2h"),
         ),
         example="prefixdctl mitigations extend 01a1fc36-aaf0-7465-a881-f86d63249002 30m",

@@ -4,6 +4,7 @@ from typing import Any
 
 from prefixd.cli.amount import counted, duration, size
 from prefixd.cli.client import segment
+from prefixd.cli.completion import LIVE_MITIGATIONS, PEERS
 from prefixd.cli.context import Call, Times, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.table import Column
@@ -153,19 +154,23 @@ def _time(times: Times, value: object) -> object:
 COMMANDS = (
     Command(
         path=("peers",), summary="BGP neighbors, or one of them in full", run=peers, repeats=True,
-        arguments=(arg("name", nargs="?", metavar="NAME", help="show everything about this one"),),
+        arguments=(arg("name", nargs="?", metavar="NAME", completer=PEERS,
+                help="show everything about this one"),),
         example="prefixdctl peers\nprefixdctl peers edge1",
     ),
     Command(
         path=("rib",), summary="every rule and its state at each neighbor", run=rib, repeats=True,
-        arguments=(arg("--peer", metavar="NAME", help="only rules that concern this neighbor"),),
+        arguments=(
+            arg("--peer", metavar="NAME", completer=PEERS, help="only rules of this neighbor"),
+        ),
         example="prefixdctl rib --peer edge1",
     ),
     Command(
         path=("explain",), summary="why a rule is, or is not, at a neighbor", run=explain,
         arguments=(
-            arg("rule", metavar="RULE", help="a mitigation id, or the text that `rib` shows"),
-            arg("peer", metavar="PEER", help="name of the neighbor"),
+            arg("rule", metavar="RULE", completer=LIVE_MITIGATIONS,
+                help="a mitigation id, or the text that `rib` shows"),
+            arg("peer", metavar="PEER", completer=PEERS, help="name of the neighbor"),
         ),
         example="prefixdctl explain 'dst 198.51.100.20/32 proto udp' edge1",
     ),

@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from prefixd.cli.amount import duration, parse_duration, parse_rate
+from prefixd.cli.completion import SITES
 from prefixd.cli.context import Call
 from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.grammar import Argument, Command, arg
@@ -22,7 +23,7 @@ RULE: tuple[Argument, ...] = (
     arg("--protocol", default="any", choices=("any", "udp", "tcp", "icmp"), help="default any"),
     arg("--port", action="append", default=[], metavar="PORT",
         help="destination port or range (53, 1000-2000); may be repeated"),
-    arg("--pop", action="append", default=[], metavar="NAME",
+    arg("--pop", action="append", default=[], metavar="NAME", completer=SITES,
         help="only at this site; may be repeated"),
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from prefixd.cli.amount import parse_duration
 from prefixd.cli.client import segment
+from prefixd.cli.completion import SAFELIST
 from prefixd.cli.context import Call, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.table import Column
@@ -56,6 +57,9 @@ COMMANDS = (
     ),
     Command(
         path=("safelist", "remove"), summary="take an entry back", run=remove,
-        arguments=(_PREFIX,), example="prefixdctl safelist remove 203.0.113.0/28",
+        arguments=(
+            arg("prefix", metavar="PREFIX", completer=SAFELIST, help="an address or a prefix"),
+        ),
+        example="prefixdctl safelist remove 203.0.113.0/28",
     ),
 )  # fmt: skip

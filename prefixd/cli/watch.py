@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from prefixd.cli.amount import absolute, counted, moment
+from prefixd.cli.completion import Words
 from prefixd.cli.context import Call
 from prefixd.cli.failure import ExitCode, Failure
 from prefixd.cli.grammar import Command, arg
@@ -116,7 +117,7 @@ COMMANDS = (
     Command(
         path=("watch",), summary="the live feed, until interrupted", run=watch,
         arguments=(
-            arg("--type", action="append", metavar="WORD",
+            arg("--type", action="append", metavar="WORD", completer=Words(tuple(_COLOURS)),
                 help="only messages of this type; may be repeated"),
             arg("--after", type=int, metavar="N", help="go on after message N"),
             arg("-n", "--count", type=int, metavar="N", help="end after N messages"),

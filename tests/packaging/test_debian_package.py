@@ -112,6 +112,15 @@ def test_the_manual_pages_say_what_the_programs_say(machine: Path) -> None:
         assert [word for word in words if word not in done.stdout] == [], name
 
 
+def test_completion_is_installed_where_each_shell_looks(machine: Path) -> None:
+    for place in (
+        "usr/share/bash-completion/completions/prefixdctl",
+        "usr/share/zsh/vendor-completions/_prefixdctl",
+        "usr/share/fish/vendor_completions.d/prefixdctl.fish",
+    ):
+        assert "_ARGCOMPLETE" in (machine / place).read_text()
+
+
 def test_an_upgrade_keeps_the_operators_files_and_a_purge_keeps_the_database(
     machine: Path, package: Path
 ) -> None:

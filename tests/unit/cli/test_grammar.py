@@ -18,7 +18,6 @@ from prefixd.cli.failure import Failure
 from prefixd.cli.grammar import Command
 from tests.kit.clock import FakeClock
 from tests.kit.require import binary
-from tests.unit.cli.kit import CannedService, ctl
 
 ROOT = Path(__file__).resolve().parents[3]
 EACH = pytest.mark.parametrize(
@@ -145,82 +144,17 @@ def test_the_man_page_is_clean_roff(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def script(shell: str, tmp_path: Path) -> Path:
-    service = CannedService({})
-    path = tmp_path / f"completion.{shell}"
-    path.write_text(ctl(service, "completion", shell).out)
-    assert service.asked == []
-    return path
-
-
-def completed(command: list[str]) -> list[str]:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    assert done.stderr == ""
-    return done.stdout.split()
-
-
-CASES = [
-    (["mit"], ["mitigations"]),
-    (["mitigations", "wi"], ["withdraw"]),
-    (["-f", "json", "mitigations", "wi"], ["withdraw"]),
-    (["mitigations", "list", "--stat"], ["--status"]),
-    (["-f", ""], ["csv", "json", "table"]),
-    (["config", "show", "in"], ["inventory"]),
-    (["groups", "list", "--status", "o"], ["open"]),
-]
-
-
-@pytest.mark.parametrize(("words", "expected"), CASES, ids=lambda value: " ".join(value))
-def test_bash_completes(tmp_path: Path, words: list[str], expected: list[str]) -> None:
-    quoted = shlex.join(["prefixdctl", *words])
-    text = (
-        f"source {script('bash', tmp_path)}; COMP_WORDS=({quoted}); COMP_CWORD={len(words)};"
-        ' _prefixdctl; printf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    assert sorted(completed([binary("bash"), "--norc", "-c", text])) == expected
-
-
-@pytest.mark.parametrize(("words", "expected"), CASES, ids=lambda value: " ".join(value))
-def test_fish_completes(tmp_path: Path, words: list[str], expected: list[str]) -> None:
-    line = " ".join(["prefixdctl", *words])
-    text = f"source {script('fish', tmp_path)}; complete -C '{line}'"
-    fish = binary("fish")
-    done = subprocess.run(
-        [fish, "--no-config", "-c", text], capture_output=True, text=True, timeout=30, check=True,
-        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
-    assert sorted(row.split("\t")[0] for row in done.stdout.splitlines()) == expected
-
-
-@pytest.mark.parametrize(("words", "expected"), CASES, ids=lambda value: " ".join(value))
-def test_zsh_completes(tmp_path: Path, words: list[str], expected: list[str]) -> None:
-    quoted = shlex.join(["prefixdctl", *words])
-    text = (
-        "compdef() { : }; _files() { print FILES };"
-        " _describe() { print -l -- ${${(P)2}%%:*} };"
-        f" source {script('zsh', tmp_path)}; words=({quoted}); CURRENT=${{#words}};"
-        " PREFIX=$words[CURRENT]; _prefixdctl"
-    )
-    found = completed([binary("zsh"), "-f", "-c", text])
-    assert sorted(word for word in found if word.startswith(words[-1])) == expected
-
-
-def test_zsh_registers_it(tmp_path: Path) -> None:
-    text = (
-        "autoload -Uz compinit; compinit -u -D;"
-        f" source {script('zsh', tmp_path)}; print $_comps[prefixdctl]"
-    )
-    assert completed([binary("zsh"), "-f", "-c", text]) == ["_prefixdctl"]
-
-
 def test_help_needs_no_http() -> None:
-    """What keeps the start quick: HTTP, TLS and YAML wait for the first question."""
+    """What keeps the start quick: HTTP, TLS, YAML and argcomplete are loaded when needed."""
     code = (
         "import sys; from prefixd.cli.main import build_grammar; build_grammar();"
-        " heavy = {'http.client', 'ssl', 'yaml', 'aiohttp', 'msgspec', 'asyncio', 'subprocess'};"
-        " print(sorted(heavy & set(sys.modules)))"
+        " heavy = {'http.client', 'ssl', 'yaml', 'aiohttp', 'msgspec', 'asyncio', 'subprocess',"
+        " 'argcomplete'}; print(sorted(heavy & set(sys.modules)))"
     )
-    assert completed([sys.executable, "-c", code]) == ["[]"]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_wrong_word_is_code_2_and_names_the_help() -> None:
