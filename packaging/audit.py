@@ -20,17 +20,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "packaging")]  # the name `packaging` belongs to a library
-
-from sbom import components  # noqa: E402  found only now
-
+LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;\n]+)([^\\\n]*(?:\\\n[^\\\n]*)*)", re.MULTILINE)
+"""Name, version, and the options on the lines that a backslash joins."""
 DATABASE = "https://api.osv.dev/v1/querybatch"
 OURS = {"prefixd"}
 TOOLS = {"pip", "setuptools", "wheel"}  # come with the interpreter; the lock is read by them
-# What may be shipped inside an MIT product without asking anybody.
+# What may be shipped inside an MIT product without asking.
 PERMISSIVE = {
-    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0",
-    "Python-2.0", "Unlicense",
+    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CNRI-Python", "ISC", "MIT", "MIT-0",
+    "PSF-2.0", "Python-2.0", "Unlicense",
 }  # fmt: skip
 NAMES = {
     "Apache Software License": "Apache-2.0", "Apache 2": "Apache-2.0", "Apache 2.0": "Apache-2.0",
@@ -40,7 +38,7 @@ NAMES = {
 
 
 def locked(lock: Path) -> dict[str, str]:
-    return {part["name"]: part["version"] for part in components(lock.read_text())}
+    return {plain(name): version for name, version, _ in LOCKED.findall(lock.read_text())}
 
 
 def plain(name: str) -> str:
@@ -56,9 +54,9 @@ def differences(wanted: dict[str, str], installed: dict[str, str]) -> Iterator[s
 
 
 def without_hashes(lock: Path) -> Iterator[str]:
-    for part in components(lock.read_text()):
-        if not part["properties"]:
-            yield f"{part['name']} {part['version']} is locked without a hash"
+    for name, version, options in LOCKED.findall(lock.read_text()):
+        if "--hash=sha256:" not in options:
+            yield f"{name} {version} is locked without a hash"
 
 
 def licence(name: str) -> str:
@@ -99,9 +97,9 @@ def known_vulnerabilities(wanted: dict[str, str], database: str) -> Iterator[str
         with urllib.request.urlopen(request, timeout=20) as reply:
             results: list[dict[str, Any]] = json.loads(reply.read())["results"]
     except (ValueError, KeyError, TypeError) as error:
-        raise OSError("what answers there is no such database") from error
+        raise OSError("the reply is not that of osv.dev") from error
     if len(results) != len(names):
-        raise OSError("it answered something else than what was asked")
+        raise OSError("the reply does not match the question")
     for name, result in zip(names, results, strict=True):
         for found in result.get("vulns") or []:
             yield f"{name} {wanted[name]}: {found['id']} (https://osv.dev/{found['id']})"

@@ -1,7 +1,8 @@
-"""`make sbom`: what is inside, as CycloneDX 1.5 JSON, from the locked requirements.
+"""`make sbom`: what is inside, as CycloneDX 1.5 JSON, for exactly the locked requirements.
 
-Exact versions, who needs whom, licences, and the hashes that pip checks at installation. Nothing is
-asked of the network, and the same lock and commit give the same bytes.
+cyclonedx-py describes this environment (licences, who needs whom) and the lock (the hashes that pip
+checks); this keeps what the lock names and joins the two. Nothing is asked of the network, and the
+same lock, environment and commit give the same bytes.
 """
 
 import json
@@ -10,93 +11,72 @@ import re
 import subprocess
 import sys
 import uuid
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKED = re.compile(r"^([A-Za-z0-9._-]+)==([^ \\;]+)")
-HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-NEEDED_BY = re.compile(r"^    #(?: via|  ) *(.+)?$")
 SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:prefixd:sbom")
+RUN = ROOT / "requirements" / "run.txt"
+PROJECT = ROOT / "pyproject.toml"
 
 
-def components(text: str) -> list[dict[str, Any]]:
-    """`needed_by` is for the graph and is no field of the format."""
-    found: list[dict[str, Any]] = []
-    for line in text.splitlines():
-        if locked := LOCKED.match(line):
-            name, version = locked[1].lower().replace("_", "-"), locked[2]
-            purl = f"pkg:pypi/{name}@{version}"
-            found.append({
-                "type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl,
-                "properties": [], "needed_by": [],
-            })  # fmt: skip
-        for digest in HASH.findall(line):
-            found[-1]["properties"].append({"name": "pip:sha256", "value": digest})
-        if found and (who := NEEDED_BY.match(line)) and who[1]:
-            found[-1]["needed_by"].append(who[1])
-    return found
+def described(*words: str | Path) -> dict[str, Any]:
+    """What cyclonedx-py says; a document that it would not accept itself fails in the tests."""
+    command = [Path(sys.executable).with_name("cyclonedx-py"), *words, "--spec-version", "1.5",
+               "--output-reproducible", "--no-validate"]  # fmt: skip
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT,
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(moment_of_commit())},
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise SystemExit(f"cyclonedx-py: {done.stderr.strip()}")
+    made: dict[str, Any] = json.loads(done.stdout)
+    return made
 
 
-def licences(name: str) -> list[dict[str, Any]]:
-    """As the installed package says it; nothing where it is not installed or says nothing."""
-    try:
-        facts = metadata.metadata(name)
-    except metadata.PackageNotFoundError:
-        return []
-    if expression := facts.get("License-Expression"):
-        return [{"expression": expression}]
-    words = facts.get("License") or ""
-    return [{"license": {"name": words}}] if 0 < len(words) < 40 else []
+def bill(environment: dict[str, Any], lock: dict[str, Any], version: str) -> dict[str, Any]:
+    """The environment without what the lock does not name, and with the hashes of the lock."""
+    installed = {_plain(part["name"]): part for part in environment["components"]}
+    parts = []
+    for locked in lock["components"]:
+        part = installed.get(_plain(locked["name"]))
+        if part is None or part["version"] != locked["version"]:
+            raise SystemExit(f"{locked['name']} {locked['version']} is locked and not installed")
+        part.setdefault("externalReferences", []).extend(locked["externalReferences"])
+        parts.append(part)
+    ours = environment["metadata"]["component"]
+    ours |= {"version": version, "purl": f"pkg:pypi/prefixd@{version}"}
+    kept = {ours["bom-ref"], *(part["bom-ref"] for part in parts)}
+    graph = [
+        {"ref": row["ref"], "dependsOn": [ref for ref in row.get("dependsOn", ()) if ref in kept]}
+        for row in environment["dependencies"]
+        if row["ref"] in kept
+    ]
+    text = json.dumps([version, environment["metadata"]["timestamp"], parts], sort_keys=True)
+    serial = f"urn:uuid:{uuid.uuid5(SPACE, text)}"
+    return environment | {"serialNumber": serial, "components": parts, "dependencies": graph}
 
 
-def bill(requirements: str, version: str, moment: datetime) -> dict[str, Any]:
-    ours = f"pkg:pypi/prefixd@{version}"
-    parts = components(requirements)
-    refs = {part["name"]: part["bom-ref"] for part in parts}
-    needs: dict[str, list[str]] = {ours: [], **{ref: [] for ref in refs.values()}}
-    for part in parts:
-        for who in part.pop("needed_by"):
-            needs[refs.get(who.lower(), ours)].append(part["bom-ref"])
-        if told := licences(part["name"]):
-            part["licenses"] = told
-    return {
-        "bomFormat": "CycloneDX", "specVersion": "1.5",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(SPACE, f'{version} {moment} {requirements}')}",
-        "version": 1,
-        "metadata": {
-            "timestamp": moment.isoformat().replace("+00:00", "Z"),
-            "tools": {"components": [
-                {"type": "application", "name": "packaging/sbom.py", "version": version},
-            ]},
-            "component": {
-                "type": "application", "bom-ref": ours, "name": "prefixd", "version": version,
-                "purl": ours, "licenses": [{"license": {"id": "MIT"}}],
-            },
-        },
-        "components": parts,
-        "dependencies": [{"ref": ref, "dependsOn": needs[ref]} for ref in needs],
-    }  # fmt: skip
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def moment_of_commit() -> datetime:
-    told = os.environ.get("SOURCE_DATE_EPOCH")
-    if told is None:
+def moment_of_commit() -> int:
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if given is None:
         git = ["git", "log", "-1", "--format=%ct"]
         done = subprocess.run(git, capture_output=True, text=True, cwd=ROOT, check=False)
-        told = done.stdout.strip() or "0"
-    return datetime.fromtimestamp(int(told), UTC)
+        given = done.stdout.strip() or "0"
+    return int(given)
 
 
 def main() -> None:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist" / "prefixd.cdx.json"
-    version = re.search(r'"(.+)"', (ROOT / "prefixd" / "__init__.py").read_text().split("=")[1])
+    version = re.search(r'__version__ = "(.+)"', (ROOT / "prefixd" / "__init__.py").read_text())
     if version is None:
-        raise SystemExit("prefixd/__init__.py says no version")
-    text = (ROOT / "requirements" / "run.txt").read_text()
-    made = bill(text, version[1], moment_of_commit())
+        raise SystemExit("prefixd/__init__.py has no __version__")
+    environment = described("environment", sys.executable, "--pyproject", PROJECT)
+    made = bill(environment, described("requirements", RUN), version[1])
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(made, indent=1) + "\n")
     print(f"{target}: {len(made['components'])} components")
