@@ -42,7 +42,6 @@ from prefixd.daemon.banner import greeting
 from prefixd.daemon.bgp_view import BgpView
 from prefixd.daemon.config_files import LiveConfig
 from prefixd.daemon.http_server import Certificates, HttpServer, bind_tcp
-from prefixd.daemon.inexpressible_alert import InexpressibleAlert
 from prefixd.daemon.lifecycle import Lifecycle
 from prefixd.daemon.loop_lag import LoopLag
 from prefixd.daemon.metrics_from_news import NewsCounter
@@ -51,7 +50,7 @@ from prefixd.daemon.proxies import address_reader, cookie_is_secure
 from prefixd.daemon.readings import Readings
 from prefixd.daemon.restart import Restarts
 from prefixd.daemon.source_watch import SourceWatch
-from prefixd.daemon.speaker_news import SpeakerNews
+from prefixd.daemon.speaker_news import InexpressibleAlert, SpeakerNews
 from prefixd.daemon.systemd import Notifier as ServiceManager
 from prefixd.daemon.systemd import inherited_sockets
 from prefixd.domain.actor import SYSTEM

@@ -1,17 +1,22 @@
-"""Errors that cross floors.
+"""Errors that cross packages.
 
-    PrefixdError
+    PrefixdError          base of all errors that are shown as a message, never as a traceback
       StartupError        the daemon cannot start; one clear line, exit code 2
-      ConfigError         files are wrong; carries every problem found (raised by prefixd.config)
-      StoreUnavailable    the database is away or refuses; callers answer 503, rules stay
+      StoreUnavailable    the database is unreachable or refuses; callers answer 503, rules stay
+      Conflict            a write found another state than the one it was decided on; it is retried
+      Busy                a queue is full, nothing was accepted; callers answer 503 (engine)
+      ConfigError         files are wrong; carries every problem found (config)
+        and, raised where a command or a page is served: SampleRefused, EditConflict, WriteFailed
+        (config), AddUserError (daemon), NotGobgp, NotADump (migrate), SocketRefusal (bgp)
 
-Expected outcomes (a refusal, "not yet") are return values, not exceptions. What a package raises
-only inside its own walls lives there: `bgp/wire/errors.py` is the largest of those families.
+A test compares this tree with the classes. Expected outcomes (a refusal, "not yet") are return
+values, not exceptions. What a package raises and catches inside itself is defined there:
+`bgp/wire/errors.py` is the largest of those families.
 """
 
 
 class PrefixdError(Exception):
-    """Base of all errors that a face may turn into words for people."""
+    """Base of all errors that a face may turn into a message."""
 
 
 class StartupError(PrefixdError):
@@ -19,7 +24,7 @@ class StartupError(PrefixdError):
 
 
 class StoreUnavailable(PrefixdError):
-    """The database is away, full or locked. Nothing was half-written."""
+    """The database is unreachable, full or locked. Nothing was half-written."""
 
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         super().__init__(message)

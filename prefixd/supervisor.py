@@ -1,9 +1,9 @@
-"""Every long-running task has a name, an owner and a way back: the supervisor.
+"""Every long-running task has a name, an owner and a restart: the supervisor.
 
 A supervised task that raises is logged with its traceback, counted, and started again after a
 pause that doubles up to a minute; the rest of the daemon keeps running. A task that ends by itself
-has finished and is not started again. This is the one place that catches `Exception`: everywhere
-else an unexpected error is ours, and rises to here.
+has finished and is not started again. `Exception` is caught here, for a task, and in the API's
+middleware, for a request; everywhere else an unexpected error is ours, and rises to one of them.
 
 Stopping goes in the reverse order of starting, so a task may rely on those started before it.
 """
@@ -82,7 +82,7 @@ class Supervisor:
                 if now() - started >= HEALTHY_AFTER_S:
                     pause_s = FIRST_PAUSE_S
                 log.error(
-                    "task failed, starting it again",
+                    "task failed, restarting",
                     exc_info=error,
                     extra={"task": entry.name, "restarts": entry.restarts, "pause_s": pause_s},
                 )

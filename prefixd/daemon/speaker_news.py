@@ -1,4 +1,8 @@
-"""What the speaker tells, as log lines and as news on the bus."""
+"""News about BGP: events of the speaker, and active mitigations that no router can carry.
+
+Each event of the speaker becomes a log line, or news on the bus, or both where an operator needs
+both. Its changes of state are logged by the neighbor itself.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -20,13 +24,24 @@ from prefixd.bgp.speaker.events import (
     TablesDiffered,
 )
 from prefixd.clock import Clock
-from prefixd.domain.news import DriftRepaired, News, PeerDown, PeerUp
+from prefixd.domain.news import (
+    DriftRepaired,
+    MitigationActivated,
+    MitigationEscalated,
+    MitigationRejected,
+    MitigationRevised,
+    News,
+    PeerDown,
+    PeerUp,
+)
 
 log = logging.getLogger(__name__)
 
+Publish = Callable[[Sequence[News]], None]
+
 
 class SpeakerNews:
-    def __init__(self, clock: Clock, publish: Callable[[Sequence[News]], None]) -> None:
+    def __init__(self, clock: Clock, publish: Publish) -> None:
         self._clock = clock
         self._publish = publish
 
@@ -35,46 +50,75 @@ class SpeakerNews:
             case PeerChanged(transition=change):
                 self._changed(change.peer, change.before, change.after, str(change.reason or ""))
             case PeerSynced(peer=peer, rules=rules):
-                log.info("peer synced", extra={"peer": peer, "rules": rules})
+                log.info("neighbor synchronized", extra={"peer": peer, "rules": rules})
             case PeerStalled(peer=peer, seconds=seconds, queued_octets=queued):
                 log.warning(
-                    "peer does not read",
+                    "send stalled: TCP window closed",
                     extra={"peer": peer, "seconds": round(seconds, 1), "queued_octets": queued},
                 )
             case RuleQuarantined(peer=peer, rule=rule):
-                log.error("rule quarantined at peer", extra={"peer": peer, "rule": rule})
+                log.error(
+                    "rule quarantined: it broke the session", extra={"peer": peer, "rule": rule}
+                )
             case BudgetLowered(peer=peer, sent=sent, limit=limit):
                 log.error(
-                    "peer said too many rules", extra={"peer": peer, "sent": sent, "limit": limit}
+                    "received Cease/1 (maximum prefixes): rule budget lowered",
+                    extra={"peer": peer, "sent": sent, "limit": limit},
                 )
             case PeerFilling(peer=peer, family=family, held=held, most=most):
                 log.warning(
-                    "peer has told nearly as much as we remember",
+                    "received routes near max_received limit",
                     extra={"peer": peer, "family": str(family), "held": held, "most": most},
                 )
             case RulesExpired(route_ids=route_ids):
                 log.warning(
-                    "speaker withdrew overdue rules by itself", extra={"rules": len(route_ids)}
+                    "overdue rules withdrawn by the speaker", extra={"rules": len(route_ids)}
                 )
             case TablesDiffered(keys=keys):
                 now_us = self._clock.now_us()
                 self._publish((DriftRepaired(at_us=now_us, missing=0, surplus=0, changed=keys),))
             case RuleLearned(peer=peer, received=received):
-                _heard(peer, "learned", received.key)
+                _log_received("FlowSpec rule received", peer, received.key)
             case RuleLost(peer=peer, key=key):
-                _heard(peer, "lost", key)
+                _log_received("received FlowSpec rule withdrawn", peer, key)
             case _:
                 assert_never(event)
 
     def _changed(self, peer: str, before: PeerState, after: PeerState, reason: str) -> None:
-        """The peer itself has logged it; here it only becomes news."""
+        now_us = self._clock.now_us()
         if after is PeerState.ESTABLISHED:
-            self._publish((PeerUp(at_us=self._clock.now_us(), peer=peer, address=""),))
+            self._publish((PeerUp(at_us=now_us, peer=peer, address=""),))
         elif before is PeerState.ESTABLISHED:
-            now_us = self._clock.now_us()
             self._publish((PeerDown(at_us=now_us, peer=peer, address="", reason=reason),))
 
 
-def _heard(peer: str, change: str, key: Key) -> None:
-    extra = {"peer": peer, "change": change, "rule": describe(*key)}
-    log.info("rule heard from peer", extra=extra)
+def _log_received(phrase: str, peer: str, key: Key) -> None:
+    log.info(phrase, extra={"peer": peer, "rule": describe(*key)})
+
+
+class InexpressibleAlert:
+    """Publishes news of active mitigations that no router can carry.
+
+    A rule is announced before its news is published, so by then it is known whether a router can
+    carry it. This news follows on its own, so that subscribers get the beginning first.
+    """
+
+    def __init__(
+        self,
+        why_inexpressible: Callable[[str], str | None],
+        publish: Publish,
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """`soon` calls a function when what is being done now is done."""
+        self._why_inexpressible = why_inexpressible
+        self._publish = publish
+        self._soon = soon
+
+    def on_news(self, item: News) -> None:
+        """A listener on the bus."""
+        if not isinstance(item, MitigationActivated | MitigationEscalated | MitigationRevised):
+            return
+        reason = self._why_inexpressible(item.mitigation.mitigation_id)
+        if reason is not None:
+            failed = MitigationRejected(at_us=item.at_us, mitigation=item.mitigation, text=reason)
+            self._soon(lambda: self._publish((failed,)))
