@@ -42,7 +42,7 @@ class SourceWatch:
 
     def seen(self, source: str) -> None:
         if self._liveness:
-            self._liveness.heard(source, self._clock.monotonic(), self._clock.now_us())
+            self._liveness.reported(source, self._clock.monotonic(), self._clock.now_us())
 
     async def run(self) -> None:
         """A supervised task."""

@@ -31,7 +31,7 @@ from prefixd.signals.reading import (
     Heartbeat,
     Read,
     Reading,
-    Said,
+    Report,
     element_path,
     make_signal,
     victim_of,
@@ -92,7 +92,7 @@ def _read_alert(
     starts_at = text(member(alert, "startsAt"))
     outgoing = (text(labels.get("direction")) or text(annotations.get("direction"))).casefold()
     return make_signal(
-        Said(
+        Report(
             source=source,
             adapter=ADAPTER,
             kind=kind,

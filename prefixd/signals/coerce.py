@@ -1,8 +1,8 @@
-"""Text and numbers as senders write them, into what we mean by them.
+"""Text and numbers as senders write them, converted to our units.
 
 Senders write 4.1 Gbit/s as 4100000000, "4.1e9", "4.1G", "4100 Mbps" or a float with a tail; times
 as RFC 3339, as "2031-03-04 10:15:00 UTC" or as an epoch in three magnitudes. Each function here
-answers None when it cannot read a value: the caller decides whether that is a problem or a gap.
+returns None when it cannot read a value: the caller decides whether that is a problem or a gap.
 Rates are bits and packets a second, as integers; a unit that says bytes is multiplied by eight.
 
 Of vector names only spellings of names we know are understood (`UDP Flood`, `udp-flood`,

@@ -1,8 +1,8 @@
 """Evidence about a place in the network instead of a victim, in our own shape.
 
-A telemetry script says "this interface is full" or "this link is idle". Types are strict, the
-confidence must lie in 0..1 (one signal with 50 would lift any group over any threshold), and no
-field may be longer than a name is.
+A telemetry script reports "this interface is full" or "this link is idle". Types are strict, the
+confidence must be 0 to 1 (one signal with 50 would lift any group over any threshold), and no field
+may be longer than a name.
 """
 
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ def _vector(payload: Mapping[str, JsonValue], found: list[Problem]) -> Vector | 
         return None
     vector = vector_of(value) if isinstance(value, str) else None
     if vector is None:
-        found.append(Problem("vector", "is not a known vector", "bad_vector"))
+        found.append(Problem("vector", "unknown vector", "bad_vector"))
     return vector
 
 
@@ -105,7 +105,7 @@ def _address(payload: Mapping[str, JsonValue], found: list[Problem]) -> Address 
         return None
     address = Address.parse(value) if isinstance(value, str) else None
     if address is None:
-        found.append(Problem("victim_ip", "is not an IP address", "bad_victim"))
+        found.append(Problem("victim_ip", "invalid IP address", "bad_victim"))
     return address
 
 
@@ -115,7 +115,7 @@ def _prefix(payload: Mapping[str, JsonValue], found: list[Problem]) -> Prefix | 
         return None
     prefix = Prefix.parse(value) if isinstance(value, str) else None
     if prefix is None:
-        found.append(Problem("victim_prefix", "is not a prefix", "bad_victim"))
+        found.append(Problem("victim_prefix", "invalid prefix", "bad_victim"))
     return prefix
 
 

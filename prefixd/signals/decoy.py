@@ -1,7 +1,7 @@
 """Decoy sensors: what a honeypot's events mean for a victim of ours.
 
-A decoy knows sources; we act on victims. The one bridge: a request that anyone could have forged,
-carrying the address of one of our customers, says that somebody makes reflectors answer that
+A decoy knows sources; we act on victims. The one link: a request that anyone could have forged,
+carrying the address of one of our customers, shows that reflectors are made to answer that
 customer. Such an observation becomes a `Corroboration` for that very address and names the port the
 answers will come from. It never opens anything: a sensor is a corroborating source by definition,
 since anyone can send a decoy a forged packet.
@@ -171,7 +171,7 @@ def observe(
 
 def _row(service: str, event_type: str, transport: Transport) -> _Row:
     if service == "dns" and transport is Transport.TCP:
-        # A completed handshake: the address is real, so it is nobody's forged victim.
+        # A completed handshake: the address is real, not a forged one.
         return Meaning.PROBE, False, None, 0.1
     known = _TABLE.get((service, event_type))
     if known is not None:
@@ -227,12 +227,12 @@ def _whole_second(at_us: int) -> str:
 
 
 def unusable(seen: Observation, settings: DeceptionSettings) -> str:
-    """Why the address of an observation must not be looked at; empty when it may."""
+    """Why the address of an observation is not used; empty when it is."""
     address = seen.source_ip
     if address is None:
         return "no source address"
     if _inside(address, _NEVER):
-        return "not a unicast address of anybody"
+        return "not a unicast address"
     if not settings.accept_private and _inside(address, _PRIVATE):
         return "private or shared address space"
     if _inside(address, _networks(*settings.decoys)):

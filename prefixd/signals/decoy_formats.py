@@ -55,9 +55,9 @@ def decode_webhook(payload: JsonValue, settings: DeceptionSettings, received_at_
     if not identity or len(identity) > NAME_MAX:
         return Problem("id", "is missing", "missing")
     if not _is_topic(topic):
-        return Problem("topic", "is not a topic", "bad_topic")
+        return Problem("topic", "invalid topic", "bad_topic")
     if at_us is None:
-        return Problem("ts", "is not a time", "bad_time")
+        return Problem("ts", "invalid time", "bad_time")
     body = members(payload.get("payload"))
     if topic == "attacker.session.ended":
         service, event_type = text(body.get("service")), "session_recorded"
@@ -78,7 +78,7 @@ def decode_webhook(payload: JsonValue, settings: DeceptionSettings, received_at_
         summary_only=True,
         dedup_key=f"id:{identity}",
     )
-    return Ignored("the sensor's own machinery") if seen is None else seen
+    return Ignored("an event of the sensor itself") if seen is None else seen
 
 
 def decode_json_line(
@@ -91,7 +91,7 @@ def decode_json_line(
     if at_us is None:
         at_us = time_us(payload.get("timestamp"))
     if at_us is None:
-        return Problem("timestamp", "is not a time", "bad_time")
+        return Problem("timestamp", "invalid time", "bad_time")
     fields = {
         name: value
         for name, value in members(payload.get("fields")).items()
@@ -129,7 +129,7 @@ def _event(
         at_us=at_us,
         fields=fields,
     )
-    return Ignored("the sensor's own machinery") if seen is None else seen
+    return Ignored("an event of the sensor itself") if seen is None else seen
 
 
 def _source(fields: Mapping[str, str]) -> Address | None:

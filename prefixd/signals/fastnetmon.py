@@ -2,7 +2,7 @@
 
 Three things in this format bite. `*_traffic` counters are bytes a second (newer builds add
 `*_traffic_bits` twins, which are preferred); the documented sample of a ban is an outgoing attack,
-so the direction has to be read; and an alert may be about a whole host group with no address. The
+so the direction has to be read; an alert may be about a whole host group with no address. The
 severity `unknown` and the type `unknown` are usual and mean nothing.
 
 The vector comes from the threshold that fired, then from the packet rates in the attack's
@@ -24,7 +24,7 @@ from prefixd.domain.signal import Direction, Ignored, SignalKind
 from prefixd.domain.vector import PROTOCOL_NAMES, TCP, UDP, Vector
 from prefixd.signals.coerce import MAX_RATE, REFLECTORS, number, time_us, vector_of
 from prefixd.signals.json_value import JsonValue, elements, member, members, text
-from prefixd.signals.reading import Read, Reading, Said, element_path, make_signal, victim_of
+from prefixd.signals.reading import Read, Reading, Report, element_path, make_signal, victim_of
 from prefixd.signals.settings import FastNetMonSettings
 
 SOURCE: Final = "fastnetmon"
@@ -83,7 +83,7 @@ def _host_group(
 ) -> list[Read] | Problem:
     networks = elements(payload.get("hostgroup_networks"))
     if not settings.allow_prefixes:
-        return [Ignored("a host group alert, and networks are not allowed here")]
+        return [Ignored("a host group alert; networks are not allowed here")]
     if not networks:
         return Problem("hostgroup_networks", "lists no network", "bad_victim")
     if len(networks) > NETWORKS_MAX:
@@ -118,7 +118,7 @@ def _signal(
         identity = f"{identity}/{victim}"  # one attack on a group, one alert per network
     protocol = _PROTOCOLS.get(text(details.get("attack_protocol")))
     return make_signal(
-        Said(
+        Report(
             source=SOURCE,
             adapter=ADAPTER,
             kind=ACTIONS[action],

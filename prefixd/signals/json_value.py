@@ -1,8 +1,8 @@
 """JSON as Python holds it, without `Any`: the only shapes an adapter may look at.
 
-A payload is decoded at the door (size and bytes are the door's business). From here on it is a
-`JsonValue`, and every access goes through a function that says what it does when the shape is not
-the one hoped for: nothing here raises on a stranger's data.
+A payload is decoded at the edge, where its size is checked. From here on it is a `JsonValue`, and
+every access goes through a function that defines the result for any other shape: nothing here
+raises on a stranger's data.
 """
 
 import json
@@ -100,7 +100,7 @@ def raw_text(value: JsonValue) -> str:
     return canonical({"truncated": True, "bytes": len(encoded), "head": head[: RAW_MAX_BYTES // 2]})
 
 
-# Five times as fast as the canonical form. Nobody hashes a record.
+# Five times as fast as the canonical form; a record is not hashed.
 _RECORD: Final = msgspec.json.Encoder(order="sorted")
 
 

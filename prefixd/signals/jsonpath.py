@@ -3,8 +3,8 @@
 jsonpath-rfc9535 parses and evaluates; this module adds the guard. A path is compiled once, when
 configuration is loaded, and evaluated many times against documents written by strangers: each node
 looked at is paid for from a `NodeBudget`, and when it is used up the evaluation ends with
-`BudgetSpent` and the element is refused. The library has no such limit, so its parser is told to
-build our node, query, filter and descendant types, each of which pays before it works.
+`BudgetSpent` and the element is refused. The library has no such limit, so our parser builds node,
+query, filter and descendant types that pay before they work.
 
 `match()` and `search()` run on RE2 (`prefixd.signals.pattern`), not on the library's backtracking
 engine: their patterns may come from the document.
@@ -99,7 +99,7 @@ def compile_path(text: str) -> Path:
 
 
 class _Node(JSONPathNode):
-    """A node whose children cost. Where it lies in the document is of no interest here."""
+    """A node whose children cost. Its location in the document is not kept."""
 
     __slots__ = ("budget", "value")
 

@@ -1,12 +1,12 @@
 """Our own event: one report of one detector about one address.
 
-The shape is the contract that existing detectors already speak. Types are strict here, since the
-sender writes for us: a field of the wrong type is a problem of the sender, not something to guess
-at. All problems of an event are found together.
+Existing detectors already send this form. Types are strict here, since the sender writes for us: a
+field of the wrong type is a mistake of the sender, not something to guess at. All problems of an
+event are found together.
 
-Nearly every event is right, so it is first read as a whole, by a type that knows the rules, and
-member by member only when that did not work out and somebody has to be told why. The close reading
-decides what is right; the quick one may only be quicker (a test compares them).
+Nearly every event is valid, so it is first read as a whole, by a type that knows the rules, and
+member by member only when that fails and the answer has to name the reasons. The close reading
+decides what is valid; the quick one may only be quicker (a test compares them).
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from prefixd.domain.signal import Signal, SignalKind
 from prefixd.domain.vector import Vector
 from prefixd.signals.coerce import ports, time_us
 from prefixd.signals.json_value import JsonValue, members
-from prefixd.signals.reading import Reading, Said, make_signal
+from prefixd.signals.reading import Reading, Report, make_signal
 
 TEXT_MAX: Final = 1024
 VICTIM_MAX: Final = 45
@@ -48,7 +48,7 @@ class _Event(msgspec.Struct, kw_only=True, gc=False):
 
 
 def read_event(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem, ...]:
-    """The event as a signal, or everything that is wrong with it."""
+    """The event as a signal, or all of its problems."""
     return read_quickly(payload, reading) or read_closely(payload, reading)
 
 
@@ -71,7 +71,7 @@ def read_quickly(payload: JsonValue, reading: Reading) -> Signal | None:
     action = event.action or "ban"
     confidence, origin = _confidence(event.confidence, action, reading)
     return make_signal(
-        Said(
+        Report(
             source=source,
             adapter=ADAPTER,
             kind=_KINDS[action],
@@ -99,7 +99,7 @@ def _ports_of(payload: JsonValue) -> tuple[int, ...] | None:
 
 def read_closely(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem, ...]:
     if not isinstance(payload, Mapping):
-        return (Problem("", "an event is a JSON object", "bad_type"),)
+        return (Problem("", "an event must be a JSON object", "bad_type"),)
     fields = _Fields(payload)
     event_id = fields.text("event_id", required=False)
     source = fields.text("source", required=True)
@@ -115,7 +115,7 @@ def read_closely(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem
         return tuple(fields.problems)
     confidence, origin = _confidence(given, action, reading)
     return make_signal(
-        Said(
+        Report(
             source=source,
             adapter=ADAPTER,
             kind=_KINDS[action],
@@ -136,7 +136,7 @@ def read_closely(payload: JsonValue, reading: Reading) -> Signal | tuple[Problem
 
 
 def _confidence(given: float | None, action: str, reading: Reading) -> tuple[float | None, str]:
-    """How sure the sender is, and where that comes from."""
+    """The confidence, and where it comes from."""
     if given is not None:
         return given, "given"
     mapped = reading.confidence_mapping.get(action)
@@ -144,7 +144,7 @@ def _confidence(given: float | None, action: str, reading: Reading) -> tuple[flo
 
 
 class _Fields:
-    """Reads the members of an event, collecting what is wrong on the way."""
+    """Reads the members of an event and collects the problems."""
 
     def __init__(self, members: Mapping[str, JsonValue]) -> None:
         self.members = members

@@ -71,8 +71,9 @@ def _without_line_ends(token: re.Match[str]) -> str:
 
 def _reason(error: re2.error, text: str) -> str:
     """RE2 names the reason and the fragment; the place is where the fragment is found."""
-    said = error.args[0]
-    reason, _, fragment = (said.decode() if isinstance(said, bytes) else str(said)).partition(": ")
+    given = error.args[0]
+    message = given.decode() if isinstance(given, bytes) else str(given)
+    reason, _, fragment = message.partition(": ")
     if not fragment:
         return f"{reason} at character {len(text)}"
     return f"{reason} at character {text.find(fragment) + 1}: {fragment}"

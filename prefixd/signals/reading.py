@@ -1,9 +1,9 @@
-"""What every adapter shares: the circumstances of a reading, and how one ends in a `Signal`.
+"""What every adapter shares: the circumstances of a reading, and how a report becomes a `Signal`.
 
-An adapter looks into a payload and collects what the sender said; `make_signal` applies the rules
-that hold for all of them. Times in the future are replaced by the time of arrival and marked; what
-is too old is marked stale and never acted on; rates that are no rates are left out with a warning;
-an alert without an id gets one made of what it is about.
+An adapter collects the sender's values from a payload; `make_signal` applies the rules that hold
+for all adapters. A time in the future is replaced by the time of arrival and marked; a report that
+is too old is marked stale and never acted on; an invalid rate is left out with a warning; an alert
+without an id gets one made of source, victim and vector.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ SECOND_US: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The source is alive and has nothing to report."""
+    """The source works and has nothing to report."""
 
     source: str
     index: int | None = None
@@ -41,7 +41,7 @@ def _no_mapping() -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """When the payload came, and what configuration says of its source.
+    """When the payload came, and the configuration of its source.
 
     `confidence_mapping` is the source's own table of action and severity words.
     """
@@ -52,8 +52,8 @@ class Reading:
     max_clock_skew_s: int = 300
 
 
-class Said(NamedTuple):
-    """What a sender said, in our types but not yet judged.
+class Report(NamedTuple):
+    """A sender's values in our types, not yet checked.
 
     `started_at_us` is the beginning of something that still goes on; it is never too old.
     `observed_at_us` is the moment of an observation and may be. Rates come as found: figures, text
@@ -81,47 +81,47 @@ class Said(NamedTuple):
     element: JsonValue = None
 
 
-def make_signal(said: Said, reading: Reading) -> Signal:
-    warnings = list(said.warnings)
-    bps = rate_bps(said.bps)
-    pps = rate_pps(said.pps)
-    if bps is None and said.bps is not None:
+def make_signal(report: Report, reading: Reading) -> Signal:
+    warnings = list(report.warnings)
+    bps = rate_bps(report.bps)
+    pps = rate_pps(report.pps)
+    if bps is None and report.bps is not None:
         warnings.append("bps: not a rate, left out")
-    if pps is None and said.pps is not None:
+    if pps is None and report.pps is not None:
         warnings.append("pps: not a rate, left out")
-    observed_at_us, stale = _observed(said, reading, warnings)
-    external_id = clean_text(said.external_id, ID_MAX)
+    observed_at_us, stale = _observed(report, reading, warnings)
+    external_id = clean_text(report.external_id, ID_MAX)
     if not external_id:
-        external_id = auto_id(said.source, said.victim.victim_text(), said.vector.value)
+        external_id = auto_id(report.source, report.victim.victim_text(), report.vector.value)
     return Signal(
-        source=said.source,
-        adapter=said.adapter,
+        source=report.source,
+        adapter=report.adapter,
         external_id=external_id,
-        kind=said.kind,
-        victim=said.victim,
-        vector=said.vector,
+        kind=report.kind,
+        victim=report.victim,
+        vector=report.vector,
         observed_at_us=observed_at_us,
         received_at_us=reading.received_at_us,
-        direction=said.direction,
-        confidence=said.confidence,
-        confidence_origin=said.confidence_origin,
+        direction=report.direction,
+        confidence=report.confidence,
+        confidence_origin=report.confidence_origin,
         bps=bps,
         pps=pps,
-        dst_ports=said.dst_ports,
-        src_ports=said.src_ports,
-        protocols=said.protocols,
-        force=said.force,
+        dst_ports=report.dst_ports,
+        src_ports=report.src_ports,
+        protocols=report.protocols,
+        force=report.force,
         stale=stale,
         warnings=tuple(warnings),
-        raw=raw_text(said.element),
+        raw=raw_text(report.element),
     )
 
 
-def _observed(said: Said, reading: Reading, warnings: list[str]) -> tuple[int, bool]:
+def _observed(report: Report, reading: Reading, warnings: list[str]) -> tuple[int, bool]:
     """The time to record, and whether the report is too old to act on."""
     now_us = reading.received_at_us
     oldest_us = now_us - reading.max_signal_age_s * SECOND_US
-    claimed = said.observed_at_us if said.observed_at_us is not None else said.started_at_us
+    claimed = report.observed_at_us if report.observed_at_us is not None else report.started_at_us
     if claimed is None:
         return now_us, False
     if claimed > now_us + reading.max_clock_skew_s * SECOND_US:
@@ -129,10 +129,10 @@ def _observed(said: Said, reading: Reading, warnings: list[str]) -> tuple[int, b
         return now_us, False
     if claimed >= oldest_us:
         return claimed, False
-    if said.observed_at_us is None:
-        return now_us, False  # it began long ago and still fires
-    # An end that arrives late is still the end; only a firing report can be too old.
-    return claimed, said.kind is SignalKind.FIRING
+    if report.observed_at_us is None:
+        return now_us, False  # it began long ago and is still firing
+    # A late end is still an end; only a firing report can be too old.
+    return claimed, report.kind is SignalKind.FIRING
 
 
 def auto_id(source: str, victim: str, vector: str) -> str:
@@ -142,24 +142,24 @@ def auto_id(source: str, victim: str, vector: str) -> str:
 
 
 def victim_of(text: str, *, field_name: str, allow_prefixes: bool) -> Prefix | Problem:
-    """The victim a text names: an address, `[v6]:port`, `v4:port`, `address@vlan`, a prefix."""
+    """The victim in a text: an address, `[v6]:port`, `v4:port`, `address@vlan`, or a prefix."""
     stripped = text.strip().partition("@")[0]
     if not stripped:
         return Problem(field_name, "the victim's address is missing", "bad_victim")
     if "/" in stripped:
         prefix = Prefix.parse(stripped)
         if prefix is None:
-            return Problem(field_name, "is not an IP address or prefix", "bad_victim")
+            return Problem(field_name, "invalid IP address or prefix", "bad_victim")
         if not prefix.is_host and not allow_prefixes:
             return Problem(
                 field_name,
-                "names a network, only single hosts are allowed here",
+                "is a network; only single hosts are allowed here",
                 "prefix_not_allowed",
             )
         return prefix
     address = address_of(stripped)
     if address is None:
-        return Problem(field_name, "is not an IP address", "bad_victim")
+        return Problem(field_name, "invalid IP address", "bad_victim")
     return address.host()
 
 
@@ -181,6 +181,6 @@ def _is_port(text: str) -> bool:
 
 
 def element_path(container: str, index: int, problem: Problem) -> Problem:
-    """A problem of one element, seen from the whole payload."""
+    """A problem of one element, located in the whole payload."""
     inside = problem.inside(f"{container}[{index}]")
     return Problem(inside.field, inside.reason, inside.code, index)

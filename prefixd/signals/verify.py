@@ -1,12 +1,12 @@
-"""Is this request from whom it claims to be: every method an adapter may use, as pure functions.
+"""Authentication of a sender: every method an adapter may use, as pure functions.
 
-Signatures are computed over the bytes as they came, before anything is parsed. Comparisons take the
+Signatures are computed over the bytes as received, before anything is parsed. Comparisons take the
 same time for right and wrong. Two secrets are tried so that one can be rotated. A header given
-twice is refused: two parties on the way might read different ones.
+twice is refused: a proxy might read the other one.
 
 Where the method signs a time, requests outside the tolerance are refused, and `replay_key` names
-the message so that the caller can answer a repeat from what it stored. Plain HMAC without a time
-has no such key: that weakness is the sender's format, and the documentation says so.
+the message so that the caller can answer a repeat from its stored answer. Plain HMAC without a time
+has no such key: that is a weakness of the sender's format, and the documentation states it.
 """
 
 import base64

@@ -1,9 +1,9 @@
 """The generic webhook: any sender's JSON, mapped by configuration.
 
 `root_path` selects the elements, `when` sorts out those that are not attacks at all, `fields` says
-where each value is. Each element becomes a signal, a problem naming the field, or is left aside;
-none spoils another. The order of work on a value is: select, extract or compute, convert, map,
-scale, clamp.
+where each value is. Each element becomes a signal, a problem naming the field, or is ignored; a bad
+element does not affect the others. The order of work on a value is: select, extract or compute,
+convert, map, scale, clamp.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from prefixd.domain.vector import Vector, parse_vector
 from prefixd.signals.coerce import confidence, number, ports, rate_bps, rate_pps, time_us
 from prefixd.signals.json_value import JsonValue, elements, scalar_text
 from prefixd.signals.jsonpath import BudgetSpent, NodeBudget
-from prefixd.signals.reading import Read, Reading, Said, element_path, make_signal, victim_of
+from prefixd.signals.reading import Read, Reading, Report, element_path, make_signal, victim_of
 from prefixd.signals.settings import VectorMatch
 from prefixd.signals.webhook_compile import CompiledAdapter, compile_adapter
 
@@ -32,7 +32,7 @@ def read_webhook(
     try:
         selected = [payload] if adapter.root is None else adapter.root.select(payload, NodeBudget())
     except BudgetSpent:
-        return Problem("root_path", "would visit too many nodes of this body", "too_large")
+        return Problem("root_path", "visits too many nodes of this body", "too_large")
     if len(selected) == 1 and not isinstance(selected[0], Mapping):
         # A root that is, or selects, an array means its elements; a scalar holds none.
         selected = list(elements(selected[0]))
@@ -54,7 +54,7 @@ def _read(element: JsonValue, adapter: CompiledAdapter, reading: Reading, index:
             return Ignored("a condition of the adapter does not hold", index)
         read = _signal(element, adapter, reading, budget)
     except BudgetSpent:
-        read = Problem("fields", "would visit too many nodes of this element", "too_large")
+        read = Problem("fields", "visit too many nodes of this element", "too_large")
     return element_path("elements", index, read) if isinstance(read, Problem) else read
 
 
@@ -75,13 +75,13 @@ def _signal(
         return kind
     at_us = time_us(values.get("timestamp"))
     if at_us is None and values.get("timestamp") is not None:
-        return Problem("timestamp", "is not a time", "bad_time")
+        return Problem("timestamp", "invalid time", "bad_time")
     identity = values.get("source_id")
     identity_text = "" if identity is None else scalar_text(identity) or ""
     believed, origin = _confidence(values.get("confidence"), adapter, reading, kind)
     outgoing = (scalar_text(values.get("direction")) or "").casefold() in ("outgoing", "outbound")
     return make_signal(
-        Said(
+        Report(
             source=settings.name,
             adapter=ADAPTER,
             kind=kind,
@@ -109,7 +109,7 @@ def _kind(value: JsonValue, action_map: Mapping[str, str]) -> SignalKind | Probl
     word = scalar_text(value) or ""
     kind = _KINDS.get(action_map.get(word, word))
     if kind is None:
-        return Problem("action", "is neither ban nor unban, and not in action_map", "bad_action")
+        return Problem("action", "must be ban or unban, or a word of action_map", "bad_action")
     return kind
 
 

@@ -161,27 +161,29 @@ def _plain_problems(settings: WebhookAdapterSettings) -> Iterator[Problem]:
     yield from _limit_problems(settings)
     yield from (item.inside("auth") for item in _auth_problems(settings.auth))
     if settings.auth.type is AuthType.NONE and not settings.allow_from:
-        yield Problem("auth.type", "none demands allow_from: who may send at all")
+        yield Problem("auth.type", "none requires allow_from")
 
 
 def _field_problems(settings: WebhookAdapterSettings) -> Iterator[Problem]:
     for name, source in settings.fields.items():
         if name not in FIELD_NAMES:
-            yield Problem(f"fields.{name}", f"is not one of {', '.join(FIELD_NAMES)}")
+            yield Problem(
+                f"fields.{name}", f"unknown field; must be one of {', '.join(FIELD_NAMES)}"
+            )
         elif _ways(source) != 1:
-            yield Problem(f"fields.{name}", "needs exactly one of path, const, lookup")
+            yield Problem(f"fields.{name}", "must have exactly one of path, const, lookup")
     for index, condition in enumerate(settings.when):
         ways = (condition.equals is not None, bool(condition.one_of), condition.exists is not None)
         if sum(ways) != 1:
-            yield Problem(f"when[{index}]", "needs exactly one of equals, in, exists")
+            yield Problem(f"when[{index}]", "must have exactly one of equals, in, exists")
 
 
 def _map_problems(settings: WebhookAdapterSettings) -> Iterator[Problem]:
     for text, word in settings.vector_map.items():
         if parse_vector(word) is None:
-            yield Problem(f"vector_map.{text}", f"{word} is not a known vector")
+            yield Problem(f"vector_map.{text}", f"unknown vector '{word}'")
     if parse_vector(settings.default_vector) is None:
-        yield Problem("default_vector", f"{settings.default_vector} is not a known vector")
+        yield Problem("default_vector", f"unknown vector '{settings.default_vector}'")
     for text, word in settings.action_map.items():
         if word not in ACTION_WORDS:
             yield Problem(f"action_map.{text}", "must be ban or unban")
@@ -199,7 +201,7 @@ def _limit_problems(settings: WebhookAdapterSettings) -> Iterator[Problem]:
         yield Problem("limits.rate_per_second", "must be at least 1")
     for index, network in enumerate(settings.allow_from):
         if Prefix.parse(network) is None:
-            yield Problem(f"allow_from[{index}]", "is not an address or prefix")
+            yield Problem(f"allow_from[{index}]", "invalid IP address or prefix")
 
 
 def _ways(source: FieldSource) -> int:
@@ -209,19 +211,23 @@ def _ways(source: FieldSource) -> int:
 def _auth_problems(auth: WebhookAuth) -> Iterator[Problem]:
     if auth.type in (AuthType.NONE, AuthType.MTLS):
         if auth.type is AuthType.MTLS and not auth.subjects:
-            yield Problem("subjects", "mtls needs the certificate names that may send", "missing")
+            yield Problem(
+                "subjects", "mtls requires the certificate names that may send", "missing"
+            )
         return
     if not auth.secret_refs and auth.type is not AuthType.BEARER:
-        yield Problem("secret_env", f"{auth.type.value} needs a secret", "missing")
+        yield Problem("secret_env", f"{auth.type.value} requires a secret", "missing")
     if len(auth.secret_refs) > SECRETS_MAX:
-        yield Problem("secrets", "at most two secrets, the new one and the old one")
+        yield Problem("secrets", "must be at most two: the new one and the old one")
     if auth.type in (AuthType.HMAC, AuthType.HEADER_SECRET) and not auth.header.strip():
-        yield Problem("header", "names the header to look at", "missing")
+        yield Problem(
+            "header", "is required: the header that holds the secret or signature", "missing"
+        )
     if auth.type is AuthType.QUERY_TOKEN and not auth.param:
-        yield Problem("param", "names the query parameter", "missing")
+        yield Problem("param", "is required: the query parameter that holds the token", "missing")
     if auth.type is AuthType.BODY_SECRET and not auth.body_path:
-        yield Problem("body_path", "names the field that holds the secret", "missing")
+        yield Problem("body_path", "is required: the path of the secret", "missing")
     if auth.type is AuthType.BASIC and not auth.user:
-        yield Problem("user", "basic needs a user name", "missing")
+        yield Problem("user", "basic requires a user name", "missing")
     if not 1 <= auth.tolerance_s <= 3600:
         yield Problem("tolerance_seconds", "must be 1 to 3600")

@@ -1,8 +1,8 @@
 """One field of a mapped element: compiled from its settings, then read from documents.
 
 A field comes from the first of several paths that selects something, from a constant, or from a
-list of name/value objects. A path that selects several nodes says nothing unless a `reduce` tells
-what to make of them. A null counts as absent.
+list of name/value objects. A path that selects several nodes has no value unless `reduce` defines
+one. A null counts as absent.
 """
 
 from collections.abc import Sequence

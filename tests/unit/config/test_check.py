@@ -180,9 +180,9 @@ webhook_adapters:
     [
         (ADAPTER.replace("$.dst", "$..["), "webhook_adapters[0].fields.victim_ip"),
         (ADAPTER.replace("victim_ip", "bps"), "fields.victim_ip: is required"),
-        (ADAPTER.replace("bearer}", "hmac}"), "auth.secret_env: hmac needs a secret"),
-        (ADAPTER.replace("bearer}", "none}"), "none demands allow_from"),
-        (ADAPTER + "    vector_map: {UDP: udp}\n", "vector_map.UDP: udp is not a known vector"),
+        (ADAPTER.replace("bearer}", "hmac}"), "auth.secret_env: hmac requires a secret"),
+        (ADAPTER.replace("bearer}", "none}"), "none requires allow_from"),
+        (ADAPTER + "    vector_map: {UDP: udp}\n", "vector_map.UDP: unknown vector 'udp'"),
         (ADAPTER + ADAPTER.partition("adapters:\n")[2], "has the same name as entry 0: 'box-b'"),
         ("enabled: true\nwindow_seconds: 0\n", "window_seconds: must be at least 1"),
         ("enabled: true\nconfidence_threshold: 1.5\n", "must be from 0 to 1"),
