@@ -128,7 +128,7 @@ async def test_a_private_address_is_refused_unless_allowed(tmp_path: Path) -> No
     assert receiver.got == []
 
 
-async def test_a_closed_port_is_said_without_the_address(tmp_path: Path) -> None:
+async def test_a_closed_port_is_reported_without_the_address(tmp_path: Path) -> None:
     async with receiving(tmp_path) as receiver:
         url, sender = receiver.url, receiver.sender()
     answer = await sender.send(json_request(f"{url}/secret-path", {}), 5)
@@ -243,7 +243,7 @@ class Away:
         return self._store.transaction()
 
 
-async def test_while_the_store_is_away_alerts_go_out_and_are_noted_later() -> None:
+async def test_while_the_database_is_unreachable_alerts_go_out_and_are_noted_later() -> None:
     clock, sender = FakeClock(), FakeSender()
     async with await a_store() as store:
         away = Away(store)

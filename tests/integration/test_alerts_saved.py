@@ -106,7 +106,7 @@ async def test_a_crash_right_after_the_change_loses_no_alert() -> None:
         assert third.sender.sent == []
 
 
-async def test_a_change_that_was_undone_is_told_by_nobody() -> None:
+async def test_a_change_that_was_undone_sends_nothing() -> None:
     async with await a_store() as store:
         life = Life(store, a_destination("chat"))
         life.undone(activated(), refused())
@@ -119,7 +119,7 @@ async def test_a_change_that_was_undone_is_told_by_nobody() -> None:
         assert life.dispatcher.prepare([refused()]) is None
 
 
-async def test_what_is_delivered_is_told_once_even_when_the_table_is_read_later() -> None:
+async def test_what_is_delivered_is_sent_once_even_when_the_table_is_read_later() -> None:
     async with await a_store() as store:
         life = Life(store)
         prepared = await life.save(activated())
@@ -202,7 +202,7 @@ async def test_a_destination_removed_meanwhile_closes_its_rows() -> None:
         assert life.sender.sent == []
 
 
-def test_news_that_nobody_wants_costs_no_row() -> None:
+def test_news_without_a_destination_costs_no_row() -> None:
     dispatcher = Dispatcher(some_settings(), POP, FakeClock(), sender=FakeSender())
     arrival = SignalReceived(at_us=1, signal=a_signal(), outcome="waiting")
     assert dispatcher.prepare([arrival]) is None
@@ -229,7 +229,7 @@ async def test_a_mitigation_and_its_alert_are_one_unit() -> None:
         assert [body["event_action"] for body in second.sender.bodies] == ["trigger"]
 
 
-async def test_what_the_engine_saved_is_told_once() -> None:
+async def test_what_the_engine_saved_is_sent_once() -> None:
     async with await a_store() as store:
         life = Life(store)
         async with an_engine(store=store, clock=life.clock, listener=life.dispatcher) as house:
@@ -241,7 +241,7 @@ async def test_what_the_engine_saved_is_told_once() -> None:
         assert {state for _, state in await life.states()} == {"delivered"}
 
 
-async def test_a_commit_whose_answer_was_lost_is_told_once() -> None:
+async def test_a_commit_whose_answer_was_lost_is_sent_once() -> None:
     async with await a_store() as store:
         flaky = FlakyStore(store)
         life = Life(store)
@@ -257,7 +257,7 @@ async def test_a_commit_whose_answer_was_lost_is_told_once() -> None:
             assert len(life.sender.bodies) == len(told)
 
 
-async def test_a_turn_asked_again_after_a_conflict_is_told_once() -> None:
+async def test_a_turn_repeated_after_a_conflict_is_sent_once() -> None:
     async with await a_store() as store:
         flaky = FlakyStore(store)
         life = Life(store)

@@ -178,7 +178,7 @@ ALSO: Mapping[str, tuple[str, ...]] = {
     "w74": ("test_values_beyond_the_bound_are_counted_as_other",),
     "w76": (
         "test_a_mitigation_and_its_alert_are_one_unit",
-        "test_a_commit_whose_answer_was_lost_is_told_once",
+        "test_a_commit_whose_answer_was_lost_is_sent_once",
         "test_a_crash_right_after_the_change_loses_no_alert",
         "test_a_storm_costs_no_more_rows_than_its_queue_has_room_for",
     ),

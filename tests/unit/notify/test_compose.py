@@ -1,4 +1,4 @@
-"""News in words: what is told, how urgently, under which key, and in which record."""
+"""News as alerts: which facts, how urgent, and under which key."""
 
 from dataclasses import replace
 
@@ -83,11 +83,11 @@ def test_each_fact_has_its_event_and_severity(
     assert alert.title
 
 
-def test_what_only_the_feed_shows_is_no_alert() -> None:
+def test_news_only_for_the_feed_makes_no_alert() -> None:
     assert COMPOSER.compose(news.GroupOpened(at_us=1, group=a_group())) is None
 
 
-def test_a_rehearsal_says_so() -> None:
+def test_a_dry_run_is_marked() -> None:
     alert = an_alert(activated(replace(a_mitigation(), dry_run=True)))
     assert alert.title.startswith("[dry run] ")
 

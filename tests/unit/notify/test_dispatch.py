@@ -24,7 +24,7 @@ async def test_news_arrives() -> None:
     assert night.counts == [("hook", "success")]
 
 
-async def test_a_refusal_repeated_with_every_report_is_told_once() -> None:
+async def test_a_refusal_repeated_with_every_report_is_sent_once() -> None:
     night = Night()
     refused = news.QuotaNear(at_us=1, quota="a", current=1, limit=2)
     night.dispatcher.tell(refused)
@@ -51,7 +51,7 @@ async def test_new_settings_keep_what_waits_and_drop_what_has_no_destination() -
 # test messages
 
 
-async def test_a_test_goes_past_the_filters_and_names_each_destination() -> None:
+async def test_a_test_message_ignores_the_filters_and_names_each_destination() -> None:
     night = Night(
         a_destination("a", min_severity=Severity.CRITICAL),
         a_destination("b"),
@@ -61,7 +61,7 @@ async def test_a_test_goes_past_the_filters_and_names_each_destination() -> None
         Outcome("a", None), Outcome("b", "answered HTTP 404"),
     ]  # fmt: skip
     assert night.sender.events == ["test", "test"]
-    assert await night.dispatcher.test("nobody") == []
+    assert await night.dispatcher.test("no_one") == []
 
 
 async def test_a_test_page_is_closed_again() -> None:

@@ -42,7 +42,7 @@ def test_what_is_not_known_is_left_out_of_the_flat_record() -> None:
     assert alert.summary == "hold timer"
 
 
-def test_version_two_says_what_is_done_and_why() -> None:
+def test_version_two_holds_the_action_and_the_reason() -> None:
     record = record_v2(an_alert(), Letterhead("https://mit.example.net/", "production"))
     assert next(iter(record)) == "schema"
     assert record["schema"] == "alert/2"

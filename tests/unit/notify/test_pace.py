@@ -17,7 +17,7 @@ def test_the_breaker_opens_after_five_probes_once_a_minute_and_closes_on_success
     assert [breaker.failed(0.0) for _ in range(5)] == [False] * 4 + [True]
     assert breaker.wait_s(1.0) == 59.0
     assert breaker.wait_s(60.0) == 0.0
-    assert not breaker.failed(60.0)  # the probe failed: still open, not opened anew
+    assert not breaker.failed(60.0)  # the probe failed: still open, not opened again
     assert breaker.wait_s(60.0) == 60.0
     assert breaker.succeeded()
     assert not breaker.succeeded()

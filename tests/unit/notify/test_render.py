@@ -86,7 +86,7 @@ def test_every_kind_takes_every_shape_of_alert(target: Target) -> None:
         assert request.method == "POST"
 
 
-# who is told
+# which destinations get it
 
 
 def test_an_empty_list_means_everything_but_what_comes_constantly() -> None:
@@ -112,7 +112,7 @@ def test_filters() -> None:
     assert not is_for(a_destination(), alert, general)
 
 
-def test_a_pager_hears_the_end_of_what_it_heard_begin() -> None:
+def test_a_pager_gets_the_end_of_each_incident_it_opened() -> None:
     settings = some_settings()
     pager = a_destination(
         target=PagerDuty(routing_key="R0key"),
@@ -126,7 +126,7 @@ def test_a_pager_hears_the_end_of_what_it_heard_begin() -> None:
     )
 
 
-def test_a_pager_is_not_told_what_never_ends() -> None:
+def test_a_pager_gets_no_notice_unless_it_is_named() -> None:
     pager = a_destination(target=Opsgenie(api_key="k"))
     started = an_alert(news.SystemStarted(at_us=NOW_US, version="1"))
     assert not is_for(pager, started, some_settings())

@@ -1,4 +1,4 @@
-"""Addresses that must not be called, and which destination hears what."""
+"""Which addresses may be configured, and which events a destination gets."""
 
 import pytest
 

@@ -101,7 +101,7 @@ async def test_an_end_waits_behind_its_beginning() -> None:
     ]
 
 
-async def test_after_five_failures_the_destination_is_left_alone_and_others_are_told() -> None:
+async def test_after_five_failures_the_destination_rests_and_the_others_get_an_alert() -> None:
     other = a_destination("other")
     night = Night(a_destination(), other, answers=[Unreachable("no connection")] * 6)
     for mitigation in many_mitigations(6):
@@ -190,7 +190,7 @@ async def test_alerts_of_one_victim_are_collected_for_the_given_time() -> None:
     assert body["summary"].endswith("(before: mitigation.created)")
 
 
-async def test_what_began_and_ended_before_anybody_was_paged_pages_nobody() -> None:
+async def test_what_began_and_ended_before_it_was_sent_pages_no_one() -> None:
     night = Night(a_destination(target=Opsgenie(api_key="og-key")))
     night.dispatcher.tell(activated())
     night.clock.advance(3.0)
@@ -199,7 +199,7 @@ async def test_what_began_and_ended_before_anybody_was_paged_pages_nobody() -> N
     assert night.sender.sent == []
 
 
-async def test_an_old_beginning_is_told_with_its_end() -> None:
+async def test_an_old_beginning_is_sent_with_its_end() -> None:
     night = Night(a_destination(target=PagerDuty(routing_key="R0key")))
     night.dispatcher.tell(activated())
     night.clock.advance(11.0)
@@ -208,7 +208,7 @@ async def test_an_old_beginning_is_told_with_its_end() -> None:
     assert [body["event_action"] for body in night.sender.bodies] == ["trigger", "resolve"]
 
 
-async def test_waiting_extensions_are_told_once() -> None:
+async def test_queued_extensions_are_sent_once() -> None:
     named = a_destination(events=frozenset({AlertEvent.MITIGATION_EXTENDED}))
     night = Night(named)
     for number in range(3):

@@ -89,5 +89,5 @@ def test_ports(value, expected):
     assert ports(value) == expected
 
 
-def test_a_number_too_large_for_a_float_is_no_number():
+def test_a_number_too_large_for_a_float_is_refused():
     assert number(10**400) is None

@@ -1,36 +1,30 @@
 """Decoys: what may be believed, what is dropped, and what a hint is worth."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
-from prefixd.domain.problem import Problem
-from prefixd.domain.signal import Ignored
+from prefixd.domain.prefix import Address
 from prefixd.domain.vector import Vector
 from prefixd.signals.coerce import time_us
 from prefixd.signals.decoy import (
     Meaning,
     Observation,
-    Transport,
+    Sightings,
     combined,
     event_key,
     hint,
+    observe,
     unusable,
 )
-from prefixd.signals.decoy_formats import decode_json_line, decode_webhook
+from prefixd.signals.decoy_formats import decode_json_line
 from prefixd.signals.json_value import JsonValue
-from prefixd.signals.reading import address_of
 from prefixd.signals.settings import DeceptionSettings
 
 NOW = time_us("2026-11-20T09:15:40Z") or 0
+
+
 SENSOR = DeceptionSettings(name="decoys-ams", decoys=("192.0.2.128/26",))
-WEBHOOK = {
-    "id": "8d0f8b526f0c4d4a9a542f6f6f0a9b11", "topic": "attacker.observed", "type": "observed",
-    "ts": "2026-11-20T09:15:30.250000+00:00", "v": 1,
-    "payload": {"attacker_ip": "198.51.100.23", "decky": "web-03", "event_type": "auth_attempt",
-                "first_seen": "2026-11-20T09:15:30.250000+00:00", "service": "ssh"},
-}  # fmt: skip
 
 
 def line(app: str, msgid: str, fields: dict[str, str], decoy: str = "ns-decoy-01") -> JsonValue:
@@ -43,6 +37,20 @@ def line(app: str, msgid: str, fields: dict[str, str], decoy: str = "ns-decoy-01
 def seen(app: str, msgid: str, **fields: str) -> Observation:
     found = decode_json_line(line(app, msgid, {"src": "203.0.113.9", **fields}), SENSOR, NOW)
     assert isinstance(found, Observation), found
+    return found
+
+
+def a_probe() -> Observation:
+    found = observe(
+        sensor="decoys-ams",
+        service="dns",
+        event_type="amp_probe",
+        source_ip=Address.parse("203.0.113.9"),
+        decoy="ns-decoy-01",
+        at_us=NOW,
+        fields={"transport": "udp", "src_port": "4444"},
+    )
+    assert found is not None
     return found
 
 
@@ -150,7 +158,7 @@ def test_hints_add_up_fade_and_stop_at_the_sensors_weight():
         ("fe80::1", False), ("ff02::1", False), ("fd00::1", False), ("Unknown", False),
     ],
 )  # fmt: skip
-def test_addresses_that_are_nobodys(address, usable):
+def test_which_addresses_are_used(address, usable):
     found = seen("dns", "amp_probe", transport="udp", src=address)
     assert (unusable(found, SENSOR) == "") is usable
     assert (hint([found], SENSOR, NOW) is not None) is usable
@@ -159,68 +167,6 @@ def test_addresses_that_are_nobodys(address, usable):
 def test_private_space_where_it_is_real():
     found = seen("dns", "amp_probe", transport="udp", src="10.0.0.1")
     assert unusable(found, replace(SENSOR, accept_private=True)) == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("198.51.100.7:5555", "198.51.100.7"),
-        ("[2001:db8::5]:5555", "2001:db8::5"),
-        ("2001:db8::5", "2001:db8::5"),
-        ("::ffff:198.51.100.7", "198.51.100.7"),
-        ("host.example", None),
-    ],
-)
-def test_addresses_with_ports(text, expected):
-    found = address_of(text)
-    assert (None if found is None else str(found)) == expected
-
-
-def test_the_sensors_own_machinery_is_left_out():
-    own = line("ssh", "command", {"src": "203.0.113.9"}, decoy="decnet-prober")
-    assert isinstance(decode_json_line(own, SENSOR, NOW), Ignored)
-    assert isinstance(decode_json_line(line("correlator", "x", {"a": "b"}), SENSOR, NOW), Ignored)
-
-
-@pytest.mark.parametrize("shift_s", [-301, 31])
-def test_reports_from_another_time_are_left_out(shift_s):
-    text = line("dns", "amp_probe", {"src": "203.0.113.9"})
-    at_us = time_us("2026-11-20T09:15:31Z") or 0
-    assert isinstance(decode_json_line(text, SENSOR, at_us - shift_s * 1_000_000), Ignored)
-    assert isinstance(decode_json_line(text, SENSOR, at_us), Observation)
-
-
-def test_the_webhook_knows_that_but_not_how_much():
-    found = decode_webhook(WEBHOOK, SENSOR, NOW)
-    assert isinstance(found, Observation)
-    assert (found.meaning, found.transport, found.confidence) == (
-        Meaning.SOURCE_SEEN, Transport.TCP, 0.1,
-    )  # fmt: skip
-    assert found.dedup_key == "id:8d0f8b526f0c4d4a9a542f6f6f0a9b11"
-    body = {**WEBHOOK["payload"], "service": "dns", "event_type": "amp_probe"}
-    log = {**WEBHOOK, "topic": "system.log", "payload": body}
-    summary = decode_webhook(log, SENSOR, NOW)
-    assert isinstance(summary, Observation)
-    assert (summary.spoofable, summary.confidence) == (True, pytest.approx(0.175))
-
-
-@pytest.mark.parametrize(
-    ("changes", "kind"),
-    [
-        ({"topic": "credential.captured"}, Ignored),
-        ({"topic": "future.topic"}, Ignored),
-        ({"topic": ""}, Problem),
-        ({"topic": "a..b"}, Problem),
-        ({"topic": "a b"}, Problem),
-        ({"topic": "a.>"}, Problem),
-        ({"topic": ".".join("a" * 17)}, Problem),
-        ({"id": ""}, Problem),
-        ({"ts": "soon"}, Problem),
-        ({"payload": None}, Observation),
-    ],
-)
-def test_envelopes(changes, kind):
-    assert isinstance(decode_webhook({**WEBHOOK, **changes}, SENSOR, NOW), kind)
 
 
 def test_the_key_of_an_event_is_the_published_one():
@@ -232,44 +178,32 @@ def test_the_key_of_an_event_is_the_published_one():
     )
 
 
-def test_the_exact_time_of_a_json_line_is_in_the_line_it_quotes():
-    quoted = "<134>1 2026-11-20T09:15:31.120000+00:00 ns-decoy-01 dns - flood_suspect -"
-    payload = {
-        "timestamp": "2026-11-20 09:15:33", "decky": "ns-decoy-01", "service": "dns",
-        "event_type": "flood_suspect", "attacker_ip": "203.0.113.9", "raw_line": quoted,
-        "fields": {"src": "203.0.113.9", "qps": "612", "window_sec": "10.0", "x": "None"},
-    }  # fmt: skip
-    found = decode_json_line(payload, SENSOR, NOW)
-    assert isinstance(found, Observation)
-    assert found.at_us == time_us("2026-11-20T09:15:31.12Z")
-    plain = decode_json_line({**payload, "raw_line": ""}, SENSOR, NOW)
-    assert isinstance(plain, Observation)
-    assert plain.at_us == time_us("2026-11-20T09:15:33Z")
+def test_hints_about_one_address_add_up_while_they_count():
+    sightings = Sightings()
+    probe = a_probe()
+    assert probe.source_ip is not None
+
+    def later(seconds):
+        at_us = probe.at_us + seconds * 1_000_000
+        held = sightings.add(replace(probe, at_us=at_us), probe.source_ip, SENSOR, at_us)
+        return hint(held, SENSOR, at_us)
+
+    assert later(0).confidence == pytest.approx(0.35)
+    assert later(0).confidence == pytest.approx(1 - 0.65**2)
+    third = later(0)
+    assert (third.confidence, third.dst_ports) == (SENSOR.weight, (4444,))
+    assert later(SENSOR.hold_s + 1).confidence == pytest.approx(0.35)
 
 
-def test_planted_secrets_are_found_nowhere_afterwards():
-    planted = "hunter2-planted"
-    fields = {"src": "203.0.113.9", "community": planted, "secret_printable": planted,
-              "username": planted, "principal": planted, "cmd": planted}  # fmt: skip
-    payload = {
-        "timestamp": "2026-11-20 09:15:33",
-        "decky": "d",
-        "service": "snmp",
-        "event_type": "get_request",
-        "fields": fields,
-        "raw_line": f"<134>1 2026-11-20T09:15:33Z d snmp - get_request - {planted}",
-        "msg": planted,
-    }
-    ended = {
-        **WEBHOOK,
-        "topic": "attacker.session.ended",
-        "payload": {**WEBHOOK["payload"], "commands": [planted], "headers": planted},
-    }
-    for found in (
-        decode_json_line(payload, SENSOR, NOW),
-        decode_webhook(ended, SENSOR, NOW),
-    ):
-        assert isinstance(found, Observation)
-        assert planted not in json.dumps(asdict(found), default=str)
-        said = hint([found], SENSOR, NOW)
-        assert said is None or planted not in json.dumps(asdict(said), default=str)
+def test_memory_of_sightings_is_bounded_and_apart_for_each_sensor():
+    sightings = Sightings(addresses=2, of_each=3)
+    probe = a_probe()
+
+    def count(sensor, address):
+        held = replace(probe, sensor=sensor)
+        return len(sightings.add(held, Address.parse(address), SENSOR, probe.at_us))
+
+    assert [count("one", "203.0.113.9") for _ in range(5)] == [1, 2, 3, 3, 3]
+    assert count("two", "203.0.113.9") == 1
+    assert count("one", "203.0.113.10") == 1  # the third pair: the quietest is forgotten
+    assert count("one", "203.0.113.9") == 1

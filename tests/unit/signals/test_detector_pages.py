@@ -38,7 +38,7 @@ def test_a_mapping_and_its_sample_fit(page):
     assert signal.warnings == ()
 
 
-def test_the_generic_page_means_what_it_says():
+def test_the_sample_of_the_generic_page_is_read_as_described():
     (sample,) = detectors.samples("webhook")
     (signal,) = read_webhook(sample, detectors.adapter("webhook"), READING)
     assert isinstance(signal, Signal)

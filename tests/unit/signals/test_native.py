@@ -62,7 +62,7 @@ def test_w38_every_field_has_its_rule(changes, field, code):
     assert [(problem.field, problem.code) for problem in found] == [(field, code)]
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_problems_are_named_at_once():
     found = read_event({"confidence": 9, "bps": "x"}, READING)
     assert isinstance(found, tuple)
     assert {problem.field for problem in found} == {
