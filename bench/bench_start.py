@@ -142,7 +142,6 @@ def main() -> None:
         routers = Routers(port)
         stack.callback(routers.stop)
         main = settings([], listen_port=free_port())
-        main["observability"] = {"log_level": "error"}
         files = {"inventory.yaml": inventory(), "playbooks.yaml": playbooks(TTL_S)}
         daemon = DaemonProcess(folder, main=main, files=files)
         with daemon:

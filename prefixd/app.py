@@ -38,7 +38,7 @@ from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.clock import Clock, SystemClock
 from prefixd.config.bundle import Config
 from prefixd.daemon.apply_config import ApplyConfig, adapters_of, snapshot_of, untouchable_networks
-from prefixd.daemon.banner import greeting
+from prefixd.daemon.banner import base_url, greeting, summary
 from prefixd.daemon.bgp_view import BgpView
 from prefixd.daemon.config_files import LiveConfig
 from prefixd.daemon.http_server import Certificates, HttpServer, bind_tcp
@@ -79,7 +79,7 @@ async def serve(config: Config, environment: Mapping[str, str]) -> int:
     """Run until told to stop; the exit code."""
     configure(config.observability.log_format, config.observability.log_level)
     for warning in config.warnings:
-        log.warning("configuration", extra={"problem": str(warning)})
+        log.warning("configuration warning", extra={"problem": str(warning)})
     async with AsyncExitStack() as stack:
         sockets = _bind_sockets(config, environment)
         stack.callback(_close_all, sockets["api"])
@@ -261,11 +261,11 @@ class Daemon:
         await self.supervisor.stop_all()
 
     def report_ready(self, sockets: Sequence[socket.socket]) -> None:
-        text = greeting(self.config, [listening.getsockname()[1] for listening in sockets])
-        self.manager.ready(text.splitlines()[0])
-        log.info("ready", extra={"version": __version__, "pop": self.config.pop})
-        if sys.stdout.isatty() or not self.manager.watchdog_interval_s:
-            sys.stdout.write(f"{text}\n")
+        base = base_url(self.config, sockets[0].getsockname()[1])
+        self.manager.ready(summary(self.config, base))
+        log.info("ready", extra={"version": __version__, "pop": self.config.pop, "listen": base})
+        if sys.stdout.isatty():  # a log that a machine reads has log lines only
+            sys.stdout.write(f"{greeting(self.config, base)}\n")
             sys.stdout.flush()
 
     def _supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -1,6 +1,6 @@
-"""What the daemon's verbs do. Each takes the parsed words and returns an exit code.
+"""What the daemon's verbs do. Each takes the parsed arguments and returns an exit code.
 
-Errors an operator can mend are one clear line on standard error (a list of lines for a broken
+Errors that an operator can fix are one clear line on standard error (a list of lines for a broken
 configuration), never a traceback.
 """
 
@@ -40,13 +40,13 @@ def run(words: argparse.Namespace) -> int:
     try:
         config = load_config(words.config, os.environ, listen=words.listen)
     except ConfigError as error:
-        # Whoever typed only `prefixd` may have looked for this.
+        # A user who typed only `prefixd` may have looked for this.
         hint = "" if sys.argv[1:] else "\n`prefixd --help` lists the commands"
         return _complain(f"prefixd: {render_problems(error.problems)}{hint}")
     try:
         return _run_loop(serve(config, os.environ))
     except StoreUnavailable as error:
-        return _complain(f"prefixd: the database {config.storage.where} does not answer: {error}")
+        return _complain(f"prefixd: database unreachable: {config.storage.where}: {error}")
     except PrefixdError as error:
         return _complain(f"prefixd: {error}")
 

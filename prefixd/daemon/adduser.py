@@ -1,4 +1,4 @@
-"""`prefixd adduser`: an operator made directly in the store, for when nobody can log in yet.
+"""`prefixd adduser`: an operator made directly in the store, for when no operator can log in yet.
 
 The password is asked for without echo, or read from standard input; it is never an argument, where
 every process list would show it.
@@ -41,7 +41,7 @@ def add_user(config: Config, username: str, role: str, *, password_stdin: bool) 
 
 
 def _give_to_owner_of_folder(database: Path) -> None:
-    """Before the first start root makes the database here; the daemon runs as somebody else."""
+    """Before the first start root makes the database here; the daemon runs as another user."""
     folder = database.parent.stat()
     if os.geteuid() != 0 or folder.st_uid == 0:
         return

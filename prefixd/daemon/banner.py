@@ -1,6 +1,4 @@
-"""What the daemon says once it is ready: where it listens, and a line to try, as it works."""
-
-from collections.abc import Sequence
+"""The address of the API, and what a terminal shows at the start: the address and a line to try."""
 
 from prefixd.auth.settings import AuthMode
 from prefixd.config.bundle import Config
@@ -8,12 +6,19 @@ from prefixd.domain.inventory import Customer
 from prefixd.domain.prefix import Address
 
 
-def greeting(config: Config, ports: Sequence[int]) -> str:
+def base_url(config: Config, port: int) -> str:
     scheme = "http" if config.api.tls is None else "https"
     host = config.api.listen.host or "127.0.0.1"
-    shown = f"[{host}]" if ":" in host else host
-    base = f"{scheme}://{shown}:{ports[0] if ports else config.api.listen.port}"
-    lines = [f"prefixd listens on {base} ({_mode(config)})", f"  {base}/docs   the API"]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def summary(config: Config, base: str) -> str:
+    """One line, for the service manager's status too."""
+    return f"prefixd listens on {base} ({_mode(config)})"
+
+
+def greeting(config: Config, base: str) -> str:
+    lines = [summary(config, base), f"  {base}/docs   the API"]
     victim = example_victim(config)
     if victim is not None:
         lines += ["Try, from another terminal:", f"  {example_curl(base, victim, config)}"]

@@ -1,7 +1,7 @@
-"""The speaker as the API shows it: plain data, made when somebody asks.
+"""The speaker as the API shows it: plain data, made at each request.
 
-Rules that no router can be told are the announcer's knowledge and not the RIB's; they are shown
-here beside the others, because who looks for a mitigation looks here.
+Rules that no router can carry are known to the announcer and not to the RIB; they are shown here
+beside the others, because an operator looks for a mitigation here.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ class BgpView:
         return rows
 
     def inexpressible(self) -> Sequence[Mapping[str, object]]:
-        """Live mitigations that no router can be told, and why."""
+        """Live mitigations that no router can carry, and why."""
         return [
             {
                 "mitigation_id": each.intent.mitigation_id,

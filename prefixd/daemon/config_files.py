@@ -130,11 +130,11 @@ class LiveConfig:
             await self._swap(plan.config, actor)
 
     def _refused(self, problems: Sequence[str], actor: Actor) -> None:
-        """A change through the API that was refused told its sender so; files that cannot be
-        taken over wait for the next start, so everybody should hear of them."""
-        log.error("reload refused, the old configuration stays", extra={"problems": len(problems)})
+        """The sender of a change through the API gets the reason as the answer. Files that cannot
+        be applied would fail the next start, so their problems are logged and published."""
+        log.error("reload refused, configuration unchanged", extra={"problems": len(problems)})
         for problem in problems:
-            log.error("configuration refused", extra={"problem": problem})
+            log.error("configuration problem", extra={"problem": problem})
         now_us = self._clock.now_us()
         self._publish((ConfigRefused(at_us=now_us, actor=actor, problems=tuple(problems)),))
 
@@ -144,7 +144,7 @@ class LiveConfig:
         self.current = new
         self._loaded_at_us = self._clock.now_us()
         changes = render_diff(found, limit=20).splitlines()
-        log.info("configuration taken over", extra={"changes": changes})
+        log.info("configuration applied", extra={"changes": changes})
         return answer
 
     def _load(self, directory: Path) -> Config:

@@ -1,7 +1,7 @@
-"""The HTTP socket: bound early, so that a taken port is the first thing an operator hears of.
+"""The HTTP socket: bound early, so that a port in use is the first thing an operator sees.
 
 TLS certificates are loaded into one context that the server keeps using; loading them again into
-the same context is how a renewed certificate is taken over without closing anything.
+the same context applies a renewed certificate without closing a connection.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""From the first signal to the last breath: how a running daemon is told to stop or reload.
+"""Signals to the running daemon: stop, stop at once, reload.
 
 The first SIGTERM or SIGINT begins the orderly stop, which has a time limit; a second one stops at
 once. SIGHUP reloads the configuration; several in a row become one more reload.
@@ -36,14 +36,14 @@ class Lifecycle:
 
     def ask_to_stop(self, why: str) -> None:
         if self._stop_asked.is_set():
-            log.warning("second stop signal, stopping at once", extra={"signal": why})
+            log.warning("second stop signal, shutting down at once", extra={"signal": why})
             self._stop_now.set()
             return
-        log.info("stopping", extra={"signal": why})
+        log.info("shutting down", extra={"signal": why})
         self._stop_asked.set()
 
     async def serve_reloads(self) -> None:
-        """A supervised task: one reload per wake-up, never two at a time."""
+        """A supervised task: one reload at a time."""
         while True:
             await self._reload_asked.wait()
             self._reload_asked.clear()
@@ -53,7 +53,7 @@ class Lifecycle:
         await self._stop_asked.wait()
 
     async def stop_within(self, steps: Awaitable[None], limit_s: float) -> bool:
-        """Run the stop steps; False when the limit or a second signal cut them short."""
+        """Run the steps of the stop; False when the limit or a second signal ended them early."""
         work = asyncio.ensure_future(steps)
         hurry = asyncio.ensure_future(self._stop_now.wait())
         done, _ = await asyncio.wait(
@@ -66,5 +66,5 @@ class Lifecycle:
         work.cancel()
         await asyncio.wait({work})
         if not hurry.done() or hurry.cancelled():
-            log.error("stopping took too long, cut short", extra={"limit_s": limit_s})
+            log.error("shutdown timed out", extra={"limit_s": limit_s})
         return False

@@ -1,4 +1,4 @@
-"""`prefixd listen`: a small router that prints the FlowSpec rules it is told.
+"""`prefixd listen`: a small router that prints the FlowSpec rules it receives.
 
 Built from the same session code as the daemon. It filters nothing; it is for trying things out, for
 demonstrations, and for looking at what another controller announces. Any neighbor from `--allow`

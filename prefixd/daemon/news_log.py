@@ -1,7 +1,7 @@
-"""News as log lines: what somebody reading the journal during an attack needs to see.
+"""News as log lines: what an operator who reads the journal during an attack needs to see.
 
-One line for each thing that happened to a rule or to the service itself; what merely arrives
-(signals, group changes) is for the feed and the metrics.
+One line for each change of a rule or of the service itself. Signals and changes of groups are for
+the feed and the metrics. A rule that no router can carry is logged by the announcer.
 """
 
 import logging
@@ -32,11 +32,9 @@ def log_news(item: News) -> None:  # noqa: C901  a table, one row a fact
             )
         case news.MitigationExpired(mitigation=value):
             log.info("mitigation expired", extra=_fields(value))
-        case news.MitigationRejected(mitigation=value, text=text):
-            log.error("mitigation rejected", extra={**_fields(value), "why": text})
         case news.GuardrailRefused(victim=victim, codes=codes, text=text):
             log.warning(
-                "guardrail refused",
+                "rule refused by guardrail",
                 extra={"victim": victim.victim_text(), "codes": list(codes), "why": text},
             )
         case news.SafelistAdded(entry=entry, actor=actor):
@@ -48,9 +46,9 @@ def log_news(item: News) -> None:  # noqa: C901  a table, one row a fact
         case news.SourceSilent(source=source):
             log.warning("source silent", extra={"source": source})
         case news.SourceRecovered(source=source):
-            log.info("source speaks again", extra={"source": source})
+            log.info("source active again", extra={"source": source})
         case news.StoreRestored():
-            log.info("database answers again")
+            log.info("database reachable again")
         case _:
             return
 

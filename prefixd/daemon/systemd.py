@@ -13,7 +13,7 @@ FIRST_FD = 3
 
 
 class Notifier:
-    """Tells the service manager how we are, one datagram a message."""
+    """Reports our state to the service manager, one datagram a message."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         path = environment.get("NOTIFY_SOCKET", "")
@@ -53,8 +53,8 @@ class Notifier:
             try:
                 channel.sendto(text.encode(), self._address)
             except OSError:
-                # The manager is gone or its queue is full. It judges by its own timeouts; we have
-                # nobody to tell and routers to serve.
+                # The manager is gone or its queue is full. It has timeouts of its own; we go on
+                # serving the routers.
                 return
 
 

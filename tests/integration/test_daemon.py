@@ -1,5 +1,6 @@
 """The daemon as an operator meets it: started, asked, reloaded, stopped."""
 
+import json
 import os
 import re
 import signal
@@ -50,13 +51,22 @@ def test_kill_9_loses_nothing_that_was_answered(tmp_path: Path) -> None:
         assert held == made
 
 
-def test_the_printed_curl_line_works(tmp_path: Path) -> None:
-    with DaemonProcess(tmp_path) as daemon:
-        (line,) = [line for line in daemon.log_text.splitlines() if "curl" in line]
+def test_the_curl_line_that_a_terminal_shows_works(tmp_path: Path) -> None:
+    daemon = DaemonProcess(tmp_path)
+    daemon.write_config()
+    terminal, program = os.openpty()
+    command = [sys.executable, "-m", "prefixd", "run", "-c", str(daemon.config_dir)]
+    with (
+        subprocess.Popen(command, cwd=tmp_path, stdout=program, stderr=subprocess.DEVNULL) as run,
+        os.fdopen(terminal, encoding="utf-8") as shown,
+    ):
+        line = next(line for line in shown if "curl" in line)
         done = subprocess.run(
             ["sh", "-c", line], capture_output=True, text=True, timeout=20, check=True
         )
-        assert '"outcome":"mitigated"' in done.stdout
+        run.terminate()
+    os.close(program)
+    assert '"outcome":"mitigated"' in done.stdout
 
 
 def test_reload_takes_new_playbooks_and_refuses_broken_ones(tmp_path: Path) -> None:
@@ -261,8 +271,8 @@ def test_a_reload_that_changes_no_session_says_nothing_of_sessions(tmp_path: Pat
         tree["quotas"]["max_active_per_customer"] = 4
         path.write_text(yaml.safe_dump(tree))
         assert daemon.post("/v1/config/reload", None).json["reloaded"] == ["settings"]
-        assert "configuration taken over" in daemon.log_text
-        assert "bgp settings applied" not in daemon.log_text
+        assert "configuration applied" in daemon.log_text
+        assert "BGP settings applied" not in daemon.log_text
 
 
 def test_a_database_that_root_makes_belongs_to_the_service(tmp_path: Path) -> None:
@@ -283,3 +293,11 @@ def test_a_database_that_root_makes_belongs_to_the_service(tmp_path: Path) -> No
     assert made.returncode == 0, made.stderr
     owners = {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()}
     assert owners == {(12345, 12346)}
+
+
+def test_a_log_for_machines_is_json_from_the_first_line_to_the_last(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path, main={"observability": {"log_format": "json"}}) as daemon:
+        assert daemon.event().status == 202
+        daemon.stop()
+    phrases = [json.loads(line)["message"] for line in daemon.log_text.splitlines()]
+    assert {"ready", "mitigation created", "shutting down"} <= {*phrases}

@@ -6,6 +6,7 @@ with DaemonProcess(tmp_path, bgp={...}) as daemon:
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 20.0
+READY = re.compile(r'"message": "ready"|INFO +ready ')
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -164,7 +166,7 @@ class DaemonProcess:
         while time.monotonic() < deadline:
             if self.process is None or self.process.poll() is not None:
                 raise AssertionError(f"the daemon ended while starting:\n{self.log_text}")
-            if "prefixd listens on" in self.log_text[said_before:]:
+            if READY.search(self.log_text, said_before):
                 return
             time.sleep(0.02)
         raise AssertionError(f"the daemon was not ready in time:\n{self.log_text}")

@@ -145,7 +145,7 @@ def test_a_reload_takes_over_what_is_good_and_refuses_what_is_not(service: Servi
     good = playbooks.read_text()
     playbooks.write_text(good.replace("ttl_seconds: 120", "ttl_seconds: 180"))
     service.box.run("systemctl", "reload", "prefixd")
-    service.await_line("prefixd", "configuration taken over")
+    service.await_line("prefixd", "configuration applied")
     playbooks.write_text("playbooks: [{name: broken}]\n")
     service.box.run("systemctl", "reload", "prefixd")
     service.await_line("prefixd", r"playbooks\.yaml:1")
@@ -263,7 +263,7 @@ def test_the_one_file_is_as_good_a_service_as_the_package(service: Service) -> N
     box.wait_for("prefixd", "ActiveState", "active")
     assert service.pid != first
     box.run("systemctl", "reload", "prefixd")
-    service.await_line("prefixd", "configuration taken over")
+    service.await_line("prefixd", "configuration applied")
     box.run("systemctl", "stop", "prefixd")
     assert box.unit("prefixd", "Result") == "success"
     assert "INFO    stopping  signal=SIGTERM" in service.journal()

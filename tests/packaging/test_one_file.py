@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.daemon_process import ROOT
+from tests.kit.daemon_process import READY, ROOT
 from tests.kit.require import absent, binary, network_namespaces
 
 EXECUTABLE = ROOT / "dist" / "prefixd"
@@ -60,7 +60,7 @@ def emptiness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emptiness]:
         )  # fmt: skip
     try:
         end = time.monotonic() + 60
-        while "prefixd listens on" not in (text := said.read_text()):
+        while not READY.search(text := said.read_text()):
             assert process.poll() is None, text
             assert time.monotonic() < end, text
             time.sleep(0.1)

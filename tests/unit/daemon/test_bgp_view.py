@@ -33,14 +33,14 @@ async def test_a_mitigation_that_no_router_can_be_told_is_explained() -> None:
         found = face.explain("m1", "edge1")
         assert found is not None
         assert (found["stage"], found["detail"]) == ("inexpressible", "the rule matches everything")
-        assert face.explain("m1", "nobody") is None
+        assert face.explain("m1", "unknown") is None
         announcer.withdraw(["m1"])
         assert face.inexpressible() == []
         assert face.explain("m1", "edge1") is None
 
 
-async def test_neighbors_at_different_places_are_told_apart() -> None:
-    """Two equal routers and one that may be told nothing: three columns, no mix-up."""
+async def test_neighbors_with_different_progress_have_columns_of_their_own() -> None:
+    """Two equal routers and one that receives nothing: three columns, no mix-up."""
     async with fake_router() as one, fake_router() as two, fake_router() as deaf:
         peers = (
             a_neighbor("one", port=one.port),

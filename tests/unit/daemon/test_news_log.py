@@ -1,4 +1,4 @@
-"""What somebody who reads the journal during an attack gets to see."""
+"""What an operator who reads the journal during an attack gets to see."""
 
 import logging
 from dataclasses import replace
@@ -22,9 +22,9 @@ from tests.kit.builders import a_mitigation
     [
         (SourceSilent(at_us=2, source="fnm", last_seen_us=1), logging.WARNING, "source silent",
          {"source": "fnm"}),
-        (SourceRecovered(at_us=2, source="fnm"), logging.INFO, "source speaks again",
+        (SourceRecovered(at_us=2, source="fnm"), logging.INFO, "source active again",
          {"source": "fnm"}),
-        (StoreRestored(at_us=2), logging.INFO, "database answers again", {}),
+        (StoreRestored(at_us=2), logging.INFO, "database reachable again", {}),
     ],
 )  # fmt: skip
 def test_news_is_one_line(
