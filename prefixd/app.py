@@ -37,7 +37,7 @@ from prefixd.auth.settings import AuthMode
 from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.clock import Clock, SystemClock
 from prefixd.config.bundle import Config
-from prefixd.daemon.apply_config import ApplyConfig, adapters_of, snapshot_of, untouchable_networks
+from prefixd.daemon.apply_config import ApplyConfig, adapters_of, untouchable_networks
 from prefixd.daemon.banner import base_url, greeting, summary
 from prefixd.daemon.bgp_view import BgpView
 from prefixd.daemon.config_files import LiveConfig
@@ -135,7 +135,7 @@ async def build(
         announcer=announcer,
         notifier=dispatcher,
         clock=clock,
-        snapshot=snapshot_of(config, clock),
+        snapshot=config.snapshot(clock.now_us()),
         bus=bus,
         new_id=new_id,
     )

@@ -67,8 +67,8 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         "the store is one type by design (ADR 0012); never sees SQL, HTTP or BGP",
     ),
     "replay": (
-        {"domain", "decision", *RULES, "config"},
-        "runs recorded events through the same decision code, and touches nothing live",
+        {"domain", "decision", *RULES, "engine", "config", "clock"},
+        "runs recorded events through the engine's own verbs, and touches nothing live",
     ),
     "config": (
         {

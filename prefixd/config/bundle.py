@@ -7,7 +7,7 @@ repr.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from prefixd.api.settings import ApiSettings
@@ -18,10 +18,11 @@ from prefixd.config.problem import Problem
 from prefixd.config.reader import Effective
 from prefixd.config.secrets import SecretBox
 from prefixd.correlation.settings import CorrelationSettings
+from prefixd.decision.inputs import Rules
 from prefixd.domain.inventory import Inventory
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.safelist import EntrySource, SafelistEntry
-from prefixd.engine.settings import EngineSettings, Mode
+from prefixd.engine.settings import EngineSettings, Mode, Snapshot
 from prefixd.guardrails.limits import Limits
 from prefixd.notify.settings import AlertSettings
 from prefixd.observability.settings import ObservabilitySettings
@@ -108,6 +109,25 @@ class Config:
     """Every key but those of the inventory, by path, defaults included."""
     documents: Mapping[str, Document] = field(repr=False)
     """The files as read, `${VAR}` unexpanded, by name."""
+
+    def snapshot(self, now_us: int, version: int = 1, pop: str | None = None) -> Snapshot:
+        """What the engine needs of it. `pop` keeps a running instance the site it is: a new name
+        counts after a restart."""
+        site = pop or self.pop
+        return Snapshot(
+            settings=replace(self.engine, pop=site),
+            rules=Rules(
+                pop=site,
+                policy=self.policy,
+                correlation=self.correlation,
+                limits=self.limits,
+                inventory=self.inventory,
+                dry_run=self.is_dry_run,
+                config_version=version,
+            ),
+            config_entries=self.safelist.entries(now_us),
+            loaded_at_us=now_us,
+        )
 
     @property
     def is_dry_run(self) -> bool:

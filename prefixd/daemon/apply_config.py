@@ -6,7 +6,7 @@ after that nothing can fail, so a refused reload has changed nothing.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_network
 
 from prefixd.api.adapters import AdapterSet, LiveAdapters, adapter_of
@@ -21,36 +21,15 @@ from prefixd.daemon.config_files import changed_parts
 from prefixd.daemon.http_server import Certificates
 from prefixd.daemon.restart import Restarts
 from prefixd.daemon.source_watch import SourceWatch
-from prefixd.decision.inputs import Rules
 from prefixd.domain.actor import Actor
 from prefixd.engine.answers import ReloadAnswer
 from prefixd.engine.engine import Engine
-from prefixd.engine.settings import Snapshot
 from prefixd.errors import StartupError
 from prefixd.notify.dispatch import Dispatcher
 from prefixd.observability.log import configure
 from prefixd.signals.webhook_compile import CompiledAdapter, compile_adapter
 
 log = logging.getLogger(__name__)
-
-
-def snapshot_of(config: Config, clock: Clock, version: int = 1, pop: str | None = None) -> Snapshot:
-    """`pop` keeps a running instance the site it is: a new name counts after a restart."""
-    now_us, site = clock.now_us(), pop or config.pop
-    return Snapshot(
-        settings=replace(config.engine, pop=site),
-        rules=Rules(
-            pop=site,
-            policy=config.policy,
-            correlation=config.correlation,
-            limits=config.limits,
-            inventory=config.inventory,
-            dry_run=config.is_dry_run,
-            config_version=version,
-        ),
-        config_entries=config.safelist.entries(now_us),
-        loaded_at_us=now_us,
-    )
 
 
 def adapters_of(config: Config) -> AdapterSet:
@@ -97,7 +76,7 @@ class ApplyConfig:
         except StartupError as error:
             raise ConfigRejectedError([str(error)]) from error
         version = self.engine.snapshot.version + 1
-        snapshot = snapshot_of(new, self.clock, version, pop=old.pop)
+        snapshot = new.snapshot(self.clock.now_us(), version, pop=old.pop)
         answer = await self.engine.reload(snapshot, actor, render_diff(found).splitlines())
         self.adapters.current = adapters_of(new)
         self.dispatcher.apply(new.alerting)

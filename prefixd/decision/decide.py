@@ -195,9 +195,10 @@ def _next_group(case: Case, answer: Answer) -> Group:
     group, ids = case.group, case.group.mitigation_ids
     if answer.mitigation is not None and answer.mitigation.mitigation_id not in ids:
         ids = (*ids, answer.mitigation.mitigation_id)
-    hold = answer.plan.reason if isinstance(answer.plan, Hold) else None
-    if answer.state is GroupState.MITIGATING:
-        hold = None
+    hold: HoldReason | None = None
+    if answer.state is GroupState.HELD:
+        # Held and no longer reported: it stays held for the same reason until its window ends.
+        hold = answer.plan.reason if isinstance(answer.plan, Hold) else group.hold_reason
     if answer.state is GroupState.CLOSED:
         return close(group, CloseReason.ENDED, case.now_us)
     owner, assessment = case.owner, case.assessment

@@ -16,7 +16,7 @@ from prefixd.domain.ids import GroupId, MitigationId
 from prefixd.domain.mitigation import Mitigation, Status
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.record import CorroborationRecord
-from prefixd.engine.due_heap import Due, Key
+from prefixd.engine.due_heap import Due, DueHeap, Key
 from prefixd.engine.episodes import EpisodeKey, RecentEpisodes
 from prefixd.engine.quotas import Quotas
 from prefixd.guardrails.facts import Withdrawal
@@ -95,6 +95,11 @@ class LiveState:
             row = self.mitigations.get(MitigationId(name))
             return None if row is None else self.expiry_us(row)
         return self.looks.get(GroupId(name))
+
+    def schedule(self, key: Key, due: DueHeap) -> None:
+        moment_us = self.next_moment_us(key)
+        if moment_us is not None:
+            due.schedule(key, moment_us)
 
     def withdrawals_of(self, victim: Prefix) -> tuple[Withdrawal, ...]:
         """What operators withdrew for this victim, oldest first. What detectors and timers ended is

@@ -13,6 +13,7 @@ something began stays as it was written down, except where a distance is measure
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -27,6 +28,7 @@ from prefixd.domain.prefix import Prefix
 from prefixd.engine.apply_decision import audit_mitigation
 from prefixd.engine.due_heap import Due, Key
 from prefixd.engine.ingest import act
+from prefixd.engine.live_state import LiveState
 from prefixd.engine.turn import Turn
 from prefixd.engine.turns import Core
 
@@ -53,10 +55,20 @@ def expire_one(mitigation_id: MitigationId, turn: Turn) -> None:
     turn.news.append(MitigationExpired(at_us=turn.now_us, mitigation=ended))
 
 
-def look_at_group(group_id: GroupId, trigger: TriggerKind, turn: Turn) -> None:
+def look_at_group(group_id: GroupId, turn: Turn) -> None:
     group = turn.group(group_id)
     if group is not None and group.is_live:
-        act(turn, group, group, SYSTEM, trigger)
+        act(turn, group, group, SYSTEM, TriggerKind.TIMER)
+
+
+def verb_of(live: LiveState, key: Key) -> tuple[Prefix, Callable[[Turn], None]]:
+    """What is to be done about a key that is due, and the victim it concerns."""
+    kind, name = key
+    if kind is Due.MITIGATION:
+        row = live.mitigations[MitigationId(name)]
+        return row.victim, partial(expire_one, row.mitigation_id)
+    group = live.groups[GroupId(name)]
+    return group.victim, partial(look_at_group, group.group_id)
 
 
 class Timers:
@@ -111,28 +123,19 @@ class Timers:
         return limit
 
     def _fire(self, key: Key, now_us: int) -> None:
-        kind, name = key
         core = self._core
-        if kind is Due.ROUTINE:
+        if key == CHORES:
             self._chores(now_us)
             return
-        if kind is Due.MITIGATION:
-            row = core.live.mitigations[MitigationId(name)]
-            if core.store_problem is not None:
-                self._leave_the_wire(row)
-                self._again(key)
-                return
-            verb = partial(expire_one, row.mitigation_id)
-            answer = core.ask(row.victim, verb, patient=False)
-            answer.add_done_callback(partial(self._expired, key))
-            return
-        group = core.live.groups[GroupId(name)]
+        is_expiry = key[0] is Due.MITIGATION
         if core.store_problem is not None:
+            if is_expiry:
+                self._leave_the_wire(core.live.mitigations[MitigationId(key[1])])
             self._again(key)
             return
-        look = partial(look_at_group, group.group_id, TriggerKind.TIMER)
-        answer = core.ask(group.victim, look, patient=False)
-        answer.add_done_callback(partial(self._looked, key))
+        victim, verb = verb_of(core.live, key)
+        answer = core.ask(victim, verb, patient=False)
+        answer.add_done_callback(partial(self._expired if is_expiry else self._looked, key))
 
     def _expired(self, key: Key, answer: "asyncio.Future[None]") -> None:
         """A row that is still live had been extended, could not be saved, or was asked too early,

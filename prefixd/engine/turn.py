@@ -27,6 +27,7 @@ from prefixd.domain.record import (
     SignalRecord,
 )
 from prefixd.domain.safelist import SafelistEntry
+from prefixd.engine.due_heap import Due, DueHeap
 from prefixd.engine.episodes import EpisodeKey, Known
 from prefixd.engine.live_state import LiveState
 from prefixd.engine.ports import PreparedAlerts
@@ -244,8 +245,8 @@ class Turn:
         for mitigation in beginnings:
             tx.mitigations.insert(mitigation, self._limits[mitigation.mitigation_id])
 
-    def enter(self) -> None:
-        """After the commit: apply the turn to the live state."""
+    def enter(self, due: DueHeap) -> None:
+        """After the commit: apply the turn to the live state, and its moments to the heap."""
         live = self.live
         for known in self.episodes.values():
             live.episodes.put(known)
@@ -261,6 +262,10 @@ class Turn:
                 live.put(mitigation)
         for corroboration in self.corroborations:
             live.keep(corroboration)
+        for mitigation_id in self.mitigations:
+            live.schedule((Due.MITIGATION, mitigation_id), due)
+        for group_id in self.looks:
+            live.schedule((Due.GROUP, group_id), due)
 
     def release(self) -> None:
         """Give back what was reserved; call it once, whether the commit succeeded or not."""

@@ -27,7 +27,7 @@ from prefixd.domain.prefix import Prefix
 from prefixd.domain.signal import SignalKind
 from prefixd.engine.answers import Busy
 from prefixd.engine.bus import Bus
-from prefixd.engine.due_heap import Due, DueHeap, Key, SteadyTime
+from prefixd.engine.due_heap import Due, DueHeap, SteadyTime
 from prefixd.engine.effects import Effects
 from prefixd.engine.episodes import known_from
 from prefixd.engine.live_state import LiveState
@@ -248,20 +248,11 @@ class Core:
 
     def settle(self, turn: Turn) -> None:
         """After the commit: the live state, the heap of moments, the effects."""
-        turn.enter()
-        for mitigation_id in turn.mitigations:
-            self.schedule((Due.MITIGATION, mitigation_id))
-        for group_id in turn.looks:
-            self.schedule((Due.GROUP, group_id))
+        turn.enter(self.due)
         self.effects.apply(turn.mitigations.values(), turn.news, turn.alerts)
         if turn.mitigations:
             limits = self.snapshot.rules.limits
             self.effects.tell(tuple(self.live.quotas.near(limits, turn.now_us)))
-
-    def schedule(self, key: Key) -> None:
-        moment_us = self.live.next_moment_us(key)
-        if moment_us is not None:
-            self.due.schedule(key, moment_us)
 
     # the store, when it differs or is unreachable
 
@@ -316,7 +307,7 @@ class Core:
         elif known.version >= mitigation.version:
             return False
         self.live.put(mitigation)
-        self.schedule((Due.MITIGATION, mitigation.mitigation_id))
+        self.live.schedule((Due.MITIGATION, mitigation.mitigation_id), self.due)
         self.effects.apply([mitigation], [])
         return True
 

@@ -13,8 +13,6 @@ from typing import TextIO
 from prefixd.config.assemble import load_config
 from prefixd.config.bundle import Config
 from prefixd.config.problem import ConfigError
-from prefixd.decision.inputs import Rules
-from prefixd.domain.safelist import Safelist
 from prefixd.replay.events import RecordedEvent, parse_events
 from prefixd.replay.history import differences
 from prefixd.replay.run import Replayed, replay_events
@@ -60,18 +58,7 @@ def run_replay(
 
 def replay_config(events: list[RecordedEvent], config: Config) -> Replayed:
     start_us = events[0].received_at_us if events else 0
-    return replay_events(
-        events,
-        rules=Rules(
-            pop=config.pop,
-            policy=config.policy,
-            correlation=config.correlation,
-            limits=config.limits,
-            inventory=config.inventory,
-        ),
-        signals=config.signals,
-        safelist=Safelist(config.safelist.entries(start_us)),
-    )
+    return replay_events(events, config.snapshot(start_us), config.signals)
 
 
 def _print_sums(where: Path, events: list[RecordedEvent], replayed: Replayed, out: TextIO) -> None:

@@ -7,7 +7,7 @@ or with another rule, says so.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 SECOND_US = 1_000_000
@@ -31,6 +31,9 @@ class Attack:
     met: bool = False
     confidence: float = 0.0
     next_look_us: int | None = None
+
+    def then(self, step: Step) -> "Attack":
+        return replace(self, steps=(*self.steps, step))
 
     @property
     def first_answer(self) -> Step | None:

@@ -182,6 +182,7 @@ async def an_engine(
     listener: Notifier | None = None,
     instance: str = "one",
     start: bool = True,
+    new_id: Callable[[], str] | None = None,
 ) -> AsyncIterator[House]:
     """`store` is used and left open when given; otherwise one is opened and closed here.
     `listener` hears the news in place of the recording notifier."""
@@ -193,7 +194,7 @@ async def an_engine(
         store = await open_store(settings, clock, pop=snapshot.pop, instance=instance)
     announcer = announcer or RecordingAnnouncer()
     notifier = RecordingNotifier()
-    new_id = Identity(clock)
+    new_id = new_id or Identity(clock)
     engine = Engine(
         store=store,
         announcer=announcer,

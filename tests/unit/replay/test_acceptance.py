@@ -7,7 +7,7 @@ from pathlib import Path
 from prefixd.config.assemble import load_config
 from prefixd.correlation.settings import CorrelationSettings, Dimension, SourceMode, SourceSettings
 from prefixd.decision.inputs import Rules
-from prefixd.domain.safelist import Safelist
+from prefixd.engine.settings import EngineSettings, Mode, Snapshot
 from prefixd.replay.events import parse_events
 from prefixd.replay.history import Attack
 from prefixd.replay.run import Replayed, replay_events
@@ -23,18 +23,15 @@ EDGE = SourceSettings(mode=SourceMode.CORROBORATING, match_dimensions=(Dimension
 def run(*lines: str, correlation: CorrelationSettings = TWO) -> Replayed:
     events, problems = parse_events(lines)
     assert problems == []
-    return replay_events(
-        events,
-        rules=Rules(
-            pop="lab1",
-            policy=CONFIG.policy,
-            correlation=correlation,
-            limits=CONFIG.limits,
-            inventory=CONFIG.inventory,
-        ),
-        signals=SignalSettings(),
-        safelist=Safelist(),
+    rules = Rules(
+        pop="lab1",
+        policy=CONFIG.policy,
+        correlation=correlation,
+        limits=CONFIG.limits,
+        inventory=CONFIG.inventory,
     )
+    snapshot = Snapshot(settings=EngineSettings(pop="lab1", mode=Mode.ENFORCED), rules=rules)
+    return replay_events(events, snapshot, SignalSettings())
 
 
 def when(second: float, day: int = 4) -> str:

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from prefixd.config.assemble import load_config
-from prefixd.decision.inputs import Rules
 from prefixd.domain.record import Outcome
-from prefixd.domain.safelist import Safelist
 from prefixd.replay.command import DIFFERENT, SAME, UNUSABLE, run_replay
 from prefixd.replay.events import parse_events
 from prefixd.replay.run import Replayed, replay_events
@@ -22,18 +20,7 @@ def replayed(lines: list[str], directory: Path = NOW) -> Replayed:
     events, problems = parse_events(lines)
     assert problems == []
     config = load_config(directory, {})
-    return replay_events(
-        events,
-        rules=Rules(
-            pop=config.pop,
-            policy=config.policy,
-            correlation=config.correlation,
-            limits=config.limits,
-            inventory=config.inventory,
-        ),
-        signals=config.signals,
-        safelist=Safelist(config.safelist.entries(0)),
-    )
+    return replay_events(events, config.snapshot(0), config.signals)
 
 
 def printed(*directories: Path, events: Path = EVENTS) -> tuple[int, str]:
