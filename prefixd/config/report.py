@@ -119,7 +119,7 @@ def _correlation(config: Config) -> str:
 
 def _alerting(config: Config) -> str:
     names = [f"{found.id} ({found.type})" for found in config.alerting.destinations]
-    return ", ".join(names) or "nobody is told"
+    return ", ".join(names) or "no destinations configured"
 
 
 def _safelist(config: Config) -> str:

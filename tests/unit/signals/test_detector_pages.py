@@ -1,5 +1,7 @@
 """What the pages print works: configuration loads, samples become signals."""
 
+import re
+
 import pytest
 
 from prefixd.config.correlation_file import CorrelationFile
@@ -86,3 +88,20 @@ def test_every_page_is_in_the_index():
     for page in detectors.PAGES.glob("*.md"):
         assert page.name == "README.md" or f"({page.name})" in index
     assert isinstance(detectors.configuration("akvorado"), CorrelationFile)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in sorted(detectors.PAGES.glob("*.md")) if page.stem != "README"],
+    ids=lambda page: page.stem,
+)  # fmt: skip
+def test_a_page_begins_with_the_token_or_the_secret(page):
+    text = page.read_text()
+    first, rest = re.findall(r"```sh\n(.*?)```(.*)", text, re.DOTALL)[0]
+    assert text.index("```") == text.index("```sh")
+    token = re.match(r"prefixdctl tokens create (\S+) ingest --source (\S+)", first)
+    secret = re.match(r'echo "(\w+)=', first)
+    if token is not None:
+        assert token[1] == token[2]
+    else:
+        assert secret is not None
+        assert secret[1] in rest
