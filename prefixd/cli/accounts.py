@@ -14,7 +14,7 @@ ROLES = ("viewer", "operator", "admin")
 PERMISSIONS = (
     "read", "ingest", "mitigate", "audit", "safelist", "configure", "peers", "operators",
 )  # fmt: skip
-FIRST_ADMIN = "nobody can sign in yet? on the server: prefixd adduser NAME --role admin"
+FIRST_ADMIN = "no operator yet? on the server: prefixd adduser NAME --role admin"
 
 
 def login(call: Call) -> None:
@@ -87,7 +87,7 @@ def create_operator(call: Call) -> None:
     words = call.words
     if words.role is None:
         words.role = "admin"
-        call.out.warn("no --role given: making an admin, as this command always did")
+        call.out.warn("no --role given: creating an admin (default of the earlier client)")
     password = _new_password(call)
     body = {"username": words.username, "password": password, "role": words.role}
     try:
@@ -110,11 +110,11 @@ def set_role(call: Call) -> None:
     found = _operator(call, call.words.operator)
     path = f"/v1/operators/{segment(found['operator_id'])}/role"
     changed = call.ask("PUT", path, {"role": call.words.role}).tree
-    call.out.done(changed, f"operator {changed['username']} is {changed['role']} now")
+    call.out.done(changed, f"operator {changed['username']}: role is now {changed['role']}")
 
 
 def set_password(call: Call) -> None:
-    """One's own needs the old one; somebody else's needs the right to manage operators."""
+    """The own password needs the old one; others need the permission `operators`."""
     me = call.get("/v1/auth/me").tree
     wanted = call.words.operator
     own = wanted is None or wanted in {me["operator_id"], me["username"]}
@@ -132,14 +132,14 @@ def set_password(call: Call) -> None:
         call.cookies.drop(call.service.target.api)
     call.out.done(
         {"changed": found["operator_id"]},
-        f"password of {found['username']} changed; its sessions are ended; sign in again",
+        f"password of {found['username']} changed; its sessions have ended; sign in again",
     )
 
 
 def _new_password(call: Call) -> str:
     given: str | None = call.word("password")
     if given is not None:
-        call.out.warn("a password on the command line can be seen by others; leave it out")
+        call.out.warn("a password on the command line is visible to other users; leave it out")
         return given
     if call.words.password_stdin:
         return call.prompt.piped_password()
@@ -151,7 +151,7 @@ def _operator(call: Call, wanted: str) -> Any:
     for row in call.get("/v1/operators").tree["operators"]:
         if wanted in {row["operator_id"], row["username"]}:
             return row
-    raise refused(f"there is no operator {wanted!r}")
+    raise refused(f"operator {wanted!r} not found")
 
 
 def list_tokens(call: Call) -> None:
@@ -200,7 +200,7 @@ def revoke_token(call: Call) -> None:
             done = {"revoked": row["token_id"]}
             call.out.done(done, f"token {row['name']} ({row['token_id']}) revoked")
             return
-    raise refused(f"there is no live token {wanted!r}")
+    raise refused(f"no valid token {wanted!r}")
 
 
 _STDIN = flag("--password-stdin", help="read it from standard input")
@@ -208,36 +208,36 @@ _WHO = arg("operator", metavar="NAME", completer=OPERATORS, help="user name or i
 _YES = flag("--yes", help="do not ask")
 COMMANDS = (
     Command(
-        path=("login",), summary="open a session, kept for later commands", run=login,
+        path=("login",), summary="sign in; the session is kept for later commands", run=login,
         arguments=(arg("username", nargs="?", metavar="NAME", help="asked for when left out"),
                    _STDIN),
         example="prefixdctl login alice",
     ),
     Command(path=("logout",), summary="end the session", run=logout,
             example="prefixdctl logout"),
-    Command(path=("whoami",), summary="who am I there, and what may I do", run=whoami,
+    Command(path=("whoami",), summary="the signed-in operator and its permissions", run=whoami,
             example="prefixdctl whoami"),
     Command(
         path=("operators", "list"), summary="every operator", run=list_operators,
         example="prefixdctl operators list",
     ),
     Command(
-        path=("operators", "create"), summary="make an operator", run=create_operator,
+        path=("operators", "create"), summary="create an operator", run=create_operator,
         arguments=(
             arg("-u", "--username", required=True, metavar="NAME", help="letters, digits, _ and -"),
             arg("-r", "--role", choices=ROLES, help="default admin"),
-            arg("-p", "--password", metavar="TEXT", help="others can see it; better leave it out"),
+            arg("-p", "--password", metavar="TEXT", help="visible to other users; leave it out"),
             _STDIN,
         ),
         example="prefixdctl operators create -u alice -r operator",
-        about="The very first one is made on the server: prefixd adduser NAME --role admin",
+        about="Create the first one on the server: prefixd adduser NAME --role admin",
     ),
     Command(
         path=("operators", "delete"), summary="remove an operator", run=delete_operator,
         arguments=(_WHO, _YES), example="prefixdctl operators delete alice",
     ),
     Command(
-        path=("operators", "role"), summary="change what an operator may do", run=set_role,
+        path=("operators", "role"), summary="change the role of an operator", run=set_role,
         arguments=(_WHO, arg("role", choices=ROLES, help="the new role")),
         example="prefixdctl operators role alice viewer",
     ),
@@ -253,16 +253,17 @@ COMMANDS = (
         arguments=(flag("--all", help="revoked ones too"),), example="prefixdctl tokens list",
     ),
     Command(
-        path=("tokens", "create"), summary="make an API token; shown once", run=create_token,
+        path=("tokens", "create"), summary="create an API token; the secret is shown once",
+        run=create_token,
         arguments=(
             arg("name", metavar="NAME", help="what it is for"),
             arg("permission", nargs="+", choices=PERMISSIONS, metavar="PERMISSION",
                 help=", ".join(PERMISSIONS)),
             arg("--source", action="append", metavar="NAME",
-                help="may report only as this source; may be repeated"),
+                help="allow events only of this source; may be repeated"),
             arg("--network", action="append", default=[], metavar="PREFIX",
-                help="works only from here; may be repeated"),
-            arg("--ttl", type=parse_duration, metavar="TIME", help="ends by itself after this"),
+                help="accepted only from this network; may be repeated"),
+            arg("--ttl", type=parse_duration, metavar="TIME", help="expires after this time"),
         ),
         example="prefixdctl tokens create fastnetmon ingest --source fastnetmon --ttl 365d",
     ),

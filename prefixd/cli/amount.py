@@ -22,7 +22,7 @@ def parse_duration(text: str) -> int:
         elif digits and sign in _DURATION_S:
             total, digits = total + int(digits) * _DURATION_S[sign], ""
         else:
-            raise ArgumentTypeError(f"{text!r} is no duration; write 600, 10m, 2h or 1d")
+            raise ArgumentTypeError(f"invalid duration {text!r}: write 600, 10m, 2h or 1d")
     return total + int(digits or 0)
 
 
@@ -39,7 +39,7 @@ def parse_rate(text: str) -> int:
     except ValueError:
         value = -1.0
     if not 0 < value < 10**18:
-        raise ArgumentTypeError(f"{text!r} is no rate; write 20000000, 20M or 2.5G")
+        raise ArgumentTypeError(f"invalid rate {text!r}: write 20000000, 20M or 2.5G")
     return round(value)
 
 
@@ -62,7 +62,7 @@ def relative(when: datetime, now: datetime) -> str:
     """`in 2 min 40 s`, `3 h ago`: the two largest units, which is what a person reads anyway."""
     seconds = round((when - now).total_seconds())
     if abs(seconds) <= 1:
-        # The service's clock comes with whole seconds; closer than that nobody can tell.
+        # The service's clock comes with whole seconds; a smaller difference is not known.
         return "now"
     words = duration(abs(seconds))
     return f"in {words}" if seconds > 0 else f"{words} ago"

@@ -1,4 +1,4 @@
-"""Who did what, and whether somebody has rewritten it."""
+"""The audit trail, and whether it was changed afterwards."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The configuration in force: show it, compare it with files, load the files anew."""
+"""The configuration in force: show it, compare it with files, reload the files."""
 
 import difflib
 import json
@@ -89,14 +89,14 @@ def _text(tree: Any) -> list[str]:
 
 
 def apply(call: Call) -> None:
-    """Replaces one part; refused when somebody else changed it since it was read."""
+    """Replaces one part; refused when it was changed after it was read."""
     words = call.words
     tree = read_mapping(words.file)
     path = f"/v1/config/{words.part}"
     etag = call.get(path).headers.get("etag")
     headers = {} if etag is None or words.force else {"If-Match": etag}
     answer = call.service.ask("PUT", path, tree, headers=headers)
-    call.out.done(answer.tree, f"{words.part} replaced by {words.file}")
+    call.out.done(answer.tree, f"{words.part} replaced with {words.file}")
 
 
 def reload(call: Call) -> None:
@@ -105,7 +105,7 @@ def reload(call: Call) -> None:
     changed = ", ".join(tree["reloaded"]) or "nothing changed"
     call.out.done(tree, f"loaded: {changed}")
     if tree.get("restart_needed"):
-        call.out.warn(f"takes a restart: {', '.join(tree['restart_needed'])}")
+        call.out.warn(f"needs a restart: {', '.join(tree['restart_needed'])}")
 
 
 def migrations(call: Call) -> None:
@@ -144,8 +144,8 @@ def backup(call: Call) -> int:
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  because: our own program, no shell
     except FileNotFoundError as error:
         raise usage(
-            "the daemon is not installed here; a backup is made where its database is",
-            f"there: {' '.join(command)}",
+            "prefixd is not installed here; run the backup on the host of its database",
+            f"on that host: {' '.join(command)}",
         ) from error
     if done.returncode != 0:
         raise refused(done.stderr.strip().removeprefix("prefixd: ") or "the backup failed")
@@ -153,32 +153,32 @@ def backup(call: Call) -> int:
     return ExitCode.OK
 
 
-_RELOAD = "Nothing changes when a file is wrong; every mistake is listed with its line."
+_RELOAD = "If a file has an error, nothing changes; every error is listed with its line."
 _DIRECTORY = arg("-c", "--config", default="/etc/prefixd", metavar="DIR",
                  help="configuration directory; default /etc/prefixd")  # fmt: skip
 COMMANDS = (
     Command(
-        path=("config", "show"), summary="the configuration in force, secrets starred", run=show,
+        path=("config", "show"), summary="the running configuration, secrets masked", run=show,
         arguments=(arg("part", nargs="?", choices=PARTS, help="only this part"),),
         example="prefixdctl config show playbooks",
     ),
     Command(
-        path=("config", "diff"), summary="compare files here with what is in force", run=diff,
-        arguments=(_DIRECTORY,), example="prefixdctl config diff -c /etc/prefixd",
+        path=("config", "diff"), summary="compare local files with the running configuration",
+        run=diff, arguments=(_DIRECTORY,), example="prefixdctl config diff -c /etc/prefixd",
         about="Exit code 1 when they differ. `prefixd check` says whether the files are good.\n"
         "Variables that the files name must be set here, as for the daemon.",
     ),
     Command(
-        path=("config", "apply"), summary="replace one part by a file", run=apply,
+        path=("config", "apply"), summary="replace one part with a file", run=apply,
         arguments=(
             arg("part", choices=WRITABLE, help="what to replace"),
             arg("file", metavar="FILE", help="YAML or JSON"),
-            flag("--force", help="even if somebody else changed it meanwhile"),
+            flag("--force", help="even if it was changed meanwhile"),
         ),
         example="prefixdctl config apply playbooks playbooks.yaml",
     ),
     Command(
-        path=("config", "reload"), summary="load the files anew", run=reload,
+        path=("config", "reload"), summary="reload the configuration files", run=reload,
         example="prefixdctl config reload", about=_RELOAD,
     ),
     Command(
@@ -191,7 +191,7 @@ COMMANDS = (
         example="prefixdctl alerts test",
     ),
     Command(
-        path=("migrations",), summary="migrations of the database", run=migrations,
+        path=("migrations",), summary="applied migrations of the database", run=migrations,
         example="prefixdctl migrations",
     ),
     Command(

@@ -46,7 +46,7 @@ def times_of(answer: Answer) -> "Times":
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Cells for the times of one answer, told against the clock of the service that gave it."""
+    """Cells for the times of one answer, relative to the clock of the service that gave it."""
 
     now: datetime
 
@@ -75,9 +75,9 @@ def pages(call: Call, path: str, name: str, **query: object) -> tuple[Answer, An
 
 
 def say_rest(call: Call, tree: Any) -> None:
-    """What a page does not show, a person is told; a program reads `has_more`."""
+    """An operator reads that there is more; a program reads `has_more`."""
     if tree.get("has_more") and call.out.is_table:
-        call.out.say(f"the first {tree['count']} of more; --all shows every one")
+        call.out.say(f"first {tree['count']} shown; --all shows all")
 
 
 def _when(call: Call, name: str) -> str | None:
@@ -87,6 +87,6 @@ def _when(call: Call, name: str) -> str | None:
     try:
         seconds = parse_duration(text)
     except ArgumentTypeError as error:
-        forms = "write 2026-01-10, 2026-01-10T08:00:00Z, or 24h for so long ago"
-        raise usage(f"--{name}: {text!r} is no time; {forms}") from error
+        forms = "write 2026-01-10, 2026-01-10T08:00:00Z, or 24h (ago)"
+        raise usage(f"invalid --{name} {text!r}: {forms}") from error
     return (call.clock.now() - timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")

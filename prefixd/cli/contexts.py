@@ -26,14 +26,14 @@ def list_contexts(call: Call) -> None:
         Column(title="API", cell=lambda row: row["api"]),
         Column(title="CURRENT", cell=lambda row: row["current"]),
     ]
-    call.out.rows(rows, rows, columns, empty=f"no contexts; they are written in {found.path}")
+    call.out.rows(rows, rows, columns, empty=f"no contexts; define them in {found.path}")
 
 
 def use(call: Call) -> None:
     """Changes one line of the file and leaves every other as it is."""
     found, name = read_contexts(call.environ), call.words.name
     if name not in found.entries:
-        raise usage(f"there is no context {name!r} in {found.path}")
+        raise usage(f"unknown context {name!r}: not in {found.path}")
     text = found.path.read_text()
     line = f"current: {json.dumps(name)}"
     changed, count = _CURRENT.subn(lambda _found: line, text, count=1)
@@ -42,7 +42,7 @@ def use(call: Call) -> None:
 
 
 def request(call: Call) -> None:
-    """Whatever the API can do and has no command of its own yet."""
+    """Any request of the API that has no command of its own."""
     words = call.words
     body = None
     if words.data is not None:
@@ -60,7 +60,7 @@ def _json(text: str) -> object:
     try:
         tree: object = json.loads(text)
     except ValueError as error:
-        raise usage(f"--data is no JSON: {error}") from error
+        raise usage(f"invalid --data: not JSON: {error}") from error
     return tree
 
 
@@ -74,7 +74,7 @@ COMMANDS = (
         example="prefixdctl contexts list",
     ),
     Command(
-        path=("contexts", "use"), summary="make one the default", run=use,
+        path=("contexts", "use"), summary="set the default service", run=use,
         arguments=(arg("name", metavar="NAME", completer=context_names, help="as in ctl.yaml"),),
         example="prefixdctl contexts use ams1",
     ),

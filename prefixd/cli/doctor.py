@@ -1,8 +1,8 @@
-"""Is everything as it should be, and if not, what to do: one line for each check.
+"""Checks of the service, its neighbors and this machine: one line each, with what to do.
 
-Two kinds of checks: what the service says of itself, its database and its neighbors; and what can
-be seen on this machine (ports, kernel abilities, disk, clock), which is asked only when the service
-runs here. A check that cannot be made says so and is not a fault.
+Two kinds of checks: what the service reports of itself, its database and its neighbors; and what is
+visible on this machine (ports, kernel features, disk, clock), checked only when the service runs
+here. A check that is not possible says so and is not a fault.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,10 +23,10 @@ CLOCK_LIMIT_S = 5
 
 # What a router's or the kernel's complaint usually means. The first that fits is shown.
 HINTS: tuple[tuple[str, str], ...] = (
-    ("refused", "the router does not listen for us: is the neighbor configured there, "
-                "and is BGP allowed in its control-plane filter?"),
-    ("timed out", "packets do not come back: routing, an access list, or an MD5/AO key mismatch "
-                  "(a router drops wrongly signed segments in silence)"),
+    ("refused", "the router does not accept the connection: check the neighbor there, and BGP "
+                "in its control-plane filter"),
+    ("timed out", "no reply: routing, an access list, or an MD5/AO key mismatch (a router drops "
+                  "segments with a wrong signature silently)"),
     ("no route", "this machine has no route to the router"),
     ("unreachable", "this machine has no route to the router"),
     ("bad peer as", "peer_asn here and the AS number there differ"),
@@ -37,7 +37,7 @@ HINTS: tuple[tuple[str, str], ...] = (
                    "sessions"),
     ("authentication", "the MD5 or TCP-AO keys differ"),
     ("maximum number of prefixes", "the router's prefix limit is lower than our rules need"),
-    ("administrative", "somebody shut the session down on the router"),
+    ("administrative", "the session is shut down on the router"),
     ("cease", "the router ended the session; its log says why"),
 )  # fmt: skip
 PROFILE_HINTS = {
@@ -47,7 +47,7 @@ PROFILE_HINTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class Observed:
     call: Call
     health: Any
     peers: list[Any]
@@ -56,7 +56,7 @@ class Patient:
 
 
 def doctor(call: Call) -> int:
-    findings = list(_examine(call))
+    findings = list(_findings(call))
     tree = [
         {"state": found.state, "check": found.check, "text": found.text, "hint": found.hint}
         for found in findings
@@ -74,14 +74,14 @@ def doctor(call: Call) -> int:
                 call.out.lines([f"        {found.hint}"])
         bad = sum(found.state == "bad" for found in findings)
         warned = sum(found.state == "warn" for found in findings)
-        call.out.lines(["", f"{len(findings)} checks, {bad} bad, {warned} to look at"])
+        call.out.lines(["", f"{len(findings)} checks, {bad} bad, {warned} warnings"])
     else:
         call.out.rows(tree, findings, columns, empty="")
     worst = any(found.state == "bad" for found in findings)
     return ExitCode.REFUSED if worst else ExitCode.OK
 
 
-def _examine(call: Call) -> Iterator[Finding]:
+def _findings(call: Call) -> Iterator[Finding]:
     try:
         alive = call.get("/v1/health")
     except Failure as failure:
@@ -100,13 +100,13 @@ def _examine(call: Call) -> Iterator[Finding]:
     yield _clock(alive.now.timestamp(), call.clock.now().timestamp())
     if tree["auth_mode"] == "none" and not is_local(call.service.target.api):
         yield Finding(
-            "warn", "authentication", "everybody who reaches the address is admin",
+            "warn", "authentication", "anyone who can reach the address is admin",
             "set http.auth.mode",
         )  # fmt: skip
     try:
         me = call.get("/v1/auth/me").tree
         detail = call.get("/v1/health/detail")
-        patient = Patient(
+        seen = Observed(
             call,
             detail.tree,
             call.get("/v1/bgp/peers").tree["peers"],
@@ -117,8 +117,8 @@ def _examine(call: Call) -> Iterator[Finding]:
     else:
         yield Finding("ok", "authentication", f"signed in as {me['username']} ({me['role']})")
         for check in CHECKS:
-            yield from check(patient)
-        yield from untold(call)
+            yield from check(seen)
+        yield from inexpressible(call)
         yield from ports(call)
     if is_local(call.service.target.api):
         yield from machine.findings(call.words.data_dir)
@@ -127,33 +127,36 @@ def _examine(call: Call) -> Iterator[Finding]:
 def _clock(there: float, here: float) -> Finding:
     apart = abs(there - here)
     if apart <= CLOCK_LIMIT_S:
-        return Finding("ok", "clock", "the service's clock and this one agree")
-    text = f"the service's clock and this one are {duration(apart)} apart"
+        return Finding("ok", "clock", "clocks of the service and of this machine agree")
+    text = f"clocks of the service and of this machine differ by {duration(apart)}"
     return Finding("warn", "clock", text, "run a time service on both")
 
 
-def readiness(patient: Patient) -> Iterator[Finding]:
-    health = patient.health
+def readiness(seen: Observed) -> Iterator[Finding]:
+    health = seen.health
     if health.get("ready"):
         yield Finding("ok", "readiness", f"ready, up {duration(health['uptime_seconds'])}")
     else:
         yield Finding("bad", "readiness", "; ".join(health.get("reasons") or ["not ready"]))
     if health.get("dry_run"):
         yield Finding(
-            "warn", "mode", "dry-run: it decides and announces nothing", "set mode: enforced"
+            "warn",
+            "mode",
+            "dry-run: decisions are made, nothing is announced",
+            "set mode: enforced",
         )
 
 
-def database(patient: Patient) -> Iterator[Finding]:
-    word = patient.health["database"]
+def database(seen: Observed) -> Iterator[Finding]:
+    word = seen.health["database"]
     if word == "connected":
         yield Finding("ok", "database", "connected")
     else:
-        yield Finding("bad", "database", word, "rules stay on the routers; new ones are refused")
+        yield Finding("bad", "database", word, "rules stay announced; new ones are refused")
 
 
-def drift(patient: Patient) -> Iterator[Finding]:
-    last = patient.health.get("last_reconcile")
+def drift(seen: Observed) -> Iterator[Finding]:
+    last = seen.health.get("last_reconcile")
     if last is None:
         return
     healed = last["missing"] + last["surplus"] + last["changed"]
@@ -162,27 +165,29 @@ def drift(patient: Patient) -> Iterator[Finding]:
             "bad", "rules", f"{last['corrupt']} stored rules cannot be read", "see the log"
         )
     elif healed:
-        yield Finding("warn", "rules", f"the last reconcile healed {counted(healed, 'difference')}")
+        yield Finding(
+            "warn", "rules", f"the last reconcile repaired {counted(healed, 'difference')}"
+        )
     else:
-        ago = duration(patient.now_us / 1_000_000 - last["at_us"] / 1_000_000)
-        live = patient.health["active_mitigations"]
-        text = f"{live} active; store and table agreed {ago} ago"
+        ago = duration(seen.now_us / 1_000_000 - last["at_us"] / 1_000_000)
+        live = seen.health["active_mitigations"]
+        text = f"{live} active; database and RIB matched {ago} ago"
         yield Finding("ok", "rules", text)
 
 
-def untold(call: Call) -> Iterator[Finding]:
+def inexpressible(call: Call) -> Iterator[Finding]:
     rows = call.get("/v1/bgp/rib").tree.get("inexpressible") or []
     if rows:
-        text = f"{counted(len(rows), 'live mitigation')} that no router can be told"
-        yield Finding("bad", "rules", text, "`prefixdctl rib` names them and says why")
+        text = f"{counted(len(rows), 'live mitigation')} that no router can carry"
+        yield Finding("bad", "rules", text, "`prefixdctl rib` shows them with the reason")
 
 
 def ports(call: Call) -> Iterator[Finding]:
-    """Where BGP is listened for, as far as the service says it to whoever asks."""
+    """Listen addresses of the speaker, where the caller may read the configuration."""
     try:
         bgp = call.get("/v1/config/settings").tree["settings"]["bgp"]
     except Failure:
-        return  # not allowed to see the configuration; the service itself runs
+        return  # not permitted to read the configuration
     if bgp.get("mode") == "mock":
         yield Finding(
             "note", "bgp port", "bgp.mode is mock: no router can connect", "set bgp.mode: speaker"
@@ -191,13 +196,13 @@ def ports(call: Call) -> Iterator[Finding]:
         yield Finding("ok", "bgp port", f"the service listens on {', '.join(bgp['listen'])}")
 
 
-def neighbors(patient: Patient) -> Iterator[Finding]:
-    if not patient.peers:
+def neighbors(seen: Observed) -> Iterator[Finding]:
+    if not seen.peers:
         yield Finding(
             "warn", "neighbors", "none are configured: nothing can be filtered",
             "list routers under bgp.neighbors",
         )  # fmt: skip
-    for peer in patient.peers:
+    for peer in seen.peers:
         yield from _neighbor(peer)
 
 
@@ -207,7 +212,7 @@ def _neighbor(peer: Any) -> Iterator[Finding]:
         yield Finding("warn", name, "disabled in the configuration")
         return
     if peer["state"] != "established":
-        error = peer.get("last_error") or peer.get("last_down") or "no reason known yet"
+        error = peer.get("last_error") or peer.get("last_down") or "reason not known"
         yield Finding("bad", name, f"{peer['state']}: {error}", hint_for(str(error)))
         return
     rules = sum((peer.get("rules") or {}).values())
@@ -217,11 +222,13 @@ def _neighbor(peer: Any) -> Iterator[Finding]:
         words = ", ".join(f"{count} for {word}" for word, count in withheld.items())
         yield Finding(
             "warn", name, f"rules withheld: {words}",
-            f"`prefixdctl explain RULE {peer['name']}` says why",
+            f"`prefixdctl explain RULE {peer['name']}` shows the reason",
         )  # fmt: skip
     if peer.get("quarantined"):
         yield Finding(
-            "bad", name, f"{counted(peer['quarantined'], 'rule')} in quarantine for having reset it"
+            "bad",
+            name,
+            f"{counted(peer['quarantined'], 'rule')} in quarantine because they reset the session",
         )
     if peer.get("flaps", 0) > 3:
         yield Finding("warn", name, f"{peer['flaps']} flaps since the start")
@@ -239,7 +246,7 @@ def is_local(api: str) -> bool:
     return parts.scheme == "unix" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
 
 
-CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Observed], Iterator[Finding]], ...] = (
     readiness,
     database,
     drift,
@@ -248,14 +255,14 @@ CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
 
 COMMANDS = (
     Command(
-        path=("doctor",), summary="check service, neighbors and this machine; say what to do",
+        path=("doctor",), summary="check service, neighbors and this machine, with advice",
         run=doctor,
         arguments=(
             arg("--data-dir", default="/var/lib/prefixd", metavar="DIR",
-                help="where the database is; default /var/lib/prefixd"),
+                help="directory of the database; default /var/lib/prefixd"),
         ),
         example="prefixdctl doctor",
         about="Exit code 1 when something is bad. Ports, capabilities, MD5 and TCP-AO support,\n"
-        "disk and time service are looked at when the service runs on this machine.",
+        "disk and time service are checked when the service runs on this machine.",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What detectors report: the list, one event by hand, many from a file."""
+"""Events of detectors: the list, one manual event, many from a file."""
 
 import json
 from typing import Any
@@ -92,7 +92,7 @@ def read_events(path: str) -> list[Any]:
     if isinstance(tree, dict):
         tree = tree["events"] if isinstance(tree.get("events"), list) else [tree]
     if not isinstance(tree, list) or not tree:
-        raise usage(f"{path} holds no events")
+        raise usage(f"no events in {path}")
     return tree
 
 
@@ -104,9 +104,9 @@ def _lines(path: str, text: str) -> list[Any]:
         try:
             events.append(json.loads(line))
         except ValueError as error:
-            raise usage(f"{path}:{number}: this line is no JSON: {error}") from error
+            raise usage(f"{path}:{number}: not JSON: {error}") from error
     if not events:
-        raise usage(f"{path} holds no events")
+        raise usage(f"no events in {path}")
     return events
 
 
@@ -143,7 +143,7 @@ def activity(call: Call) -> None:
         Column(title="SIGNALS", cell=lambda row: row["count"], right=True),
         Column(title="LAST_SEEN", cell=lambda row: times(row["last_seen"])),
     ]
-    call.out.rows(tree, tree["sources"], columns, empty="no corroborating signals lately")
+    call.out.rows(tree, tree["sources"], columns, empty="no recent corroborating signals")
 
 
 def waiting(call: Call) -> None:
@@ -158,7 +158,7 @@ def waiting(call: Call) -> None:
         Column(title="INTERFACE", cell=lambda row: row["interface"], shrink=True),
         Column(title="EXPIRES", cell=lambda row: times(row["expires_at"])),
     ]
-    call.out.rows(tree, tree["signals"], columns, empty="nothing waits")
+    call.out.rows(tree, tree["signals"], columns, empty="nothing pending")
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +181,7 @@ COMMANDS = (
         example="prefixdctl events list --victim 198.51.100.20 --since 24h",
     ),
     Command(
-        path=("events", "send"), summary="report an attack, or its end, by hand", run=send,
+        path=("events", "send"), summary="report an attack or its end manually", run=send,
         arguments=(
             arg("victim", metavar="ADDRESS", help="the attacked address"),
             arg("vector", metavar="VECTOR", help="udp_flood, syn_flood, dns_amplification, ..."),
@@ -194,26 +194,26 @@ COMMANDS = (
             arg("--event-id", metavar="TEXT", help="the detector's own id"),
             arg("--timestamp", metavar="TIME", help="when it was seen; default now"),
             flag("--over", help="the attack is over"),
-            flag("--force", help="act even without agreement of several sources"),
+            flag("--force", help="mitigate even if too few sources agree"),
         ),
         example="prefixdctl events send 198.51.100.20 udp_flood --bps 2.5G --confidence 0.9",
     ),
     Command(
-        path=("events", "batch"), summary="report every event of a file", run=batch,
+        path=("events", "batch"), summary="report all events of a file", run=batch,
         arguments=(arg("file", metavar="FILE", help="JSON list or JSON lines; - reads stdin"),),
         example="prefixdctl events batch attacks.jsonl",
-        about="Exit code 1 when any event was rejected; the others count all the same.",
+        about="Exit code 1 when any event was rejected; the others are accepted.",
     ),
     Command(
-        path=("send-corroborator",), summary="report evidence that has no victim of its own",
+        path=("send-corroborator",), summary="report evidence without a victim address",
         run=corroborate,
         arguments=(
             arg("-s", "--source", required=True, metavar="NAME", help="a corroborating source"),
-            arg("-v", "--vector", metavar="TEXT", help="what it looks like"),
-            arg("--customer-id", metavar="ID", help="whom it concerns"),
-            arg("--pop", metavar="NAME", completer=SITES, help="where"),
-            arg("--service-id", metavar="ID", help="which service"),
-            arg("--interface", metavar="NAME", help="which interface"),
+            arg("-v", "--vector", metavar="TEXT", help="vector"),
+            arg("--customer-id", metavar="ID", help="customer"),
+            arg("--pop", metavar="NAME", completer=SITES, help="site"),
+            arg("--service-id", metavar="ID", help="service"),
+            arg("--interface", metavar="NAME", help="interface"),
             _CONFIDENCE,
         ),
         example="prefixdctl send-corroborator -s snmp --interface edge1:xe-0/0/0 --confidence 0.8",
@@ -225,7 +225,7 @@ COMMANDS = (
         example="prefixdctl corroborators activity --minutes 15",
     ),
     Command(
-        path=("corroborators", "waiting"), summary="evidence that waits for a group", run=waiting,
+        path=("corroborators", "waiting"), summary="evidence that has no group yet", run=waiting,
         repeats=True,
         arguments=(
             arg("-l", "--limit", type=int, default=100, metavar="N", help="default 100"),

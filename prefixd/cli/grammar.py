@@ -36,7 +36,7 @@ class Command:
     about: str = ""
     """More than the summary, where there is more to know."""
     repeats: bool = False
-    """Shows something that changes: `--watch` runs it again and again."""
+    """Shows something that changes: `--watch` repeats it."""
 
 
 def arg(
@@ -53,50 +53,50 @@ GLOBAL_ARGUMENTS: tuple[Argument, ...] = (
     arg("-a", "--api", metavar="URL", help="address of the service: http://HOST:PORT, https://HOST "
         "or unix:///PATH (PREFIXD_API; default http://127.0.0.1:8080)"),
     arg("-t", "--token", metavar="TOKEN",
-        help="bearer token; others on this machine can see it here, so prefer PREFIXD_API_TOKEN"),
+        help="bearer token; visible to other users of this machine, so prefer PREFIXD_API_TOKEN"),
     arg("-f", "--format", choices=FORMATS, metavar="FORMAT",
         help="table, json (the service's answer whole) or csv; default table"),
     arg("-C", "--context", metavar="NAME", completer=context_names,
         help="context of ctl.yaml (PREFIXD_CONTEXT)"),
-    arg("--timeout", type=float, metavar="SECONDS", help="longest wait for an answer; default 30"),
-    arg("--ca", metavar="FILE", help="authority that signed the service's certificate"),
+    arg("--timeout", type=float, metavar="SECONDS", help="timeout of a request; default 30"),
+    arg("--ca", metavar="FILE", help="CA that signed the certificate of the service"),
     arg("--cert", metavar="FILE", help="client certificate"),
-    arg("--key", metavar="FILE", help="its key"),
-    flag("--insecure", help="accept any certificate (anybody in between can read and change all)"),
-    flag("--no-color", help="no colours (so does NO_COLOR)"),
+    arg("--key", metavar="FILE", help="key of the client certificate"),
+    flag("--insecure", help="accept any certificate (an attacker can then read and change all)"),
+    flag("--no-color", help="no colors (so does NO_COLOR)"),
 )  # fmt: skip
 WATCH = arg(
     "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS",
-    help="show it again every 2 seconds (or SECONDS) until interrupted",
+    help="repeat every 2 seconds (or SECONDS) until interrupted",
 )  # fmt: skip
 
 
 PAGING = (
     arg("-l", "--limit", type=int, default=50, metavar="N", help="at most N; default 50"),
-    flag("--all", help="every page, not only the first"),
-    arg("--cursor", metavar="TEXT", help="go on where `next_cursor` of an earlier answer says"),
+    flag("--all", help="all pages, not only the first"),
+    arg("--cursor", metavar="TEXT", help="continue at `next_cursor` of an earlier answer"),
 )
 PERIOD = (
     arg(
         "--since",
         metavar="TIME",
-        help="not older than this: 2026-01-10, 2026-01-10T08:00:00Z, or 24h for so long ago",
+        help="from this time on: 2026-01-10, 2026-01-10T08:00:00Z, or 24h (ago)",
     ),
-    arg("--until", metavar="TIME", help="not newer than this, written the same way"),
+    arg("--until", metavar="TIME", help="up to this time, in the same forms"),
 )
 
 _WRONG_COMMAND = re.compile(r"argument COMMAND: invalid choice: '(?P<word>.*?)' \(choose from")
 
 
 class Parser(argparse.ArgumentParser):
-    """Complains by exception, so that all complaints look alike."""
+    """Reports errors by exception, so that all errors look alike."""
 
     def error(self, message: str) -> NoReturn:
         see = f"see `{self.prog} --help`"
         if wrong := _WRONG_COMMAND.match(message):
             near = difflib.get_close_matches(wrong["word"], self.commands(), n=1)
             guess = f"; did you mean `{near[0]}`?" if near else ""
-            raise usage(f"there is no command {wrong['word']!r}{guess}", see)
+            raise usage(f"unknown command {wrong['word']!r}{guess}", see)
         raise usage(message, see)
 
     def commands(self) -> list[str]:
@@ -109,14 +109,14 @@ class Parser(argparse.ArgumentParser):
 def build_parser(commands: Sequence[Command], nouns: Mapping[str, str]) -> Parser:
     parser = Parser(
         prog="prefixdctl",
-        description="The operator's hand on prefixd: look, decide, act.",
+        description="Client of the prefixd API: show state, decide, act.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("-V", "--version", action="version", version=f"prefixdctl {__version__}")
     _add(parser, GLOBAL_ARGUMENTS, hidden=False)
-    # Shared by reference: making each option anew for each command costs a fifth of the start.
+    # Shared by reference: creating each option again for each command costs a fifth of the start.
     everywhere = Parser(add_help=False)
     _add(everywhere, GLOBAL_ARGUMENTS, hidden=True)
     tops = parser.add_subparsers(metavar="COMMAND", title="commands")
@@ -162,7 +162,7 @@ def _add(parser: argparse.ArgumentParser, arguments: Sequence[Argument], *, hidd
     for argument in arguments:
         options = dict(argument.options)
         if hidden or argument in GLOBAL_ARGUMENTS:
-            # Before or after the command: only the place where it stands sets it.
+            # Before or after the command: only the option that is given sets the value.
             options["default"] = argparse.SUPPRESS
         if hidden:
             options["help"] = argparse.SUPPRESS
@@ -181,10 +181,10 @@ def _epilog(command: Command) -> str:
 EXIT_CODES = """\
 exit codes:
   0  done
-  1  refused by the service, or what was looked at is not well
-  2  the words are wrong, or a local file cannot be used
-  3  the service cannot be reached or cannot serve now
-  4  not signed in, or not allowed
+  1  refused by the service, or the state shown is not good (degraded, different)
+  2  usage error, or a local file cannot be used
+  3  service unreachable, or it cannot serve now (502, 503, 504)
+  4  not signed in, or not permitted (401, 403)
 
 environment: PREFIXD_API, PREFIXD_API_TOKEN, PREFIXD_CONTEXT, NO_COLOR
 contexts:    ~/.config/prefixd/ctl.yaml"""

@@ -1,4 +1,4 @@
-"""Signal groups: what several detectors say together, and what was decided about it."""
+"""Signal groups: what several detectors report of one attack, and the decisions about it."""
 
 import json
 from typing import Any
@@ -81,7 +81,7 @@ def decisions(call: Call) -> None:
         Column(title="ID", cell=lambda row: row["decision_id"], drop=2),
         Column(title="WHY", cell=lambda row: row["text"], shrink=True),
     ]
-    call.out.rows(tree, tree, columns, empty="nothing was decided")
+    call.out.rows(tree, tree, columns, empty="no decisions")
 
 
 def decision(call: Call) -> None:
@@ -124,13 +124,13 @@ COMMANDS = (
         path=("groups", "list"), summary="signal groups, newest first", run=list_groups,
         repeats=True,
         arguments=(
-            arg("-s", "--status", choices=("open", "resolved", "expired"), help="the older words"),
+            arg("-s", "--status", choices=("open", "resolved", "expired"), help="older words"),
             arg("--state", metavar="WORD", completer=GROUP_STATE,
                 help="open, ready, mitigating, held, unowned, clearing, closed"),
             arg("--vector", metavar="WORD", help="only of this kind"),
             arg("--victim", dest="victim_ip", metavar="ADDRESS", help="only about this address"),
             arg("-c", "--customer", metavar="ID", help="only of this customer"),
-            arg("--source", metavar="NAME", help="only where this source took part"),
+            arg("--source", metavar="NAME", help="only with events of this source"),
             arg("--met", choices=_YES_NO, help="whether sources agree"),
             arg("--mitigated", choices=_YES_NO, help="whether there is a mitigation"),
             arg("--site", metavar="POP", completer=SITES, help="only of this site"),
@@ -143,12 +143,12 @@ COMMANDS = (
         arguments=(_ID,), example="prefixdctl groups get 01a1fc36-aaf0-7464-b60e-1db59833aaf0",
     ),
     Command(
-        path=("groups", "decisions"), summary="what was decided about it, newest first",
+        path=("groups", "decisions"), summary="decisions about one group, newest first",
         run=decisions, arguments=(_ID,),
         example="prefixdctl groups decisions 01a1fc36-aaf0-7464-b60e-1db59833aaf0",
     ),
     Command(
-        path=("groups", "approve"), summary="act on a group that waits for approval", run=approve,
+        path=("groups", "approve"), summary="approve a group that waits for it", run=approve,
         arguments=(_ID,), example="prefixdctl groups approve 01a1fc36-aaf0-7464-b60e-1db59833aaf0",
     ),
     Command(

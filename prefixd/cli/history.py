@@ -27,7 +27,7 @@ def history(call: Call) -> None:
         tree,
         [
             ("Address", tree["ip"]),
-            ("Customer", customer.get("name") or "nobody in the inventory"),
+            ("Customer", customer.get("name") or "not in the inventory"),
             ("Customer id", customer.get("customer_id")),
             ("Policy profile", customer.get("policy_profile")),
             ("Service", service.get("name")),
@@ -56,7 +56,7 @@ def _history_columns(times: Any) -> list[Column]:
 
 
 def report(call: Call) -> None:
-    """An id or an address: the words are told apart by their form."""
+    """An id or an address; the form decides which."""
     about = call.words.about
     query = {"mitigation_id": about} if _ID.fullmatch(about) else {"ip": about}
     text = call.get("/v1/reports/incident", **query).text
@@ -76,7 +76,7 @@ def report(call: Call) -> None:
 
 COMMANDS = (
     Command(
-        path=("history",), summary="everything known about one address", run=history,
+        path=("history",), summary="mitigations and events of one address", run=history,
         arguments=(
             arg("ip", metavar="ADDRESS", help="an IPv4 or IPv6 address"),
             arg("-l", "--limit", type=int, default=100, metavar="N",
@@ -89,7 +89,7 @@ COMMANDS = (
         arguments=(
             arg("about", metavar="ID|ADDRESS", completer=MITIGATIONS,
                 help="a mitigation's id, or an attacked address"),
-            arg("-o", "--output", metavar="FILE", help="write it there"),
+            arg("-o", "--output", metavar="FILE", help="write to this file"),
         ),
         example="prefixdctl report 198.51.100.20 -o incident.md",
     ),

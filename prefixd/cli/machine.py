@@ -1,4 +1,4 @@
-"""What can be seen of this machine without asking anybody and without changing anything."""
+"""What is visible on this machine, without asking the service and without changing anything."""
 
 import errno
 import os
@@ -36,23 +36,23 @@ def findings(data_dir: str) -> Iterator[Finding]:
 
 
 def port_finding() -> Finding:
-    """Asked when no service answers: binding the port for a moment shows whether we may, and
-    whether somebody has it."""
+    """Checked when no service answers: binding the port for a moment shows whether it is
+    permitted, and whether the port is in use."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             probe.bind(("127.0.0.1", BGP_PORT))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                return Finding("ok", "port 179", "something listens there already")
+                return Finding("ok", "port 179", "in use: a program listens there")
             if error.errno in {errno.EACCES, errno.EPERM}:
                 return Finding(
                     "note",
                     "port 179",
-                    f"this user may not take it (ports from {_first_port()} on are free)",
+                    f"this user may not bind it (ports from {_first_port()} on are permitted)",
                     "the service unit grants CAP_NET_BIND_SERVICE; a port above 1023 needs nothing",
                 )
             return Finding("warn", "port 179", (error.strerror or str(error)).lower())
-    return Finding("ok", "port 179", "free, and this user may take it")
+    return Finding("ok", "port 179", "free, and this user may bind it")
 
 
 def md5_finding() -> Finding:
@@ -64,26 +64,26 @@ def md5_finding() -> Finding:
 
 
 def ao_finding() -> Finding:
-    """Reading AO state of a socket without keys: a kernel that knows it says ENOENT or EINVAL."""
+    """Reads AO state of a socket without keys: a kernel with TCP-AO answers ENOENT or EINVAL."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             probe.getsockopt(socket.IPPROTO_TCP, TCP_AO_INFO, 64)
         except OSError as error:
             if error.errno == errno.ENOPROTOOPT:
-                text = "this kernel has none (Linux 6.7 and newer can have it)"
+                text = "not supported by this kernel (Linux 6.7 or newer)"
                 return Finding("note", "TCP-AO", text, "tcp_ao keys will not work here; MD5 may")
-    return Finding("ok", "TCP-AO", "the kernel can do it")
+    return Finding("ok", "TCP-AO", "supported by the kernel")
 
 
 def time_finding() -> Finding:
     if any(path.exists() for path in SYNCHRONIZED):
-        return Finding("ok", "time service", "this machine keeps its clock right")
-    return Finding("note", "time service", "none was found; it may be one this check does not know")
+        return Finding("ok", "time service", "the clock of this machine is synchronized")
+    return Finding("note", "time service", "none found of systemd-timesyncd, chrony and ntpd")
 
 
 def disk_finding(directory: Path) -> Finding:
     if not directory.is_dir():
-        text = f"{directory} is not here; --data-dir says where the database is"
+        text = f"{directory} not found; --data-dir sets the directory of the database"
         return Finding("note", "disk", text)
     total, _, free = shutil.disk_usage(directory)
     text = f"{size(free)} of {size(total)} free below {directory}"
@@ -101,10 +101,12 @@ def _option(what: str, number: int, value: bytes, key: str) -> Finding:
             probe.setsockopt(socket.IPPROTO_TCP, number, value)
         except OSError as error:
             if error.errno in {errno.ENOPROTOOPT, errno.ENOSYS}:
-                return Finding("warn", what, "this kernel has none", f"`{key}` will not work here")
+                return Finding(
+                    "warn", what, "not supported by this kernel", f"`{key}` will not work here"
+                )
             reason = (error.strerror or str(error)).lower()
-            return Finding("note", what, f"could not be tried: {reason}")
-    return Finding("ok", what, "the kernel can do it")
+            return Finding("note", what, f"cannot be tested: {reason}")
+    return Finding("ok", what, "supported by the kernel")
 
 
 def _first_port() -> str:

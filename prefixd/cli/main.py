@@ -1,4 +1,4 @@
-"""`prefixdctl`: the table of everything it can do, and how a command starts and ends.
+"""`prefixdctl`: the table of all commands, and how a command starts and ends.
 
 Each noun has a module with its rows; this file puts them in order. The parser, the manual, the man
 page and the completions are all made from these rows.
@@ -57,18 +57,18 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 NOUNS: Mapping[str, str] = {
-    "mitigations": "Rules against attacks: list, look, make, extend, withdraw",
-    "events": "What detectors report",
-    "corroborators": "Evidence without a victim of its own",
-    "groups": "What several detectors say together",
+    "mitigations": "Mitigations: list, show, create, extend, withdraw",
+    "events": "Events of detectors",
+    "corroborators": "Evidence without a victim address",
+    "groups": "What several detectors report of one attack",
     "safelist": "Prefixes that are never mitigated",
-    "audit": "Who did what",
-    "operators": "People who may sign in",
+    "audit": "The audit trail",
+    "operators": "Operators who may sign in",
     "tokens": "API tokens of programs",
-    "config": "The configuration in force",
-    "alerts": "Where alerts go",
+    "config": "The running configuration",
+    "alerts": "Destinations of alerts",
     "contexts": "Named services of ctl.yaml",
-    "import": "Take over from other software",
+    "import": "Import from other software",
 }
 
 
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A screen that cannot show a sign shows its number, instead of ending the command.
+            # A terminal that cannot show a character shows its number; the command goes on.
             stream.reconfigure(errors="backslashreplace")
     return run(words, sys.stdin, sys.stdout, sys.stderr, os.environ, SystemClock())
 
@@ -143,30 +143,30 @@ def perform(call: Call) -> int:
 
 
 def repeat(call: Call, command: Command, every_s: float) -> NoReturn:
-    """An outage is told when it begins, when it changes and when it ends."""
-    told: str | None = None
+    """Prints an outage when it begins, when it changes and when it ends."""
+    shown: str | None = None
     while True:
         try:
             with call.out.page():
                 command.run(call)
-            if told is not None:
-                call.out.say("it answers again")
-            told = None
+            if shown is not None:
+                call.out.say("service reachable again")
+            shown = None
         except Failure as failure:
             if failure.code is not ExitCode.UNREACHABLE:
                 raise
-            if failure.message != told:
-                call.out.say(f"{failure.message}; trying again every {every_s:g} s")
-            told = failure.message
+            if failure.message != shown:
+                call.out.say(f"{failure.message}; retrying every {every_s:g} s")
+            shown = failure.message
         time.sleep(every_s)
 
 
 def warn_of_risks(target: Target, out: Output) -> None:
     if target.insecure and target.api.startswith("https:"):
-        out.warn("--insecure: anybody in between can read and change everything")
+        out.warn("--insecure: an attacker in between can read and change everything")
     local = ("http://127.", "http://localhost", "http://[::1]")
     if target.token and target.api.startswith("http:") and not target.api.startswith(local):
-        out.warn(f"the token travels unencrypted to {target.api}")
+        out.warn(f"the token is sent unencrypted to {target.api}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The manual, made from the parser's own rows: a page for people, a page for `man`.
+"""The manual, generated from the rows of the parser: a page of the documentation, a page for `man`.
 
 python -m prefixd.cli.manual markdown > docs/cli.md
 python -m prefixd.cli.manual man > prefixdctl.1
@@ -15,25 +15,25 @@ from prefixd.cli.main import COMMANDS, NOUNS
 INTRODUCTION = """\
 # prefixdctl
 
-The operator's hand on prefixd: look, decide, act. It speaks the public API and needs nothing else.
-This page is made from the parser: `python -m prefixd.cli.manual markdown > docs/cli.md`.
+Client of the prefixd API: show state, decide, act. It needs nothing but the public API.
+This page is generated from the parser: `python -m prefixd.cli.manual markdown > docs/cli.md`.
 
-Data goes to standard output, everything about it to standard error. `-f json` prints the service's
-answer whole, `-f csv` the columns of the table with times as the service wrote them. On a terminal
+Data goes to standard output, messages to standard error. `-f json` prints the whole answer of the
+service, `-f csv` the columns of the table with times as the service wrote them. On a terminal
 a table fits the width: times become relative, long texts are cut, and the least important columns
-leave; into a pipe everything goes whole. Colours appear only on a terminal and never with
-`NO_COLOR`. Titles with an underscore are those of the earlier client, kept for scripts. Times are
-UTC; durations may be written `600`, `10m`, `2h`, `1d`, rates `20M`, `2.5G`.
+are left out; a pipe gets everything. Colors appear only on a terminal and never with `NO_COLOR`.
+Titles with an underscore are those of the earlier client, kept for scripts. Times are UTC.
+Durations are `600`, `10m`, `2h` or `1d`, rates `20M` or `2.5G`.
 
 ## Exit codes
 
 | Code | Meaning |
 |---|---|
 | 0 | done |
-| 1 | refused by the service, or what was looked at is not well (degraded, different) |
-| 2 | the words are wrong, or a local file cannot be used |
-| 3 | the service cannot be reached, or says that it cannot serve now (502, 503, 504) |
-| 4 | not signed in, or not allowed (401, 403) |
+| 1 | refused by the service, or the state shown is not good (degraded, different) |
+| 2 | usage error, or a local file cannot be used |
+| 3 | service unreachable, or it cannot serve now (502, 503, 504) |
+| 4 | not signed in, or not permitted (401, 403) |
 
 An interrupted `--watch` ends with 130.
 
@@ -52,17 +52,17 @@ contexts:
     api: unix:///run/prefixd/api.sock
 ```
 
-A context named with `--context` or `PREFIXD_CONTEXT` stands alone: neither `PREFIXD_API` nor
-`PREFIXD_API_TOKEN` is used with it, because they were meant for another service. `prefixdctl login`
+A context named with `--context` or `PREFIXD_CONTEXT` is used alone: neither `PREFIXD_API` nor
+`PREFIXD_API_TOKEN` is used with it, because they belong to another service. `prefixdctl login`
 keeps the session in `~/.local/state/prefixd/sessions.json`, readable by its owner only; a token
-goes before a session. The first operator of a service is made where it runs:
+has precedence over a session. Create the first operator on the host of the service:
 `prefixd adduser NAME --role admin`.
 """
 
 
 def markdown(commands: Sequence[Command] = COMMANDS) -> str:
     parts = [INTRODUCTION, "## Global options\n", _option_table(GLOBAL_ARGUMENTS)]
-    parts.append("They may stand before or after the command.\n")
+    parts.append("They may be given before or after the command.\n")
     parts.append("## Commands\n")
     parts.append(_index(commands))
     parts += map(_section, commands)
@@ -142,10 +142,10 @@ def _sentence(text: str) -> str:
 def man(commands: Sequence[Command] = COMMANDS) -> str:
     lines = [
         f'.TH PREFIXDCTL 1 "" "prefixd {__version__}" "prefixd"',
-        ".SH NAME", "prefixdctl \\- look at prefixd, and act",
+        ".SH NAME", "prefixdctl \\- client of the prefixd API",
         ".SH SYNOPSIS", ".B prefixdctl",
         "[\\fIOPTION\\fR...] \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]",
-        ".SH DESCRIPTION", "The operator's hand on prefixd. It speaks the public API.",
+        ".SH DESCRIPTION", "Shows the state of prefixd, and acts, through the public API.",
         ".SH OPTIONS",
     ]  # fmt: skip
     for argument in GLOBAL_ARGUMENTS:

@@ -1,4 +1,4 @@
-"""Mitigations: list, look, make, extend, acknowledge, withdraw."""
+"""Mitigations: list, show, create, extend, acknowledge, withdraw."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ FILTERS: tuple[Argument, ...] = (
     arg("--victim", dest="victim_ip", metavar="ADDRESS", help="only of this address"),
     arg("--vector", metavar="WORD", help="only of this kind of attack"),
     arg("--site", metavar="POP", completer=SITES, help="only of this site"),
-    arg("--unacknowledged", action="store_true", help="only those nobody has seen yet"),
+    arg("--unacknowledged", action="store_true", help="only those not acknowledged"),
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def mitigation_columns(times: Times) -> list[Column]:
 
 
 def _action(row: Any) -> str:
-    """In dry run a row looks alive and no router has heard of it: that is said where it is seen."""
+    """In dry run a row looks live, but no router has the rule: the table says so."""
     action: str = row.get("action") or row["action_type"]
     return f"{action} (dry run)" if row.get("dry_run") else action
 
@@ -104,7 +104,7 @@ def create(call: Call) -> None:
     reason = call.words.reason
     answer = call.ask("POST", "/v1/mitigations", rule_body(call.words, reason))
     made = answer.tree
-    verb = "made" if answer.status == 201 else "existed already and lives longer now"
+    verb = "created" if answer.status == 201 else "exists already, extended"
     lives = times_of(answer)(made["expires_at"])
     ends = lives if isinstance(lives, str) else lives.text(short=False)
     rule = f"{made.get('match', made['dst_prefix'])}: {made.get('action', made['action_type'])}"
@@ -118,7 +118,7 @@ def extend(call: Call) -> None:
     answer = call.ask("POST", f"/v1/mitigations/{segment(call.words.id)}/extend", body)
     lives = times_of(answer)(answer.tree["expires_at"])
     ends = lives if isinstance(lives, str) else lives.text(short=False)
-    call.out.done(answer.tree, f"{answer.tree['mitigation_id']} lives until {ends}")
+    call.out.done(answer.tree, f"{answer.tree['mitigation_id']} expires {ends}")
 
 
 def acknowledge(call: Call) -> int:
@@ -131,7 +131,7 @@ def acknowledge(call: Call) -> int:
 
 
 def withdraw(call: Call) -> int | None:
-    """One id goes the way it always went; several, or a filter, go as one bulk request each 100."""
+    """One id is one request; several, or a filter, are bulk requests of 100 each."""
     words = call.words
     body = {"reason": words.reason}
     if words.operator:
@@ -146,7 +146,7 @@ def withdraw(call: Call) -> int | None:
 
 
 def _matching(call: Call) -> list[str]:
-    """Live mitigations that the filters pick, after somebody has seen and confirmed them."""
+    """Live mitigations that the filters select, after the operator has confirmed them."""
     words = call.words
     if not (words.customer or words.victim_ip or words.vector or words.site):
         raise usage(
@@ -225,7 +225,9 @@ def panic(call: Call) -> int:
     return ExitCode.REFUSED if tree["failed"] else ExitCode.OK
 
 
-_REASON = arg("-r", "--reason", required=True, metavar="TEXT", help="why; kept in the audit trail")
+_REASON = arg(
+    "-r", "--reason", required=True, metavar="TEXT", help="reason, kept in the audit trail"
+)
 _IDS = arg("id", nargs="*", metavar="ID", completer=LIVE_MITIGATIONS, help="one or several")
 COMMANDS = (
     Command(
@@ -240,14 +242,14 @@ COMMANDS = (
         example="prefixdctl mitigations get 01a1fc36-aaf0-7465-a881-f86d63249002",
     ),
     Command(
-        path=("mitigations", "create"), summary="make a rule by hand", run=create,
+        path=("mitigations", "create"), summary="create a manual mitigation", run=create,
         arguments=(*RULE, _REASON),
         example="prefixdctl mitigations create 198.51.100.20 discard --protocol udp --ttl 30m "
         "-r 'NOC ticket 4711'",
         about="`preview` shows what it would do.",
     ),
     Command(
-        path=("mitigations", "extend"), summary="let one live longer", run=extend,
+        path=("mitigations", "extend"), summary="extend the lifetime of one", run=extend,
         arguments=(
             arg("id", metavar="ID", completer=LIVE_MITIGATIONS, help="its id"),
             arg("ttl", type=parse_duration, metavar="TIME", help="from now: 600, 10m, 2h"),
@@ -255,7 +257,7 @@ COMMANDS = (
         example="prefixdctl mitigations extend 01a1fc36-aaf0-7465-a881-f86d63249002 30m",
     ),
     Command(
-        path=("mitigations", "acknowledge"), summary="mark as seen", run=acknowledge,
+        path=("mitigations", "acknowledge"), summary="acknowledge", run=acknowledge,
         arguments=(_IDS, flag("--all-live", help="every live one")),
         example="prefixdctl mitigations acknowledge --all-live",
     ),
@@ -267,7 +269,7 @@ COMMANDS = (
             arg("-o", "--operator", metavar="NAME",
                 help="accepted for older scripts; the service knows who you are"),
             *FILTERS[1:5],
-            flag("--yes", help="do not ask when a filter picks them"),
+            flag("--yes", help="do not ask when a filter selects them"),
         ),
         example="prefixdctl mitigations withdraw 01a1fc36-aaf0-7465-a881-f86d63249002 -r over\n"
         "prefixdctl mitigations withdraw --victim 198.51.100.20 -r 'false alarm'",
@@ -281,6 +283,6 @@ COMMANDS = (
                 help="the sentence to type, for scripts: 'withdraw all of SITE'"),
         ),
         example="prefixdctl panic -r 'router trouble, ticket 4712'",
-        about="New attacks make new mitigations. To stop that too, set `mode: dry-run`.",
+        about="New attacks create new mitigations. To prevent that too, set `mode: dry-run`.",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where a command's words go: data to standard output, everything about it to standard error.
+"""Output of a command: data to standard output, messages to standard error.
 
 `-f json` prints the service's answer whole, `-f csv` the columns of the table with values as they
 came, `-f table` what a person reads. A command describes its answer once, as rows or as facts.
@@ -78,7 +78,7 @@ class Output:
         self._out.flush()
 
     def text(self, text: str) -> None:
-        """A document (a report, a script): as it is, made safe where somebody looks."""
+        """A document (a report, a script): as it is; on a terminal, made safe."""
         shown = visible_lines(text) if self.screen.interactive else text
         self._out.write(shown if shown.endswith("\n") else shown + "\n")
 
@@ -102,7 +102,7 @@ class Output:
         self._out.flush()
 
     def say(self, text: str) -> None:
-        """A remark beside the data, after what was printed before it."""
+        """A message beside the data, after what was printed before it."""
         self._out.flush()
         self._err.write(f"{visible(text)}\n")
         self._err.flush()

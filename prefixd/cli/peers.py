@@ -1,4 +1,4 @@
-"""BGP as the service sees it: neighbors, rules, and why a rule is or is not at a neighbor."""
+"""BGP: neighbors, rules, and why a rule is or is not announced to a neighbor."""
 
 from typing import Any
 
@@ -91,10 +91,10 @@ def rib(call: Call) -> None:
         Column(title="PEERS", cell=lambda row: _stages(row["peers"]), shrink=True, drop=1),
     ]
     call.out.rows(tree, rules, columns, empty="no rules")
-    untold = tree.get("inexpressible") or []
-    if untold and call.out.is_table:
-        call.out.warn(f"{counted(len(untold), 'live mitigation')} that no router can be told:")
-        for row in untold:
+    inexpressible = tree.get("inexpressible") or []
+    if inexpressible and call.out.is_table:
+        call.out.warn(f"{counted(len(inexpressible), 'live mitigation')} that no router can carry:")
+        for row in inexpressible:
             call.out.say(f"  {row['mitigation_id']}  {row['rule']}: {row['reason']}")
 
 
@@ -121,7 +121,7 @@ def explain(call: Call) -> None:
 
 
 def _stages(peers_of_rule: dict[str, Any]) -> str:
-    """A rule that is kept from a neighbor says why where it is seen."""
+    """A rule that is withheld from a neighbor shows the reason."""
     return ", ".join(
         f"{name} {state['stage']}" + (f" ({state['reason']})" if state.get("reason") else "")
         for name, state in peers_of_rule.items()
@@ -155,7 +155,7 @@ COMMANDS = (
     Command(
         path=("peers",), summary="BGP neighbors, or one of them in full", run=peers, repeats=True,
         arguments=(arg("name", nargs="?", metavar="NAME", completer=PEERS,
-                help="show everything about this one"),),
+                help="show this neighbor in full"),),
         example="prefixdctl peers\nprefixdctl peers edge1",
     ),
     Command(
@@ -166,7 +166,7 @@ COMMANDS = (
         example="prefixdctl rib --peer edge1",
     ),
     Command(
-        path=("explain",), summary="why a rule is, or is not, at a neighbor", run=explain,
+        path=("explain",), summary="why a rule is or is not announced to a neighbor", run=explain,
         arguments=(
             arg("rule", metavar="RULE", completer=LIVE_MITIGATIONS,
                 help="a mitigation id, or the text that `rib` shows"),

@@ -1,4 +1,4 @@
-"""A rule by hand: the flags that describe one, for `preview` and `mitigations create` alike."""
+"""A manual rule: the flags that describe one, for `preview` and `mitigations create` alike."""
 
 import argparse
 from typing import Any
@@ -13,9 +13,9 @@ from prefixd.cli.table import Column
 ACTIONS = ("discard", "police", "redirect", "mark", "blackhole")
 RULE: tuple[Argument, ...] = (
     arg("victim", metavar="ADDRESS", help="the attacked address"),
-    arg("action", choices=ACTIONS, help="what happens to the traffic"),
+    arg("action", choices=ACTIONS, help="action on the traffic"),
     arg("--ttl", type=parse_duration, default=600, metavar="TIME",
-        help="how long: 600, 10m, 2h; default 10m"),
+        help="lifetime: 600, 10m, 2h; default 10m"),
     arg("--rate", type=parse_rate, metavar="RATE", help="for police, bits per second: 20M, 1.5G"),
     arg("--dscp", type=int, metavar="NUMBER", help="for mark, 0 to 63"),
     arg("--route-target", metavar="AS:NUMBER", help="for redirect: the VRF"),
@@ -29,7 +29,7 @@ RULE: tuple[Argument, ...] = (
 
 
 def rule_body(words: argparse.Namespace, reason: str) -> dict[str, Any]:
-    _say_what_is_missing(words)
+    _check_required(words)
     body: dict[str, Any] = {
         "reason": reason,
         "victim_ip": words.victim,
@@ -49,8 +49,8 @@ def rule_body(words: argparse.Namespace, reason: str) -> dict[str, Any]:
     return body | {key: value for key, value in optional.items() if value is not None}
 
 
-def _say_what_is_missing(words: argparse.Namespace) -> None:
-    """In the words of the command line; what the values mean is the service's to judge."""
+def _check_required(words: argparse.Namespace) -> None:
+    """Missing options only; the service judges the values."""
     match words.action:
         case "police" if words.rate is None:
             raise usage("police needs --rate, bits per second: --rate 20M")
@@ -95,7 +95,7 @@ _REFUSALS = [
 
 COMMANDS = (
     Command(
-        path=("preview",), summary="what a rule by hand would do; sends nothing", run=preview,
+        path=("preview",), summary="what a manual rule would do; announces nothing", run=preview,
         arguments=RULE,
         example="prefixdctl preview 198.51.100.20 police --rate 20M --protocol udp --port 53",
         about="Exit code 1 when a guardrail would refuse it.",

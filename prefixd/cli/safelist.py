@@ -30,12 +30,12 @@ def add(call: Call) -> None:
     tree = call.ask("POST", "/v1/safelist", sent).tree
     withdrawn = tree.get("withdrawn") or []
     also = f"; withdrew {len(withdrawn)}: {', '.join(withdrawn)}" if withdrawn else ""
-    call.out.done(tree, f"{tree['entry']['prefix']} is safe{also}")
+    call.out.done(tree, f"{tree['entry']['prefix']} added to the safelist{also}")
 
 
 def remove(call: Call) -> None:
     call.ask("DELETE", f"/v1/safelist/{segment(call.words.prefix)}")
-    call.out.done({"removed": call.words.prefix}, f"{call.words.prefix} is no longer safe")
+    call.out.done({"removed": call.words.prefix}, f"{call.words.prefix} removed from the safelist")
 
 
 _PREFIX = arg("prefix", metavar="PREFIX", help="an address or a prefix")
@@ -45,18 +45,18 @@ COMMANDS = (
         example="prefixdctl safelist list",
     ),
     Command(
-        path=("safelist", "add"), summary="protect a prefix, now; what it covers is withdrawn",
+        path=("safelist", "add"), summary="add a prefix; mitigations inside it are withdrawn",
         run=add,
         arguments=(
             _PREFIX,
             arg("-r", "--reason", metavar="TEXT", help="why"),
-            arg("--ttl", type=parse_duration, metavar="TIME", help="only so long"),
+            arg("--ttl", type=parse_duration, metavar="TIME", help="expires after this time"),
             arg("-o", "--operator", metavar="NAME", help="accepted for older scripts"),
         ),
         example="prefixdctl safelist add 203.0.113.0/28 -r 'payment systems'",
     ),
     Command(
-        path=("safelist", "remove"), summary="take an entry back", run=remove,
+        path=("safelist", "remove"), summary="remove an entry", run=remove,
         arguments=(
             arg("prefix", metavar="PREFIX", completer=SAFELIST, help="an address or a prefix"),
         ),

@@ -12,7 +12,7 @@ from prefixd.cli.table import Column
 
 
 def status(call: Call) -> int:
-    """Degraded is worth an exit code: a check script need not read the text."""
+    """Degraded has an exit code: a check script need not read the text."""
     tree = call.get("/v1/health/detail").tree
     call.out.facts(tree, _facts(tree))
     sessions = tree.get("bgp_sessions") or {}
@@ -26,7 +26,7 @@ def _facts(tree: Any) -> list[tuple[str, object]]:
     bgp = tree.get("gobgp") or {}
     speaker = bgp.get("status")
     if not tree.get("bgp_sessions"):
-        speaker = "no neighbors: nobody is told of any rule"
+        speaker = "no neighbors configured: rules are not announced"
     if bgp.get("error"):
         speaker = f"{speaker}: {bgp['error']}"
     return [
@@ -112,7 +112,7 @@ def top(call: Call) -> None:
 
 
 def per_minute(call: Call, events: int, mitigations: int) -> str:
-    """How many came since the last look of this `--watch`."""
+    """How many arrived since the last page of this `--watch`."""
     now = {"at_s": call.clock.monotonic(), "events": events, "mitigations": mitigations}
     before = dict(call.last_look)
     call.last_look.update(now)
@@ -144,7 +144,7 @@ _SESSIONS = [
 
 COMMANDS = (
     Command(
-        path=("status",), summary="how the service and its parts are", run=status, repeats=True,
+        path=("status",), summary="state of the service and its parts", run=status, repeats=True,
         example="prefixdctl status", about="Exit code 1 when it is not healthy.",
     ),
     Command(
@@ -170,6 +170,6 @@ COMMANDS = (
         repeats=True,
         arguments=(arg("--rules", type=int, default=10, metavar="N", help="rules; default 10"),),
         example="prefixdctl top",
-        about="On a terminal it shows itself again every 2 seconds until interrupted.",
+        about="On a terminal it refreshes every 2 seconds until interrupted.",
     ),
 )  # fmt: skip

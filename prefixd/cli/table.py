@@ -1,9 +1,8 @@
 """Tables and fact sheets: rows of cells to lines that fit the screen.
 
-A table that is too wide gives way in this order: times lose their absolute half, columns marked
+A table that is too wide is narrowed in this order: times lose their absolute half, columns marked
 `shrink` are cut with an ellipsis, then columns with a `drop` rank disappear, the highest first. An
-identifier is never cut: somebody is going to copy it. Where nobody looks (a pipe, a file) nothing
-gives way at all.
+identifier is never cut, because operators copy it. In a pipe or a file nothing is left out.
 """
 
 import unicodedata

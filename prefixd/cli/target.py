@@ -119,7 +119,7 @@ def _entry(
         return {}, None
     if name not in contexts.entries:
         known = ", ".join(contexts.entries) or "none"
-        raise usage(f"there is no context {name!r} in {contexts.path}", f"it has: {known}")
+        raise usage(f"unknown context {name!r}: not in {contexts.path}", f"known: {known}")
     return contexts.entries[name], name
 
 

@@ -1,7 +1,7 @@
 """The terminal: how wide the screen is, whether it may be coloured, and questions at the keyboard.
 
-Text from the service can be anybody's (a detector's details, an attacker's host name). Before it
-reaches a screen, characters that could move the cursor, recolour or reorder it are made visible.
+Text from the service can come from anyone (a detector's details, an attacker's host name).
+Characters that could move the cursor, recolor or reorder it are made visible.
 """
 
 import getpass
@@ -23,7 +23,7 @@ _SGR = {"red": "31", "green": "32", "yellow": "33", "blue": "36", "dim": "2", "b
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """`width` None: nobody looks, lines may be as long as they are."""
+    """`width` None: not a terminal, lines may have any length."""
 
     width: int | None
     colour: bool
@@ -45,12 +45,12 @@ def screen_of(stream: TextIO, environ: Mapping[str, str], *, plain: bool = False
 
 
 def visible(text: str) -> str:
-    """The text on one line, with nothing in it that a terminal would obey."""
+    """The text on one line, without control characters for a terminal."""
     return _UNSAFE.sub(_spelled, text)
 
 
 def visible_json(text: str) -> str:
-    """JSON text made safe to look at; it still says the same."""
+    """JSON text made safe for a terminal; its value is the same."""
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
@@ -59,7 +59,7 @@ def visible_lines(text: str) -> str:
 
 
 def quit_pipe() -> None:
-    """Whoever read our output has gone; the interpreter shall not complain while it flushes."""
+    """The reader has closed our output; the interpreter must not complain while it flushes."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,7 +1,7 @@
-"""The live feed: a line for whatever happens, as it happens.
+"""The live feed: one line per event, as it happens.
 
-After a broken connection the feed goes on where it stopped. When the service no longer remembers
-so far back, a line says that something was missed.
+After a broken connection the feed continues where it stopped. When the service no longer has the
+messages since then, a line says that messages were lost.
 """
 
 import json
@@ -54,7 +54,7 @@ def _messages(call: Call) -> Iterator[Any]:
         except Failure as failure:
             if failure.code is not ExitCode.UNREACHABLE or call.words.once:
                 raise
-            call.out.say(f"{failure.message}; trying again in {pause_s:g} s")
+            call.out.say(f"{failure.message}; retrying in {pause_s:g} s")
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
@@ -88,7 +88,7 @@ def _show(call: Call, message: Any) -> None:
 
 
 def describe(message: Any) -> str:
-    """What a person wants to know of one message, in a line."""
+    """One message in a line."""
     if isinstance(message.get("mitigation"), dict):
         row = message["mitigation"]
         why = message.get("text") or row.get("end_reason") or row.get("reason")
@@ -105,7 +105,7 @@ def describe(message: Any) -> str:
             f" confidence {row['derived_confidence']}{text}"
         )
     if message.get("type") == "resync_required":
-        return "something was missed; look at the lists"
+        return "messages were lost; read the lists"
     rest = {key: value for key, value in message.items() if key not in {"type", "seq", "at"}}
     return ", ".join(
         f"{key} {', '.join(map(str, value)) if isinstance(value, list) else value}"
@@ -119,11 +119,11 @@ COMMANDS = (
         arguments=(
             arg("--type", action="append", metavar="WORD", completer=Words(tuple(_COLOURS)),
                 help="only messages of this type; may be repeated"),
-            arg("--after", type=int, metavar="N", help="go on after message N"),
+            arg("--after", type=int, metavar="N", help="continue after message N"),
             arg("-n", "--count", type=int, metavar="N", help="end after N messages"),
             arg("--once", action="store_true", help="end when the connection breaks"),
         ),
         example="prefixdctl watch\nprefixdctl watch --type peer_down --type peer_up -f json",
-        about="Goes on by itself after a broken connection. `-f json` prints a message a line.",
+        about="Reconnects by itself after a broken connection. `-f json` prints a message a line.",
     ),
 )  # fmt: skip

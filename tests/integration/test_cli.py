@@ -141,7 +141,7 @@ def test_a_rule_by_hand_from_preview_to_withdrawal(ctl: Hand) -> None:
     shown = ctl.ok("mitigations", "get", found.group())
     assert re.search(r"^Reason: +NOC 4711$", shown.out, re.MULTILINE)
     longer = ctl.ok("mitigations", "extend", found.group(), "20m")
-    assert "lives until" in longer.out
+    assert "expires" in longer.out
     assert "1 acknowledged, 0 failed" in ctl.ok("mitigations", "acknowledge", found.group()).out
     gone = ctl.ok("mitigations", "withdraw", found.group(), "--reason", "over", "-o", "me")
     assert gone.golden == "<id> withdrawn (203.0.113.8)\n"
@@ -202,7 +202,7 @@ def test_batches(ctl: Hand, tmp_path: Path) -> None:
 
 def test_the_safelist(ctl: Hand, mitigation: str) -> None:
     added = ctl.ok("safelist", "add", "203.0.113.0/28", "-r", "payment")
-    assert added.out == f"203.0.113.0/28 is safe; withdrew 1: {mitigation}\n"
+    assert added.out == f"203.0.113.0/28 added to the safelist; withdrew 1: {mitigation}\n"
     listed = ctl.ok("safelist", "list")
     assert re.search(r"^203\.0\.113\.0/28 +anonymous .* api +payment$", listed.out, re.MULTILINE)
     assert ctl.ok("safelist", "remove", "203.0.113.0/28").code == 0
@@ -280,7 +280,9 @@ def test_people_and_tokens(ctl: Hand, tmp_path: Path) -> None:
     assert ctl.ok("login", "alice", "--password-stdin", typed="battery staple\n", HOME=home)
     assert ctl.ok("logout", HOME=home).code == 0
     assert ctl("logout", HOME=home).code == 2
-    assert ctl.ok("operators", "role", "alice", "viewer").out == "operator alice is viewer now\n"
+    assert (
+        ctl.ok("operators", "role", "alice", "viewer").out == "operator alice: role is now viewer\n"
+    )
     assert ctl.ok("operators", "delete", "alice", "--yes").out == "operator alice removed\n"
 
     token = ctl.ok("tokens", "create", "fnm", "ingest", "--source", "fastnetmon").out.strip()

@@ -1,4 +1,4 @@
-"""prefixdctl against a daemon that knows nobody yet, and on a real terminal."""
+"""prefixdctl against a daemon that has no operator yet, and on a real terminal."""
 
 import os
 import pty
@@ -74,7 +74,7 @@ def on_a_terminal(
     return process.wait(LIMIT_S), shown.replace("\r\n", "\n")
 
 
-def test_from_nobody_to_the_first_operator(daemon: DaemonProcess) -> None:
+def test_from_no_operator_to_the_first_operator(daemon: DaemonProcess) -> None:
     code, shown = on_a_terminal(daemon, "status")
     assert code == 4
     assert "prefixdctl login" in shown

@@ -119,7 +119,7 @@ def ctl(
     home: Path = Path("/nonexistent"),
     interrupted: bool = False,
 ) -> Said:
-    """One command over canned answers. `typed`: what somebody at a terminal types."""
+    """One command over canned answers. `typed`: what an operator at a terminal types."""
     out, err = io.StringIO(), io.StringIO()
     environ = {"HOME": str(home)}
     parsed = GRAMMAR.parse_args(list(words))

@@ -57,9 +57,9 @@ def test_a_filter_asks_before_it_withdraws() -> None:
         },
     }
     words = ("mitigations", "withdraw", "--victim", "198.51.100.20", "-r", "over")
-    nobody = ctl(CannedService(answers), *words)
-    assert (nobody.code, nobody.out) == (2, "")
-    assert "give --yes" in nobody.err
+    piped = ctl(CannedService(answers), *words)
+    assert (piped.code, piped.out) == (2, "")
+    assert "give --yes" in piped.err
     wrong = CannedService(answers)
     assert ctl(wrong, *words, typed="2\n").code == 1
     assert [method for method, _, _ in wrong.asked] == ["GET"]
@@ -103,7 +103,7 @@ def test_create_says_what_was_made_and_until_when() -> None:
         "rate_bps": 20_000_000,
     }  # fmt: skip
     assert said.out == (
-        f"{ID} made: dst 198.51.100.20/32 proto udp: police to 20 Mbit/s,"
+        f"{ID} created: dst 198.51.100.20/32 proto udp: police to 20 Mbit/s,"
         " until 2026-01-01 00:02:40Z (in 2 min 40 s)\n"
     )
 
@@ -143,7 +143,7 @@ def test_a_broken_batch_is_named_by_its_line(tmp_path: Path) -> None:
     path.write_text('{"a": 1}\n{"b":\n')
     said = ctl(CannedService({}), "events", "batch", str(path))
     assert said.code == 2
-    assert f"{path}:2: this line is no JSON" in said.err
+    assert f"{path}:2: not JSON" in said.err
 
 
 def test_since_takes_a_time_or_a_span() -> None:
@@ -167,7 +167,7 @@ def test_a_path_segment_is_encoded() -> None:
 def test_safelisting_says_what_it_withdrew() -> None:
     reply = {"entry": {"prefix": "203.0.113.0/28"}, "withdrawn": [ID]}
     said = ctl(CannedService({"POST /v1/safelist": reply}), "safelist", "add", "203.0.113.0/28")
-    assert said.out == f"203.0.113.0/28 is safe; withdrew 1: {ID}\n"
+    assert said.out == f"203.0.113.0/28 added to the safelist; withdrew 1: {ID}\n"
 
 
 def test_login_keeps_the_session_and_logout_forgets_it(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_password_on_the_command_line_is_warned_of() -> None:
     reply = {"operator_id": ID, "username": "bob", "role": "viewer"}
     service = CannedService({"POST /v1/operators": answer(reply, 201)})
     words = ("operators", "create", "-u", "bob", "-r", "viewer", "-p", "long enough")
-    assert "can be seen by others" in ctl(service, *words).err
+    assert "is visible to other users" in ctl(service, *words).err
     assert service.asked[0][2]["password"] == "long enough"
 
 
@@ -217,7 +217,7 @@ def test_a_token_alone_stands_on_standard_output() -> None:
     assert service.asked[0][2]["ttl_seconds"] == 86400
 
 
-def test_applying_a_part_refuses_to_overwrite_somebody_else(tmp_path: Path) -> None:
+def test_applying_a_part_refuses_to_overwrite_a_newer_one(tmp_path: Path) -> None:
     path = tmp_path / "playbooks.yaml"
     path.write_text("playbooks: []\n")
     service = CannedService(
@@ -235,7 +235,7 @@ def test_a_reload_says_what_takes_a_restart() -> None:
     reply = {"reloaded": ["playbooks"], "timestamp": "x", "restart_needed": ["http.listen"]}
     said = ctl(CannedService({"POST /v1/config/reload": reply}), "reload")
     assert said.out == "loaded: playbooks\n"
-    assert "takes a restart: http.listen" in said.err
+    assert "needs a restart: http.listen" in said.err
 
 
 def test_contexts_change_one_line_of_the_file(tmp_path: Path) -> None:
@@ -273,10 +273,10 @@ def test_a_report_goes_into_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["statsu"], "there is no command 'statsu'; did you mean `stats`?"),
-        (["mitigation", "list"], "there is no command 'mitigation'; did you mean `mitigations`?"),
-        (["mitigations", "lst"], "there is no command 'lst'; did you mean `list`?"),
-        (["qqqq"], "there is no command 'qqqq'"),
+        (["statsu"], "unknown command 'statsu'; did you mean `stats`?"),
+        (["mitigation", "list"], "unknown command 'mitigation'; did you mean `mitigations`?"),
+        (["mitigations", "lst"], "unknown command 'lst'; did you mean `list`?"),
+        (["qqqq"], "unknown command 'qqqq'"),
         (["request", "FOO", "/v1/stats"], "argument METHOD: invalid choice: 'FOO' (choose"),
     ],
 )
@@ -291,7 +291,10 @@ def test_a_misspelt_command_is_guessed(words: list[str], said: str) -> None:
     ("words", "said"),
     [
         (["events", "batch", "absent.json"], "absent.json: no such file or directory\n"),
-        (["mitigations", "list", "--since", "yesterday"], "'yesterday' is no time; write 2026-"),
+        (
+            ["mitigations", "list", "--since", "yesterday"],
+            "invalid --since 'yesterday': write 2026-",
+        ),
         (["mitigations", "create", "x", "redirect", "-r", "y"], "--route-target or --next-hop\n"),
         (["mitigations", "create", "x", "police", "-r", "y"], "police needs --rate"),
         (["preview", "x", "mark"], "mark needs --dscp"),

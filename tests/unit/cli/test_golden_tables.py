@@ -73,7 +73,7 @@ def test_more_pages_are_mentioned_and_all_fetches_them() -> None:
     first = answer(a_page("mitigations", a_mitigation(), more="abc"))
     last = answer(a_page("mitigations", a_mitigation(victim_ip="198.51.100.21")))
     service = CannedService({"GET /v1/mitigations": [first]})
-    assert "--all shows every one" in ctl(service, "mitigations", "list").err
+    assert "--all shows all" in ctl(service, "mitigations", "list").err
     service = CannedService({"GET /v1/mitigations": [first, last]})
     said = ctl(service, "mitigations", "list", "--all", "--status", "active")
     assert said.out.endswith("Count: 2\n")
@@ -198,7 +198,7 @@ def test_rules_that_no_router_can_be_told_are_named() -> None:
     service = CannedService({"GET /v1/bgp/rib": {"rules": [], "inexpressible": [row]}})
     said = ctl(service, "rib")
     assert said.err == (
-        "no rules\nwarning: 1 live mitigation that no router can be told:\n"
+        "no rules\nwarning: 1 live mitigation that no router can carry:\n"
         f"  {ID}  dst 198.51.100.20/32: nothing can say it\n"
     )
 
@@ -212,7 +212,9 @@ def test_a_dry_run_is_said_where_the_rule_is_seen() -> None:
 def test_without_neighbors_nothing_is_called_connected() -> None:
     service = CannedService({"GET /v1/health/detail": health(bgp_sessions={})})
     said = ctl(service, "status")
-    assert re.search(r"^BGP: +no neighbors: nobody is told of any rule$", said.out, re.MULTILINE)
+    assert re.search(
+        r"^BGP: +no neighbors configured: rules are not announced$", said.out, re.MULTILINE
+    )
 
 
 def test_what_is_over_shows_when_it_ended() -> None:
@@ -256,8 +258,8 @@ def test_an_outage_is_told_once_and_its_end_too(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("time.sleep", pause)
     said = ctl(Coming({}), "pops", "--watch", "5", interrupted=True)
-    outage = "cannot reach it; trying again every 5 s\n"
-    assert said.err.replace("no sites\n", "") == f"{outage}it answers again\n{outage}"
+    outage = "cannot reach it; retrying every 5 s\n"
+    assert said.err.replace("no sites\n", "") == f"{outage}service reachable again\n{outage}"
 
 
 def test_doctor_claims_nothing_it_did_not_see() -> None:
@@ -272,7 +274,7 @@ def test_doctor_claims_nothing_it_did_not_see() -> None:
         "GET /v1/config/settings": settings(mode="mock"),
     }
     said = ctl(CannedService(answers), "doctor")
-    assert "ok    rules: 3 active; store and table agreed 20 s ago\n" in said.out
+    assert "ok    rules: 3 active; database and RIB matched 20 s ago\n" in said.out
     assert "note  bgp port: bgp.mode is mock: no router can connect\n" in said.out
     assert "179" not in said.out
     refused = {**answers, "GET /v1/config/settings": denied("not yours to see")}
@@ -299,26 +301,26 @@ def test_doctor_says_what_to_do() -> None:
     assert said.out == (
         "ok    service: prefixd 0.0.9 answers at https://far.example.net\n"
         "warn  version: the service has 0.0.9, this is 0.1.0\n"
-        "ok    clock: the service's clock and this one agree\n"
-        "warn  authentication: everybody who reaches the address is admin\n"
+        "ok    clock: clocks of the service and of this machine agree\n"
+        "warn  authentication: anyone who can reach the address is admin\n"
         "        set http.auth.mode\n"
         "ok    authentication: signed in as alice (admin)\n"
         "ok    readiness: ready, up 1 h 25 min\n"
-        "warn  mode: dry-run: it decides and announces nothing\n"
+        "warn  mode: dry-run: decisions are made, nothing is announced\n"
         "        set mode: enforced\n"
         "bad   database: error: away\n"
-        "        rules stay on the routers; new ones are refused\n"
+        "        rules stay announced; new ones are refused\n"
         "ok    neighbor edge1: established, 4 rules\n"
         "warn  neighbor edge1: rules withheld: 2 for budget\n"
-        "        `prefixdctl explain RULE edge1` says why\n"
+        "        `prefixdctl explain RULE edge1` shows the reason\n"
         "bad   neighbor edge2: active: dialling: Connection refused\n"
-        "        the router does not listen for us: is the neighbor configured there,"
-        " and is BGP allowed in its control-plane filter?\n"
-        "bad   rules: 2 live mitigations that no router can be told\n"
-        "        `prefixdctl rib` names them and says why\n"
+        "        the router does not accept the connection: check the neighbor there, and BGP in"
+        " its control-plane filter\n"
+        "bad   rules: 2 live mitigations that no router can carry\n"
+        "        `prefixdctl rib` shows them with the reason\n"
         "ok    bgp port: the service listens on 192.0.2.10:179\n"
         "\n"
-        "13 checks, 3 bad, 4 to look at\n"
+        "13 checks, 3 bad, 4 warnings\n"
     )
 
 

@@ -170,7 +170,7 @@ def test_a_noun_alone_shows_what_it_has() -> None:
     assert "revoke" in out
 
 
-def test_nobody_there_is_code_3() -> None:
+def test_an_unreachable_service_is_code_3() -> None:
     code, out, err = run("-a", "http://127.0.0.1:1", "pops")
     assert (code, out) == (3, "")
     assert "cannot reach http://127.0.0.1:1: connection refused" in err
@@ -178,7 +178,7 @@ def test_nobody_there_is_code_3() -> None:
 
 def test_risks_are_said_aloud() -> None:
     _, _, err = run("-a", "http://192.0.2.1:1", "-t", "x", "--timeout", "0.01", "pops")
-    assert "warning: the token travels unencrypted" in err
+    assert "warning: the token is sent unencrypted" in err
     _, _, err = run("-a", "https://127.0.0.1:1", "--insecure", "pops")
     assert "warning: --insecure" in err
 

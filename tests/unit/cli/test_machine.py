@@ -51,8 +51,8 @@ class Refusing(socket.socket):
 @pytest.mark.parametrize(
     ("number", "state", "words"),
     [
-        (errno.EADDRINUSE, "ok", "listens there already"),
-        (errno.EACCES, "note", "may not take it"),
+        (errno.EADDRINUSE, "ok", "a program listens there"),
+        (errno.EACCES, "note", "may not bind it"),
         (errno.EADDRNOTAVAIL, "warn", "cannot assign"),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_kernel_with_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hints() -> None:
-    assert "listen" in hint_for("dialling 192.0.2.1: Connection refused")
+    assert "does not accept" in hint_for("dialling 192.0.2.1: Connection refused")
     assert "AS number" in hint_for("NOTIFICATION 2/2 Bad Peer AS")
     assert hint_for("something new") == ""
     assert all(sign == sign.lower() for sign, _ in HINTS)

@@ -91,5 +91,5 @@ def test_nothing_in_a_cell_can_command_the_terminal() -> None:
     assert visible_json('"≥"') == '"≥"'
 
 
-def test_a_screen_nobody_looks_at_is_never_painted() -> None:
+def test_a_pipe_is_never_painted() -> None:
     assert Screen(width=None, colour=False, interactive=False).paint("x", "red") == "x"

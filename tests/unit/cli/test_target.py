@@ -91,7 +91,7 @@ def test_a_token_file_that_others_can_read_is_refused(home: Path) -> None:
         ("contexts: [a]", "must be a mapping"),
         ("[1]", "must be a mapping"),
         (": : :", "neither YAML nor JSON"),
-        ("current: b\ncontexts: {a: {api: x}}", "no context 'b'"),
+        ("current: b\ncontexts: {a: {api: x}}", "unknown context 'b'"),
     ],
 )
 def test_a_wrong_file_is_named_with_its_fault(home: Path, text: str, complaint: str) -> None:

@@ -60,7 +60,7 @@ def test_a_refusal_ends_it_and_a_broken_line_does_not(monkeypatch: pytest.Monkey
     said = ctl(Failing({}), "watch")
     assert said.code == 4
     assert pauses == [0.5, 1.0]
-    assert "trying again" in said.err
+    assert "retrying" in said.err
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_refusal_ends_it_and_a_broken_line_does_not(monkeypatch: pytest.Monkey
              "state": "held", "source_count": 2, "derived_confidence": 0.5}},
             "x v held, 2 sources, confidence 0.5; why",
         ),
-        ({"type": "resync_required", "seq": 4}, "something was missed; look at the lists"),
+        ({"type": "resync_required", "seq": 4}, "messages were lost; read the lists"),
         ({"type": "config_reloaded", "changes": ["a", "b"]}, "changes a, b"),
     ],
 )  # fmt: skip
