@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from prefixd.api.problem import ApiError
-from prefixd.api.render import format_time
+from prefixd.api.render import format_time, shaped
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, Route
 from prefixd.domain.actor import Permission
@@ -99,18 +99,11 @@ async def cache(call: Call[None, CacheQuery]) -> Reply:
 
 def _shown(record: CorroborationRecord) -> CachedSignal:
     value = record.corroboration
-    return CachedSignal(
-        signal_id=record.signal_id,
-        source=value.source,
-        vector=value.vector,
-        customer_id=value.customer_id,
-        pop=value.pop,
-        service_id=value.service_id,
-        interface=value.interface,
-        confidence=value.confidence,
-        weight=record.weight,
+    return shaped(
+        CachedSignal,
+        value,
+        record,
         ingested_at=format_time(value.received_at_us),
-        expires_at=format_time(value.expires_at_us),
         raw_details=msgspec.Raw(value.raw.encode()) if value.raw else None,
         attached_group_ids=list(record.attached),
     )

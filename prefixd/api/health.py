@@ -101,16 +101,7 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
         reasons=reasons,
         dry_run=health.dry_run,
         queue_depth=health.queue_depth,
-        last_reconcile=None
-        if last is None
-        else {
-            "at_us": last.at_us,
-            "desired": last.desired,
-            "missing": last.missing,
-            "surplus": last.surplus,
-            "changed": last.changed,
-            "corrupt": last.corrupt,
-        },
+        last_reconcile=None if last is None else msgspec.to_builtins(last),
     )
     return Reply(value)
 

@@ -6,7 +6,7 @@ import msgspec
 
 from prefixd.api.problem import ApiError, bad_request, not_found
 from prefixd.api.query import parse_id
-from prefixd.api.render import format_time
+from prefixd.api.render import shaped
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.api.sessions import LONGEST_PASSWORD, USERNAME
@@ -57,7 +57,7 @@ class OperatorRoutes:
         self._accounts = accounts
 
     async def list_operators(self, _call: Call[None, NoQuery]) -> Reply:
-        rows = [_operator_row(found) for found in await self._accounts.operators()]
+        rows = [shaped(OperatorRow, found) for found in await self._accounts.operators()]
         return Reply(OperatorList(rows, len(rows)))
 
     async def create_operator(self, call: Call[OperatorIn, NoQuery]) -> Reply:
@@ -67,7 +67,7 @@ class OperatorRoutes:
         role = _role(body.role)
         _check_new_password(body.password)
         made = await self._accounts.create_operator(body.username, body.password, role, call.actor)
-        return Reply(_operator_row(made), status=201)
+        return Reply(shaped(OperatorRow, made), status=201)
 
     async def delete_operator(self, call: Call[None, NoQuery]) -> Reply:
         wanted = parse_id(call.path["id"], "id")
@@ -81,7 +81,7 @@ class OperatorRoutes:
         wanted = parse_id(call.path["id"], "id")
         await self._existing(wanted)
         await self._accounts.set_role(wanted, _role(call.body.role), call.actor)
-        return Reply(_operator_row(await self._existing(wanted)))
+        return Reply(shaped(OperatorRow, await self._existing(wanted)))
 
     async def set_password(self, call: Call[PasswordIn, NoQuery]) -> Reply:
         wanted, actor = parse_id(call.path["id"], "id"), call.actor
@@ -146,17 +146,6 @@ def _check_new_password(password: str) -> None:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         message = f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
         raise bad_request(message, "password")
-
-
-def _operator_row(found: Operator) -> OperatorRow:
-    return OperatorRow(
-        operator_id=found.operator_id,
-        username=found.username,
-        role=found.role,
-        created_at=format_time(found.created_at_us),
-        created_by=found.created_by,
-        last_login_at=format_time(found.last_login_at_us),
-    )
 
 
 class PreferencesBody(msgspec.Struct):

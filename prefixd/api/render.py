@@ -1,6 +1,7 @@
 """Domain values to the shapes of `shapes.py`; nothing else builds replies out of them."""
 
-from typing import overload
+from functools import lru_cache
+from typing import TypeVar, overload
 
 import msgspec
 
@@ -21,54 +22,61 @@ from prefixd.domain.vector import protocol_for
 LISTED_PORTS = 64
 AUTO_ID = "auto:"
 
+Shape = TypeVar("Shape", bound=msgspec.Struct)
+
+
+def shaped(shape: type[Shape], *values: object, **own: object) -> Shape:
+    """A shape filled from domain values: a field is taken from the first value that has it by the
+    same name, a time `created_at` from `created_at_us`. `own` holds what differs from that."""
+    taken: dict[str, object] = {}
+    for name, index, source in _sources(shape, tuple(map(type, values)), frozenset(own)):
+        found = getattr(values[index], source)
+        if source is not name:
+            found = format_time(found)
+        elif isinstance(found, tuple):
+            found = list(found)
+        taken[name] = found
+    return shape(**taken, **own)
+
+
+@lru_cache(maxsize=256)
+def _sources(
+    shape: type[msgspec.Struct], kinds: tuple[type, ...], own: frozenset[str]
+) -> tuple[tuple[str, int, str], ...]:
+    """Field, index of the value that has it, and its name there."""
+    return tuple(
+        next(
+            (name, index, source)
+            for index, kind in enumerate(kinds)
+            for source in (name, f"{name}_us")
+            if hasattr(kind, source)
+        )
+        for name in shape.__struct_fields__
+        if name not in own
+    )
+
 
 def mitigation(
     value: Mitigation, correlation: shapes.Correlation | None = None
 ) -> shapes.Mitigation:
     match, action = value.rule.match, value.rule.action
-    return shapes.Mitigation(
-        mitigation_id=value.mitigation_id,
-        status=value.status,
-        customer_id=value.customer_id,
-        service_id=value.service_id,
-        pop=value.pop,
+    return shaped(
+        shapes.Mitigation,
+        value,
         victim_ip=value.victim.victim_text(),
-        vector=value.vector,
         action_type=action_kind(action),
         rate_bps=action.rate_bps if isinstance(action, Police) else None,
         dst_prefix="" if match.dst is None else str(match.dst),
         protocol=match.protocol,
         dst_ports=listed_ports(match.dst_ports),
-        created_at=format_time(value.created_at_us),
-        updated_at=format_time(value.updated_at_us),
-        expires_at=format_time(value.expires_at_us),
-        withdrawn_at=format_time(value.withdrawn_at_us),
-        triggering_event_id=value.triggering_event_id,
-        last_event_id=value.last_event_id,
-        scope_hash=value.scope_hash,
         reason=_reason(value),
-        acknowledged_at=format_time(value.acknowledged_at_us),
-        acknowledged_by=value.acknowledged_by,
         correlation=msgspec.UNSET if correlation is None else correlation,
+        notes=msgspec.UNSET,
+        withheld=msgspec.UNSET,
         match=format_match(match),
         action=format_action(action),
         dst_port_ranges=[str(ports) for ports in match.dst_ports],
         src_port_ranges=[str(ports) for ports in match.src_ports],
-        origin=value.origin,
-        created_by=value.created_by,
-        playbook=value.playbook,
-        step=value.step,
-        priority=value.priority,
-        confidence=value.confidence,
-        sources=list(value.sources),
-        contributing_vectors=list(value.contributing_vectors),
-        dry_run=value.dry_run,
-        pinned=value.pinned,
-        escalated_at=format_time(value.escalated_at_us),
-        ended_by=value.ended_by,
-        end_reason=value.end_reason,
-        rejection_reason=value.rejection_reason,
-        version=value.version,
     )
 
 
@@ -87,45 +95,30 @@ def correlation(group: Group, explanation: str | None = None) -> shapes.Correlat
 
 def event(record: SignalRecord) -> shapes.Event:
     signal = record.signal
-    raw = msgspec.Raw(signal.raw.encode()) if signal.raw else None
-    return shapes.Event(
+    return shaped(
+        shapes.Event,
+        record,
+        signal,
         event_id=record.signal_id,
         external_event_id=external_id(signal.external_id),
-        source=signal.source,
         event_timestamp=format_time(signal.observed_at_us),
         ingested_at=format_time(signal.received_at_us),
         victim_ip=signal.victim.victim_text(),
-        vector=signal.vector,
         protocol=protocol_for(signal.vector, signal.victim.version),
-        bps=signal.bps,
-        pps=signal.pps,
         top_dst_ports_json=msgspec.json.encode(signal.dst_ports).decode(),
-        confidence=signal.confidence,
         action="ban" if signal.kind is SignalKind.FIRING else "unban",
-        raw_details=raw,
-        outcome=record.outcome,
-        reason=record.reason,
-        mitigation_id=record.mitigation_id,
-        group_id=record.group_id,
-        episode=record.episode,
-        refresh_count=record.refresh_count,
+        raw_details=msgspec.Raw(signal.raw.encode()) if signal.raw else None,
         last_seen_at=format_time(record.last_seen_us),
-        adapter=signal.adapter,
-        pop=record.pop,
-        customer_id=record.customer_id,
-        warnings=list(signal.warnings),
     )
 
 
 def group(value: Group) -> shapes.Group:
-    return shapes.Group(
-        group_id=value.group_id,
+    return shaped(
+        shapes.Group,
+        value,
         victim_ip=value.victim.victim_text(),
-        vector=value.vector,
-        created_at=format_time(value.created_at_us),
         window_expires_at=format_time(value.expires_at_us),
         derived_confidence=round(value.confidence, 4),
-        source_count=value.source_count,
         status=compatible_status(value),
         corroboration_met=value.met,
         primary_dimensions=shapes.Dimensions(
@@ -135,19 +128,14 @@ def group(value: Group) -> shapes.Group:
             interfaces=list(value.interfaces),
         ),
         playbook_name=value.playbook,
-        state=value.state,
-        pop=value.pop,
         held_reason=value.hold_reason,
-        incident_id=value.incident_id,
-        close_reason=value.close_reason,
-        met_at=format_time(value.met_at_us),
-        mitigation_ids=list(value.mitigation_ids),
     )
 
 
 def group_detail(value: Group) -> shapes.GroupDetail:
-    return shapes.GroupDetail(
-        **msgspec.structs.asdict(group(value)),
+    return shaped(
+        shapes.GroupDetail,
+        group(value),
         events=[_evidence(value, entry) for entry in value.evidence],
         mitigation_id=value.mitigation_ids[-1] if value.mitigation_ids else None,
     )
@@ -155,46 +143,25 @@ def group_detail(value: Group) -> shapes.GroupDetail:
 
 def audit_entry(row: AuditRow) -> shapes.AuditEntry:
     entry = row.entry
-    return shapes.AuditEntry(
-        audit_id=entry.audit_id,
+    return shaped(
+        shapes.AuditEntry,
+        row,
+        entry,
         timestamp=format_time(entry.at_us),
         schema_version=1,
-        actor_type=entry.actor_type,
-        actor_id=entry.actor_id,
-        action=entry.action,
-        target_type=entry.target_type,
-        target_id=entry.target_id,
         details=msgspec.Raw(entry.details.encode()),
-        pop=entry.pop,
-        number=row.number,
-        hash=row.hash,
-        previous_hash=row.previous_hash,
     )
 
 
 def safelist_entry(entry: SafelistEntry) -> shapes.SafelistEntry:
-    return shapes.SafelistEntry(
-        prefix=str(entry.prefix),
-        added_at=format_time(entry.added_at_us),
-        added_by=entry.added_by,
-        reason=entry.reason,
-        expires_at=format_time(entry.expires_at_us),
-        source=entry.source,
-    )
+    return shaped(shapes.SafelistEntry, entry, prefix=str(entry.prefix))
 
 
 def decision(record: DecisionRecord) -> shapes.Decision:
-    return shapes.Decision(
-        decision_id=record.decision_id,
-        at=format_time(record.at_us),
-        pop=record.pop,
-        trigger=record.trigger,
-        outcome=record.outcome,
-        text=record.text,
-        group_id=record.group_id,
+    return shaped(
+        shapes.Decision,
+        record,
         event_id=record.signal_id,
-        mitigation_id=record.mitigation_id,
-        playbook=record.playbook,
         record=msgspec.Raw(record.body.encode()),
     )
 
@@ -229,18 +196,13 @@ def format_time(value_us: int | None) -> str | None:
 
 
 def _evidence(owner: Group, entry: Evidence) -> shapes.GroupEvent:
-    return shapes.GroupEvent(
+    return shaped(
+        shapes.GroupEvent,
+        entry,
         group_id=owner.group_id,
         event_id=entry.signal_id,
         source_weight=entry.weight,
         is_corroborating=entry.role is EvidenceRole.CORROBORATING,
-        source=entry.source,
-        confidence=entry.confidence,
         ingested_at=format_time(entry.first_seen_us),
-        state=entry.state,
         last_seen_at=format_time(entry.last_seen_us),
-        refresh_count=entry.refresh_count,
-        vector=entry.vector,
-        bps=entry.bps,
-        pps=entry.pps,
     )

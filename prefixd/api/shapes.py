@@ -285,34 +285,6 @@ class SafelistEntry(msgspec.Struct, kw_only=True):
     source: str
 
 
-class EventPage(msgspec.Struct):
-    events: list[Event]
-    count: int
-    next_cursor: str | None
-    has_more: bool
-
-
-class MitigationPage(msgspec.Struct):
-    mitigations: list[Mitigation]
-    count: int
-    next_cursor: str | None
-    has_more: bool
-
-
-class AuditPage(msgspec.Struct):
-    entries: list[AuditEntry]
-    count: int
-    next_cursor: str | None
-    has_more: bool
-
-
-class GroupPage(msgspec.Struct):
-    groups: list[Group]
-    count: int
-    next_cursor: str | None
-    has_more: bool
-
-
 class Decision(msgspec.Struct, kw_only=True):
     decision_id: str
     at: str
@@ -325,3 +297,15 @@ class Decision(msgspec.Struct, kw_only=True):
     mitigation_id: str | None
     playbook: str | None
     record: Any
+
+
+def _page(name: str, member: str, item: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """A list in pages; `member` is the word its array has always had."""
+    envelope = [("count", int), ("next_cursor", str | None), ("has_more", bool)]
+    return msgspec.defstruct(name, [(member, list[item]), *envelope])  # type: ignore[valid-type]  # because: the item's type is a value here
+
+
+EventPage = _page("EventPage", "events", Event)
+MitigationPage = _page("MitigationPage", "mitigations", Mitigation)
+AuditPage = _page("AuditPage", "entries", AuditEntry)
+GroupPage = _page("GroupPage", "groups", Group)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from prefixd.api.problem import ApiError, bad_request, not_found
-from prefixd.api.render import format_time
+from prefixd.api.render import shaped
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.auth.accounts import Accounts, TokenRequest
@@ -128,15 +128,10 @@ def _token_request(body: TokenIn, now_us: int) -> TokenRequest:
 
 
 def _token_row(found: ApiToken) -> TokenRow:
-    return TokenRow(
-        token_id=found.token_id,
-        name=found.name,
+    return shaped(
+        TokenRow,
+        found,
         permissions=sorted(found.permissions),
         sources=None if found.sources is None else sorted(found.sources),
         networks=[str(prefix) for prefix in found.networks],
-        created_at=format_time(found.created_at_us),
-        created_by=found.created_by,
-        expires_at=format_time(found.expires_at_us),
-        last_used_at=format_time(found.last_used_at_us),
-        revoked_at=format_time(found.revoked_at_us),
     )
