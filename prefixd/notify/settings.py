@@ -16,10 +16,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from urllib.parse import quote, urlsplit
 
-from prefixd.domain.prefix import Prefix
+from prefixd.domain.prefix import Address, Prefix
 
 PAGERDUTY_EVENTS_URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_URL_LENGTH = 1024
+METADATA = frozenset(
+    Address.parse(text) for text in ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")
+)
 
 
 class Severity(StrEnum):
@@ -218,16 +221,23 @@ def url_problem(url: str, allow_private: tuple[Prefix, ...] = ()) -> str | None:
 
 def _literal_problem(host: str, allow_private: tuple[Prefix, ...]) -> str | None:
     try:
-        address = ipaddress.ip_address(host)
+        ipaddress.ip_address(host)
     except ValueError:
         # Not a literal; an all-numeric name such as 127.1 or 0x7f000001 is one to the resolver.
         if host.replace(".", "").isdigit() or host.lower().startswith("0x"):
             return "must not be an abbreviated numeric address"
         return None
-    prefix = Prefix.parse(str(address))
-    if prefix is not None and any(allowed.covers(prefix) for allowed in allow_private):
+    return address_problem(host, allow_private)
+
+
+def address_problem(text: str, allow_private: tuple[Prefix, ...]) -> str | None:
+    """Why this address may not be connected to, or None."""
+    address = Address.parse(text)  # unwraps IPv4-mapped addresses
+    if address in METADATA:
+        return "must not be an address of cloud credentials"
+    if address is not None and any(allowed.contains(address) for allowed in allow_private):
         return None
-    if not is_public(address):
+    if address is None or not is_public(ipaddress.ip_address(str(address))):
         return "must not be a private, local or reserved address"
     return None
 

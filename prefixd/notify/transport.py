@@ -11,44 +11,25 @@ credentials are refused whatever is allowed. Redirects and proxies of the enviro
 """
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from prefixd.domain.prefix import Address, Prefix
+from prefixd.domain.prefix import Prefix
 from prefixd.notify.answer import Answer, Unreachable
 from prefixd.notify.message import Request
-from prefixd.notify.settings import is_public
+from prefixd.notify.settings import address_problem, url_problem
 
-METADATA = frozenset(
-    Address.parse(text) for text in ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")
-)
 LOOKUP_THREADS = 8  # a name server that does not answer blocks these, not the daemon's others
 
 
 class AddressRefused(OSError):
     """We will not connect there."""
-
-
-def address_problem(text: str, allow_private: tuple[Prefix, ...]) -> str | None:
-    """Why this address may not be connected to, or None."""
-    address = Address.parse(text)  # unwraps IPv4-mapped addresses
-    if address is None:
-        return "cannot be read"
-    if address in METADATA:
-        return "serves cloud credentials"
-    if any(allowed.contains(address) for allowed in allow_private):
-        return None
-    if not is_public(ipaddress.ip_address(str(address))):
-        return "is private, local or reserved"
-    return None
 
 
 class SystemResolver(AbstractResolver):
@@ -99,7 +80,7 @@ class CheckedResolver(AbstractResolver):
         for each in found:
             problem = address_problem(each["host"], self._allow_private())
             if problem is not None:
-                raise AddressRefused(f"its name resolves to an address that {problem}")
+                raise AddressRefused(f"an address of its name {problem}")
         return found
 
     async def close(self) -> None:
@@ -133,7 +114,8 @@ class HttpSender:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request, timeout_s: float) -> Answer | Unreachable:
-        problem = self._literal_problem(request.url)
+        # Also at this moment: a literal address is connected to without asking a resolver.
+        problem = url_problem(request.url, self._allow_private())
         if problem is not None:
             return Unreachable(f"not called: its address {problem}", forbidden=True)
         timeout = aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_S)
@@ -182,21 +164,6 @@ class HttpSender:
                 connector_owner=True,
             )
         return self._session
-
-    def _literal_problem(self, url: str) -> str | None:
-        """The library connects to literal addresses without asking a resolver."""
-        try:
-            parts = urlsplit(url)
-            host = parts.hostname or ""
-        except ValueError:
-            return "is not valid"
-        if parts.scheme != "https":
-            return "is not https"
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return None
-        return address_problem(host, self._allow_private())
 
 
 def _no_connection(error: aiohttp.ClientConnectorError) -> Unreachable:

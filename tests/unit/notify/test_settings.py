@@ -10,10 +10,19 @@ from prefixd.notify.settings import (
     Discord,
     Generic,
     Opsgenie,
+    address_problem,
     scrub,
     secrets_of,
     url_problem,
 )
+from tests.kit.builders import a_prefix
+
+PRIVATE = [
+    "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+    "0.0.0.0", "192.0.0.1", "198.18.0.1", "240.0.0.1", "255.255.255.255", "224.0.0.1",
+    "::1", "::", "fd00::1", "fe80::1", "ff02::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1",
+    "64:ff9b::a00:1", "2002:7f00:1::", "2001:db8::1", "fe80::1%eth0", "nonsense",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -29,7 +38,7 @@ from prefixd.notify.settings import (
         ("https://127.1/", "abbreviated numeric"),
         ("https://2130706433/", "abbreviated numeric"),
         ("https://0x7f000001/", "abbreviated numeric"),
-        ("https://169.254.169.254/", "private, local or reserved"),
+        ("https://169.254.169.254/", "cloud credentials"),
         ("https://100.64.0.1/", "private, local or reserved"),
         ("https://192.0.2.1/", "private, local or reserved"),
         ("https://224.0.0.1/", "private, local or reserved"),
@@ -102,3 +111,21 @@ def test_every_spelling_of_a_secret_is_starred() -> None:
     ):  # fmt: skip
         assert scrub(f"<{text}>", secrets).replace("*", "") in {"<>", "</>"}, text
     assert scrub("h.example.net", secrets) == "h.example.net"
+
+
+@pytest.mark.parametrize("text", PRIVATE)
+def test_what_is_not_public_is_refused(text: str) -> None:
+    assert address_problem(text, ()) is not None
+
+
+@pytest.mark.parametrize("text", ["8.8.8.8", "2606:4700::1111"])
+def test_what_is_public_is_not(text: str) -> None:
+    assert address_problem(text, ()) is None
+
+
+def test_a_private_network_can_be_allowed_but_never_the_clouds_credentials() -> None:
+    allowed: tuple[Prefix, ...] = (a_prefix("10.20.0.0/16"), a_prefix("169.254.0.0/16"))
+    assert address_problem("10.20.3.4", allowed) is None
+    assert address_problem("::ffff:10.20.3.4", allowed) is None
+    assert address_problem("10.21.0.1", allowed) is not None
+    assert address_problem("169.254.169.254", allowed) is not None

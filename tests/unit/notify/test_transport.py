@@ -5,11 +5,9 @@ import socket
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from prefixd.domain.prefix import Prefix
 from prefixd.notify.answer import Unreachable
 from prefixd.notify.message import json_request
-from prefixd.notify.transport import AddressRefused, CheckedResolver, HttpSender, address_problem
-from tests.kit.builders import a_prefix
+from prefixd.notify.transport import AddressRefused, CheckedResolver, HttpSender
 
 
 class Names(AbstractResolver):
@@ -33,32 +31,6 @@ class Names(AbstractResolver):
 
     async def close(self) -> None:
         pass
-
-
-PRIVATE = [
-    "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-    "0.0.0.0", "192.0.0.1", "198.18.0.1", "240.0.0.1", "255.255.255.255", "224.0.0.1",
-    "::1", "::", "fd00::1", "fe80::1", "ff02::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1",
-    "64:ff9b::a00:1", "2002:7f00:1::", "2001:db8::1", "fe80::1%eth0", "nonsense",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", PRIVATE)
-def test_what_is_not_public_is_refused(text: str) -> None:
-    assert address_problem(text, ()) is not None
-
-
-@pytest.mark.parametrize("text", ["8.8.8.8", "2606:4700::1111"])
-def test_what_is_public_is_not(text: str) -> None:
-    assert address_problem(text, ()) is None
-
-
-def test_a_private_network_can_be_allowed_but_never_the_clouds_credentials() -> None:
-    allowed: tuple[Prefix, ...] = (a_prefix("10.20.0.0/16"), a_prefix("169.254.0.0/16"))
-    assert address_problem("10.20.3.4", allowed) is None
-    assert address_problem("::ffff:10.20.3.4", allowed) is None
-    assert address_problem("10.21.0.1", allowed) is not None
-    assert address_problem("169.254.169.254", allowed) is not None
 
 
 async def test_one_private_answer_spoils_the_others() -> None:
