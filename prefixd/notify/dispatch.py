@@ -22,12 +22,12 @@ from prefixd.clock import Clock
 from prefixd.domain.news import News
 from prefixd.errors import StoreUnavailable
 from prefixd.notify.alert import Alert, AlertStatus
-from prefixd.notify.answer import Delivered, Verdict, judge
+from prefixd.notify.answer import Delivered, Verdict
 from prefixd.notify.compose import Composer
 from prefixd.notify.message import Letterhead
 from prefixd.notify.outbox import Outbox, Prepared, PreparedAlert, row_id_of
 from prefixd.notify.pace import Repeats
-from prefixd.notify.render import is_for, pages, render
+from prefixd.notify.render import is_for, pages
 from prefixd.notify.settings import AlertEvent, AlertSettings, Destination
 from prefixd.notify.transport import HttpSender, Sender
 from prefixd.notify.waiting import Entry
@@ -302,13 +302,6 @@ class Dispatcher:
         return Outcome(destination.id, error)
 
     async def _send_test(self, destination: Destination, alert: Alert) -> Verdict:
-        settings, clock = self._settings, self._clock
-        request = render(
-            destination.target,
-            alert,
-            Letterhead(settings.public_url, settings.environment),
-            sent_at_s=clock.now_us() // 1_000_000,
-            attempt=1,
-        )
+        letterhead = Letterhead(self._settings.public_url, self._settings.environment)
         timeout_s = min(destination.timeout_s, TEST_TIMEOUT_S)
-        return judge(await self._sender.send(request, timeout_s), clock.now())
+        return await self._around.send(destination, alert, letterhead, 1, timeout_s)

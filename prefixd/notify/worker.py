@@ -45,6 +45,20 @@ class Surroundings:
     availability_changed: Callable[[str, bool, str], None]
     """A destination began to fail (True) or answers again."""
 
+    async def send(
+        self,
+        destination: Destination,
+        alert: Alert,
+        letterhead: Letterhead,
+        attempt: int,
+        timeout_s: float,
+    ) -> Verdict:
+        sent_at_s = self.clock.now_us() // 1_000_000
+        request = render(
+            destination.target, alert, letterhead, sent_at_s=sent_at_s, attempt=attempt
+        )
+        return judge(await self.sender.send(request, timeout_s), self.clock.now())
+
 
 class Worker:
     def __init__(
@@ -213,16 +227,11 @@ class Worker:
         entry.attempts += 1
         pause = pause_s(entry.attempts, self._around.jitter())
         entry.due = now + pause
-        clock, destination = self._around.clock, self.destination
-        request = render(
-            destination.target,
-            entry.alert,
-            self._letterhead,
-            sent_at_s=clock.now_us() // 1_000_000,
-            attempt=entry.attempts,
+        destination = self.destination
+        verdict = await self._around.send(
+            destination, entry.alert, self._letterhead, entry.attempts, destination.timeout_s
         )
-        answer = await self._around.sender.send(request, destination.timeout_s)
-        self._settle(entry, judge(answer, clock.now()), pause)
+        self._settle(entry, verdict, pause)
 
     def _settle(self, entry: Entry, verdict: Verdict, pause: float) -> None:
         outbox, now = self._around.outbox, self._around.clock.monotonic()
