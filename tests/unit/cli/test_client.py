@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from prefixd.cli.client import Client
+from prefixd.cli.client import Client, sentence_of
 from prefixd.cli.failure import Failure
 from prefixd.cli.target import Target
 from prefixd.clock import SystemClock
+from tests.unit.cli.kit import answer
 
 
 class Service(BaseHTTPRequestHandler):
@@ -280,3 +281,11 @@ def test_certificates_are_checked_unless_told_not_to(tmp_path: Path) -> None:
     with client(api, ca=tmp_path / "absent") as service, pytest.raises(Failure) as caught:
         service.ask("GET", "/v1/x")
     assert caught.value.code == 2
+
+
+def test_every_problem_of_a_reload_has_a_line_of_its_own() -> None:
+    problems = ["prefixd.yaml:31:3: one", "playbooks.yaml:2:1: two"]
+    tree = {"error": f"2 problems: {problems[0]}", "errors": problems, "code": "bad_config"}
+    assert sentence_of(answer(tree, 400)) == ("2 problems (400)", problems)
+    alone = {"error": "1 problem: one", "errors": ["one"]}
+    assert sentence_of(answer(alone, 400)) == ("1 problem (400)", ["one"])

@@ -1,10 +1,7 @@
 """The table of commands: complete, consistent, and the source of every page about it."""
 
-import io
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,7 @@ from prefixd.cli import main as module
 from prefixd.cli import manual
 from prefixd.cli.failure import Failure
 from prefixd.cli.grammar import Command
-from tests.kit.clock import FakeClock
-from tests.kit.require import binary
+from tests.unit.cli.kit import GRAMMAR
 
 ROOT = Path(__file__).resolve().parents[3]
 EACH = pytest.mark.parametrize(
@@ -31,17 +27,6 @@ NOT_FOR_HANDS = {
     "/v1/ws/feed": "the dashboard's form of /v1/feed",
     "/v1/health/ready": "load balancers ask it; `status` says the same",
 }
-
-
-GRAMMAR = module.build_grammar()
-
-
-def run(*words: str, **environ: str) -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    code = module.run(
-        words, io.StringIO(), out, err, {"HOME": "/nonexistent", **environ}, FakeClock()
-    )
-    return code, out.getvalue(), err.getvalue()
 
 
 @EACH
@@ -120,70 +105,24 @@ def test_everything_the_api_can_do_has_a_command() -> None:
     assert missing == set()
 
 
-def test_the_manual_in_docs_is_the_one_of_this_parser() -> None:
-    assert (ROOT / "docs/cli.md").read_text() == manual.markdown(), (
-        "python -m prefixd.cli.manual markdown > docs/cli.md"
-    )
-
-
-def test_links_of_the_manual_have_their_heading() -> None:
-    text = manual.markdown()
-    headings = {
-        line.lstrip("# ").replace(" ", "-") for line in text.splitlines() if line.startswith("### ")
-    }
-    assert set(re.findall(r"\]\(#([^)]*)\)", text)) == headings
-
-
-def test_the_man_page_is_clean_roff(tmp_path: Path) -> None:
-    page = tmp_path / "prefixdctl.1"
-    page.write_text(manual.man())
-    done = subprocess.run(
-        [binary("groff"), "-man", "-Tutf8", "-ww", "-z", str(page)],
-        capture_output=True, text=True, timeout=30, check=True,
-    )  # fmt: skip
-    assert done.stderr == ""
-
-
-def test_help_needs_no_http() -> None:
-    """What keeps the start quick: HTTP, TLS, YAML and argcomplete are loaded when needed."""
-    code = (
-        "import sys; from prefixd.cli.main import build_grammar; build_grammar();"
-        " heavy = {'http.client', 'ssl', 'yaml', 'aiohttp', 'msgspec', 'asyncio', 'subprocess',"
-        " 'argcomplete'}; print(sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
-    )
-    assert (done.stdout, done.stderr) == ("[]\n", "")
-
-
-def test_a_wrong_word_is_code_2_and_names_the_help() -> None:
-    code, out, err = run("mitigations", "list", "--bogus")
-    assert (code, out) == (2, "")
-    assert err.startswith("error: unrecognized arguments: --bogus\n")
-    assert "--help" in err
-
-
-def test_a_noun_alone_shows_what_it_has() -> None:
-    code, out, _ = run("tokens")
-    assert code == 2
-    assert "revoke" in out
-
-
-def test_an_unreachable_service_is_code_3() -> None:
-    code, out, err = run("-a", "http://127.0.0.1:1", "pops")
-    assert (code, out) == (3, "")
-    assert "cannot reach http://127.0.0.1:1: connection refused" in err
-
-
-def test_risks_are_said_aloud() -> None:
-    _, _, err = run("-a", "http://192.0.2.1:1", "-t", "x", "--timeout", "0.01", "pops")
-    assert "warning: the token is sent unencrypted" in err
-    _, _, err = run("-a", "https://127.0.0.1:1", "--insecure", "pops")
-    assert "warning: --insecure" in err
-
-
 def test_abbreviations_are_refused() -> None:
     """A script that abbreviates breaks on the day a second flag begins alike."""
     with pytest.raises(Failure):
         GRAMMAR.parse_args(["mitigations", "list", "--stat", "x"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["statsu"], "unknown command 'statsu'; did you mean `stats`?"),
+        (["mitigation", "list"], "unknown command 'mitigation'; did you mean `mitigations`?"),
+        (["mitigations", "lst"], "unknown command 'lst'; did you mean `list`?"),
+        (["qqqq"], "unknown command 'qqqq'"),
+        (["request", "FOO", "/v1/stats"], "argument METHOD: invalid choice: 'FOO' (choose"),
+    ],
+)
+def test_a_misspelt_command_is_guessed(words: list[str], said: str) -> None:
+    with pytest.raises(Failure) as raised:
+        GRAMMAR.parse_args(words)
+    assert raised.value.code == 2
+    assert raised.value.message.startswith(said)

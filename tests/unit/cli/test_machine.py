@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from prefixd.cli import machine
-from prefixd.cli.doctor import HINTS, hint_for, is_local
+from prefixd.cli.doctor import is_local
 
 
 class Usage(NamedTuple):
@@ -76,13 +76,6 @@ def test_a_kernel_with_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Refusing, "number", errno.ENOENT)
     assert machine.ao_finding().state == "ok"
     assert machine.md5_finding().state == "note", "EPERM and the like prove nothing"
-
-
-def test_hints() -> None:
-    assert "does not accept" in hint_for("dialling 192.0.2.1: Connection refused")
-    assert "AS number" in hint_for("NOTIFICATION 2/2 Bad Peer AS")
-    assert hint_for("something new") == ""
-    assert all(sign == sign.lower() for sign, _ in HINTS)
 
 
 def test_what_is_here() -> None:

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 from prefixd.cli.table import Column, Time, as_cell, sheet_lines, table_lines, width_of
-from prefixd.cli.terminal import Screen, visible, visible_json
 from tests.kit.clock import FakeClock
 from tests.unit.cli.kit import PIPE, terminal
 
@@ -80,16 +79,3 @@ def test_cells() -> None:
     assert as_cell(value=True) == "yes"
     assert as_cell(0) == "0"
     assert as_cell([]) == "-"
-
-
-def test_nothing_in_a_cell_can_command_the_terminal() -> None:
-    evil = "\x1b[2Jhello\x07\u202eolleh\x9b31m\nnext"
-    assert visible(evil) == "\\x1b[2Jhello\\x07\\u202eolleh\\x9b31m next"
-    (_, line) = table_lines([Column(title="X", cell=lambda row: row)], [evil], terminal(200))
-    assert "\x1b" not in line
-    assert "\x9b" not in visible_json('"\x9b31m"')
-    assert visible_json('"≥"') == '"≥"'
-
-
-def test_a_pipe_is_never_painted() -> None:
-    assert Screen(width=None, colour=False, interactive=False).paint("x", "red") == "x"
