@@ -26,9 +26,9 @@ PLACES = {
     "logrotate.conf": Path("etc/logrotate.d/prefixd"),
 }
 DIRECT = "NotifyAccess=main\n"
-# The one file unpacks itself and runs the daemon as its grandchild, which is who speaks to systemd
-# and names itself the main process. systemd waits for no process that is not its child: without
-# ExecStop it would kill what it has just told to stop.
+# The one file unpacks itself and runs the daemon as its grandchild, which notifies systemd and
+# names itself the main process. systemd waits for no process that is not its child: without
+# ExecStop it would kill the daemon right after the stop signal.
 AS_GRANDCHILD = (
     "NotifyAccess=all\n"
     "ExecStop=-/bin/sh -c"
@@ -43,7 +43,7 @@ def service_file(name: str) -> str:
 
 
 def running_program(argv0: str) -> Path:
-    """Where the program that was called lives, links kept: an upgrade may move what they mean."""
+    """The path of the program that was called, links kept: an upgrade may move their targets."""
     found = shutil.which(argv0)
     if found is None:
         raise StartupError(f"{argv0} is not a program: call prefixd by the path it is installed at")

@@ -77,12 +77,12 @@ def listener_settings(words: ListenWords) -> SpeakerSettings:
 
 
 class Printer:
-    """One line for each thing that happens."""
+    """One line for each event."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def hear(self, event: SpeakerEvent) -> None:
+    def on_event(self, event: SpeakerEvent) -> None:
         match event:
             case RuleLearned(received=received):
                 self._say(f"+ {_rule_text(received)}")
@@ -104,7 +104,7 @@ def _rule_text(received: Received) -> str:
     if received.treatment is None or received.rule is None:
         return f"{text}  route"
     said = rule_of_flow(received.rule, received.treatment)
-    action = format_action(said.action) if isinstance(said, Rule) else "an action without a word"
+    action = format_action(said.action) if isinstance(said, Rule) else "unknown action"
     return f"{text}  {action}"
 
 
@@ -116,11 +116,11 @@ async def listen(words: ListenWords) -> int:
         clock=clock,
         jitter=lambda: 0.5,
         tasks=supervisor,
-        tell=Printer(clock).hear,
+        tell=Printer(clock).on_event,
     )
     speaker.start()
     sys.stdout.write(
-        f"listening for BGP on {words.host} port {words.port}, AS {words.asn}; ends with Ctrl-C\n"
+        f"listening for BGP on {words.host} port {words.port}, AS {words.asn}; stop with Ctrl-C\n"
     )
     sys.stdout.flush()
     stop = asyncio.Event()

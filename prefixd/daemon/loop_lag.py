@@ -1,4 +1,4 @@
-"""How late the event loop is: the one number that tells our own stalls from the network's.
+"""The delay of the event loop: the number that distinguishes our own stalls from the network's.
 
 A task sleeps for a quarter of a second, again and again, and notes by how much it overslept. Hold
 timers are judged after reading, so a stall does not cost sessions by itself, but it is the first

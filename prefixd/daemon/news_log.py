@@ -1,7 +1,8 @@
 """News as log lines: what an operator who reads the journal during an attack needs to see.
 
 One line for each change of a rule or of the service itself. Signals and changes of groups are for
-the feed and the metrics. A rule that no router can carry is logged by the announcer.
+the feed and the metrics. What other parts log themselves (a rule that no
+router can carry, the database) is not repeated here.
 """
 
 import logging
@@ -14,7 +15,7 @@ from prefixd.domain.rule import format_action, format_match
 log = logging.getLogger(__name__)
 
 
-def log_news(item: News) -> None:  # noqa: C901  a table, one row a fact
+def log_news(item: News) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
     match item:
@@ -47,8 +48,6 @@ def log_news(item: News) -> None:  # noqa: C901  a table, one row a fact
             log.warning("source silent", extra={"source": source})
         case news.SourceRecovered(source=source):
             log.info("source active again", extra={"source": source})
-        case news.StoreRestored():
-            log.info("database reachable again")
         case _:
             return
 

@@ -1,7 +1,7 @@
-"""Who is really calling, when a proxy stands in between.
+"""The address of the caller behind a proxy, and whether the browser spoke TLS.
 
 `X-Forwarded-For` is believed only from a trusted proxy, and read from the right: the last address
-that is not itself a trusted proxy is the caller. Everything further left was written by strangers.
+that is not itself a trusted proxy is the caller. Everything further left may be forged.
 """
 
 from collections.abc import Callable, Sequence

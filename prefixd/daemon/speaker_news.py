@@ -56,10 +56,8 @@ class SpeakerNews:
                     "send stalled: TCP window closed",
                     extra={"peer": peer, "seconds": round(seconds, 1), "queued_octets": queued},
                 )
-            case RuleQuarantined(peer=peer, rule=rule):
-                log.error(
-                    "rule quarantined: it broke the session", extra={"peer": peer, "rule": rule}
-                )
+            case RuleQuarantined():
+                pass  # logged where it is decided
             case BudgetLowered(peer=peer, sent=sent, limit=limit):
                 log.error(
                     "received Cease/1 (maximum prefixes): rule budget lowered",
@@ -78,9 +76,9 @@ class SpeakerNews:
                 now_us = self._clock.now_us()
                 self._publish((DriftRepaired(at_us=now_us, missing=0, surplus=0, changed=keys),))
             case RuleLearned(peer=peer, received=received):
-                _log_received("FlowSpec rule received", peer, received.key)
+                log.info("FlowSpec rule received", extra=_rule(peer, received.key))
             case RuleLost(peer=peer, key=key):
-                _log_received("received FlowSpec rule withdrawn", peer, key)
+                log.info("received FlowSpec rule withdrawn", extra=_rule(peer, key))
             case _:
                 assert_never(event)
 
@@ -92,8 +90,8 @@ class SpeakerNews:
             self._publish((PeerDown(at_us=now_us, peer=peer, address="", reason=reason),))
 
 
-def _log_received(phrase: str, peer: str, key: Key) -> None:
-    log.info(phrase, extra={"peer": peer, "rule": describe(*key)})
+def _rule(peer: str, key: Key) -> dict[str, object]:
+    return {"peer": peer, "rule": describe(*key)}
 
 
 class InexpressibleAlert:

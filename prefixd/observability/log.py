@@ -1,11 +1,12 @@
-"""Structured logs: one line per thing that happened.
+"""Structured logs: one line per event.
 
-A log call is a constant phrase and fields: `log.info("peer established", extra={"peer": name})`.
+A log call is a constant phrase and fields: `log.info("peer established", extra={"peer": name})`;
+docs/observability.md lists the phrases.
 Two formats write it, JSON (one object a line) and text (for a terminal); control characters that a
 detector or a router put into a field cannot forge a second line in either. The request id travels
 in a context variable, so it lands only on lines of the request that owns it.
 
-Secrets never get here as fields; as a second net, values of fields with telling names are starred.
+No code logs a secret; as a second protection, values of fields named like one are starred.
 """
 
 import json
@@ -22,7 +23,7 @@ _OWN_ATTRIBUTES = frozenset(
     vars(logging.LogRecord("", 0, "", 0, "", None, None))
     | {"message": 0, "asctime": 0, "taskName": 0}
 )
-_TELLING_NAMES = (
+_SECRET_NAMES = (
     "password",
     "secret",
     "token",
@@ -48,8 +49,8 @@ def fields_of(record: logging.LogRecord) -> dict[str, object]:
     for name, value in vars(record).items():
         if name in _OWN_ATTRIBUTES:
             continue
-        telling = any(word in name.lower() for word in _TELLING_NAMES)
-        fields[name] = STARS if telling else value
+        secret = any(word in name.lower() for word in _SECRET_NAMES)
+        fields[name] = STARS if secret else value
     bound = request_id.get()
     if bound is not None:
         fields.setdefault("request_id", bound)
@@ -106,6 +107,6 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
     root.setLevel(LEVELS[level])
     # Per-request lines of the HTTP library cost more than the request; ours says what matters.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
-    # What this one calls errors is HTTP that strangers spell wrong: answered 400, and their affair.
-    # Errors of handlers are logged by the API's guard.
+    # What this one calls errors is malformed HTTP of clients, which is answered 400. Errors of
+    # handlers are logged by the API's middleware.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)

@@ -12,7 +12,6 @@ from prefixd.domain.news import (
     PeerUp,
     SourceRecovered,
     SourceSilent,
-    StoreRestored,
 )
 from tests.kit.builders import a_mitigation
 
@@ -24,7 +23,6 @@ from tests.kit.builders import a_mitigation
          {"source": "fnm"}),
         (SourceRecovered(at_us=2, source="fnm"), logging.INFO, "source active again",
          {"source": "fnm"}),
-        (StoreRestored(at_us=2), logging.INFO, "database reachable again", {}),
     ],
 )  # fmt: skip
 def test_news_is_one_line(
