@@ -22,7 +22,7 @@ from prefixd.decision.inputs import Rules
 from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group, GroupState
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.inventory import Asset, Customer, Inventory, Service, build_inventory
-from prefixd.domain.mitigation import Mitigation, activate, open_mitigation
+from prefixd.domain.mitigation import Mitigation, open_mitigation
 from prefixd.domain.prefix import V4, Address, Prefix
 from prefixd.domain.rule import Discard, Police
 from prefixd.domain.safelist import EntrySource, Safelist, SafelistEntry
@@ -123,16 +123,13 @@ def group(number: int, *sources: str) -> Group:
 def mitigation(of: Group, facts: Facts, rules: Rules) -> Mitigation:
     decision = decide(of, facts, rules, NOW_US, SIGNAL)
     assert isinstance(decision.plan, Create)
-    opened = open_mitigation(
+    return open_mitigation(
         decision.plan.draft,
         MitigationId(f"mitigation-{of.group_id}"),
         SignalId("signal"),
         NOW_US,
         of.group_id,
     )
-    active = activate(opened, NOW_US)
-    assert isinstance(active, Mitigation)
-    return active
 
 
 def reference_loop() -> float:

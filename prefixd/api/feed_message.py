@@ -32,7 +32,7 @@ def feed_message(item: News) -> Message | None:  # noqa: C901  a table of words
             return {**_whole("mitigation_withdrawn", value), "mitigation_id": value.mitigation_id}
         case news.MitigationExpired(mitigation=value):
             return {**_whole("mitigation_expired", value), "mitigation_id": value.mitigation_id}
-        case news.MitigationRejected(mitigation=value, text=text):
+        case news.MitigationInexpressible(mitigation=value, text=text):
             return {**_whole("mitigation_rejected", value), "text": text}
         case news.SignalReceived():
             return _event(item)

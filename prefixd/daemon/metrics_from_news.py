@@ -95,7 +95,7 @@ class NewsCounter:
                 m.expiry_lateness.observe(lateness_s)
                 self._ended(value)
             case (
-                news.MitigationRejected()
+                news.MitigationInexpressible()
                 | news.MitigationAcknowledged()
                 | news.MitigationRevised()
                 | news.QuotaNear()

@@ -28,7 +28,7 @@ from prefixd.domain.news import (
     DriftRepaired,
     MitigationActivated,
     MitigationEscalated,
-    MitigationRejected,
+    MitigationInexpressible,
     MitigationRevised,
     News,
     PeerDown,
@@ -118,5 +118,7 @@ class InexpressibleAlert:
             return
         reason = self._why_inexpressible(item.mitigation.mitigation_id)
         if reason is not None:
-            failed = MitigationRejected(at_us=item.at_us, mitigation=item.mitigation, text=reason)
+            failed = MitigationInexpressible(
+                at_us=item.at_us, mitigation=item.mitigation, text=reason
+            )
             self._soon(lambda: self._publish((failed,)))

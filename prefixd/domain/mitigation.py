@@ -1,13 +1,13 @@
 """One rule with a life: who it protects, what it does, why, until when, and how it ended.
 
-    (new) ── open_mitigation ──> pending ── activate ──> active ── escalate ──> escalated
-                                    │ reject               │  extend, revise       │ extend, revise
-                                    v                      v                       v
-                                 rejected             withdrawn / expired     withdrawn / expired
+    (new) ── open_mitigation ──> active ── escalate ──> escalated
+                                   │  extend, revise       │ extend, revise
+                                   v                       v
+                            withdrawn / expired     withdrawn / expired
 
-`rejected`, `withdrawn` and `expired` are final. Every move is a function that takes the mitigation
-as it was read and returns either the next value or an `IllegalMove`; there is no other way to a
-new status, so no caller can revive a withdrawn rule by writing an old copy back. `version` grows
+`withdrawn` and `expired` are final. Every move is a function that takes the mitigation as it was
+read and returns either the next value or an `IllegalMove`; there is no other way to a new status,
+so no caller can revive a withdrawn rule by writing an old copy back. `version` grows
 with each move: a store that updates "where version = the one I read" makes the same promise
 across processes.
 
@@ -27,7 +27,7 @@ from prefixd.domain.vector import Vector
 
 
 class Status(StrEnum):
-    PENDING = "pending"
+    PENDING = "pending"  # of rows an older release wrote; nothing becomes pending or rejected now
     ACTIVE = "active"
     ESCALATED = "escalated"
     EXPIRED = "expired"
@@ -45,8 +45,6 @@ class Origin(StrEnum):
 
 
 class Move(StrEnum):
-    ACTIVATE = "activate"
-    REJECT = "reject"
     EXTEND = "extend"
     ESCALATE = "escalate"
     REVISE = "revise"
@@ -145,33 +143,10 @@ def open_mitigation(
     now_us: int,
     group_id: GroupId | None = None,
 ) -> Mitigation:
-    """The row to save before anything is announced: status pending."""
-    return _opened(draft, mitigation_id, event_id, now_us, group_id, Status.PENDING, version=1)
-
-
-def open_active(
-    draft: Draft,
-    mitigation_id: MitigationId,
-    event_id: SignalId,
-    now_us: int,
-    group_id: GroupId | None = None,
-) -> Mitigation:
-    """`open_mitigation` and `activate` in one step, for who saves only what comes of both."""
-    return _opened(draft, mitigation_id, event_id, now_us, group_id, Status.ACTIVE, version=2)
-
-
-def _opened(
-    draft: Draft,
-    mitigation_id: MitigationId,
-    event_id: SignalId,
-    now_us: int,
-    group_id: GroupId | None,
-    status: Status,
-    version: int,
-) -> Mitigation:
+    """A new row, in force from now on."""
     return Mitigation(
         mitigation_id=mitigation_id,
-        status=status,
+        status=Status.ACTIVE,
         pop=draft.pop,
         customer_id=draft.customer_id,
         service_id=draft.service_id,
@@ -197,20 +172,7 @@ def _opened(
         sources=draft.sources,
         pinned=draft.pinned,
         dry_run=draft.dry_run,
-        version=version,
     )
-
-
-def activate(mitigation: Mitigation, now_us: int) -> Mitigation | IllegalMove:
-    if mitigation.status is not Status.PENDING:
-        return _illegal(Move.ACTIVATE, mitigation)
-    return _moved(mitigation, now_us, status=Status.ACTIVE)
-
-
-def reject(mitigation: Mitigation, reason: str, now_us: int) -> Mitigation | IllegalMove:
-    if mitigation.status is not Status.PENDING:
-        return _illegal(Move.REJECT, mitigation)
-    return _moved(mitigation, now_us, status=Status.REJECTED, rejection_reason=reason)
 
 
 def extend(

@@ -132,8 +132,8 @@ class MitigationExpired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationRejected:
-    """It was saved but could not be announced."""
+class MitigationInexpressible:
+    """It is in force, but no router can carry its rule."""
 
     at_us: int
     mitigation: Mitigation
@@ -289,7 +289,7 @@ MitigationNews: TypeAlias = (
     | MitigationRevised
     | MitigationWithdrawn
     | MitigationExpired
-    | MitigationRejected
+    | MitigationInexpressible
     | MitigationAcknowledged
 )
 GroupNews: TypeAlias = GroupOpened | AgreementReached | GroupHeld | GroupClosed

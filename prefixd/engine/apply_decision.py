@@ -28,7 +28,7 @@ from prefixd.domain.mitigation import (
     Mitigation,
     escalate,
     extend,
-    open_active,
+    open_mitigation,
     revise,
     withdraw,
 )
@@ -152,7 +152,7 @@ def audit_mitigation(
 
 def _create(turn: Turn, plan: Create, cause: Cause) -> MitigationId:
     draft, actor = plan.draft, cause.actor
-    mitigation = open_active(
+    mitigation = open_mitigation(
         draft,
         MitigationId(turn.new_id()),
         cause.event_id or SignalId(turn.new_id()),

@@ -51,7 +51,7 @@ class Composer:
                 )
             case news.MitigationExpired():
                 return self._mitigation(item, AlertEvent.MITIGATION_EXPIRED, "its lifetime ended")
-            case news.MitigationRejected(text=text):
+            case news.MitigationInexpressible(text=text):
                 return self._mitigation(item, AlertEvent.MITIGATION_FAILED, text)
             case news.MitigationAcknowledged(actor=actor):
                 return self._mitigation(
@@ -275,7 +275,7 @@ _AboutMitigation = (
     | news.MitigationEscalated
     | news.MitigationWithdrawn
     | news.MitigationExpired
-    | news.MitigationRejected
+    | news.MitigationInexpressible
     | news.MitigationAcknowledged
 )
 _SystemNews = (

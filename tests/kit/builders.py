@@ -25,7 +25,6 @@ from prefixd.domain.mitigation import (
     IllegalMove,
     Mitigation,
     Origin,
-    activate,
     open_mitigation,
 )
 from prefixd.domain.prefix import Address, Prefix
@@ -153,18 +152,16 @@ def a_mitigation(
     mitigation_id: str = "mitigation-1",
     group_id: str | None = "group-1",
     at_us: int = NOW_US,
-    active: bool = True,
     **draft: Any,
 ) -> Mitigation:
-    """A live one made at `at_us`; pending when `active` is false."""
-    opened = open_mitigation(
+    """A live one made at `at_us`."""
+    return open_mitigation(
         a_draft(rule, **draft),
         MitigationId(mitigation_id),
         SignalId("signal-flowmon-a"),
         at_us,
         None if group_id is None else GroupId(group_id),
     )
-    return legal(activate(opened, at_us)) if active else opened
 
 
 def legal(moved: Mitigation | IllegalMove) -> Mitigation:

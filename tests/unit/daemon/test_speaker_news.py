@@ -13,7 +13,7 @@ from prefixd.domain.news import (
     MitigationActivated,
     MitigationEscalated,
     MitigationExtended,
-    MitigationRejected,
+    MitigationInexpressible,
     News,
 )
 from tests.kit.builders import NOW_US, a_mitigation
@@ -68,7 +68,7 @@ def test_an_inexpressible_rule_is_news_after_the_news_of_its_beginning(item: New
     (later,) = found.later
     later()
     (failed,) = found.published
-    assert failed == MitigationRejected(
+    assert failed == MitigationInexpressible(
         at_us=NOW_US, mitigation=ROW, text="IPv6 packets have no don't-fragment bit"
     )
 

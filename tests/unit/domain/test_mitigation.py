@@ -13,12 +13,10 @@ from prefixd.domain.mitigation import (
     Move,
     Status,
     acknowledge,
-    activate,
     escalate,
     expire,
     extend,
     intent_of,
-    reject,
     revise,
     withdraw,
 )
@@ -31,8 +29,6 @@ DISCARD = a_rule(action=Discard())
 WIDER = a_rule(ports=())
 
 MOVES: dict[Move, Callable[[Mitigation], Mitigation | IllegalMove]] = {
-    Move.ACTIVATE: lambda m: activate(m, LATER),
-    Move.REJECT: lambda m: reject(m, "no peer took it", LATER),
     Move.EXTEND: lambda m: extend(m, LATER + 120 * SECOND, LATER),
     Move.ESCALATE: lambda m: escalate(m, DISCARD, 1, LATER + 300 * SECOND, LATER),
     Move.REVISE: lambda m: revise(m, WIDER, LATER + 120 * SECOND, LATER),
@@ -40,19 +36,16 @@ MOVES: dict[Move, Callable[[Mitigation], Mitigation | IllegalMove]] = {
     Move.EXPIRE: lambda m: expire(m, m.expires_at_us),
     Move.ACKNOWLEDGE: lambda m: acknowledge(m, "alice", LATER),
 }
-PENDING = a_mitigation(active=False)
 ACTIVE = a_mitigation()
 STANDING: dict[Status, Mitigation] = {
-    Status.PENDING: PENDING,
+    Status.PENDING: replace(ACTIVE, status=Status.PENDING),  # of an older release
     Status.ACTIVE: ACTIVE,
     Status.ESCALATED: legal(escalate(ACTIVE, DISCARD, 1, LATER + 300 * SECOND, LATER)),
     Status.EXPIRED: legal(expire(ACTIVE, ACTIVE.expires_at_us)),
     Status.WITHDRAWN: legal(withdraw(ACTIVE, "over", "alice", LATER)),
-    Status.REJECTED: legal(reject(PENDING, "no peer", LATER)),
+    Status.REJECTED: replace(ACTIVE, status=Status.REJECTED, rejection_reason="no peer"),
 }
 ALLOWED: dict[Move, dict[Status, Status]] = {
-    Move.ACTIVATE: {Status.PENDING: Status.ACTIVE},
-    Move.REJECT: {Status.PENDING: Status.REJECTED},
     Move.EXTEND: {Status.ACTIVE: Status.ACTIVE, Status.ESCALATED: Status.ESCALATED},
     Move.ESCALATE: {Status.ACTIVE: Status.ESCALATED},
     Move.REVISE: {Status.ACTIVE: Status.ACTIVE, Status.ESCALATED: Status.ESCALATED},
@@ -153,7 +146,7 @@ def test_an_acknowledgement_is_given_once() -> None:
 def test_w79_a_dry_run_row_is_never_on_the_wire() -> None:
     assert ACTIVE.on_the_wire
     assert not a_mitigation(dry_run=True).on_the_wire
-    assert not PENDING.on_the_wire
+    assert not STANDING[Status.PENDING].on_the_wire
     assert not STANDING[Status.EXPIRED].on_the_wire
 
 
