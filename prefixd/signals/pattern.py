@@ -11,6 +11,7 @@ Patterns are at most 128 characters, texts at most 512; a longer text matches no
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import re2
@@ -18,6 +19,7 @@ import re2
 PATTERN_MAX: Final = 128
 TEXT_MAX: Final = 512
 MEMORY_MAX: Final = 1 << 20
+_DOT: Final = r"[^\n\r]"
 
 # An escape, a class or a dot. `\C` matches one byte, which may be a part of a character.
 _TOKEN: Final = re.compile(
@@ -46,6 +48,8 @@ class Pattern:
         return _is_usable(text) and self.compiled.fullmatch(text) is not None
 
 
+# RE2 keeps as many: a filter compiles its pattern for each element that it judges.
+@lru_cache(maxsize=128)
 def compile_pattern(text: str) -> Pattern:
     """Raises `PatternError` with a reason an operator can act on."""
     if len(text) > PATTERN_MAX:
@@ -57,7 +61,6 @@ def compile_pattern(text: str) -> Pattern:
     options.log_errors = False  # RE2 would write to standard error
     options.max_mem = MEMORY_MAX
     try:
-        re2.compile(text, options)  # judged as written, so that the position is right
         return Pattern(re2.compile(_TOKEN.sub(_without_line_ends, text), options))
     except re2.error as error:
         raise PatternError(_reason(error, text)) from None
@@ -66,14 +69,14 @@ def compile_pattern(text: str) -> Pattern:
 
 
 def _without_line_ends(token: re.Match[str]) -> str:
-    return r"[^\n\r]" if token[0] == "." else token[0]
+    return _DOT if token[0] == "." else token[0]
 
 
 def _reason(error: re2.error, text: str) -> str:
     """RE2 names the reason and the fragment; the place is where the fragment is found."""
     given = error.args[0]
     message = given.decode() if isinstance(given, bytes) else str(given)
-    reason, _, fragment = message.partition(": ")
+    reason, _, fragment = message.replace(_DOT, ".").partition(": ")
     if not fragment:
         return f"{reason} at character {len(text)}"
     return f"{reason} at character {text.find(fragment) + 1}: {fragment}"

@@ -37,6 +37,7 @@ def test_it_agrees_with_the_standard_library(text, subject):
         ("(a", "missing ) at character 1: (a"),
         ("a)", "unexpected ) at character 1: a)"),
         ("b[a", "missing ] at character 2: [a"),
+        ("..(a.c", "missing ) at character 1: ..(a.c"),
         ("b|*a", "no argument for repetition operator at character 3: *"),
         ("a**", "bad repetition operator at character 2: **"),
         ("a{3,2}", "invalid repetition size at character 2: {3,2}"),
