@@ -27,7 +27,7 @@ from prefixd.daemon.install_service import (
     running_program,
     uninstall_service,
 )
-from prefixd.daemon.listen import ListenWords, listen
+from prefixd.daemon.listen import ListenOptions, listen
 from prefixd.errors import PrefixdError, StoreUnavailable
 from prefixd.observability.log import configure
 from prefixd.replay.command import run_replay
@@ -36,9 +36,9 @@ from prefixd.store.backup import backup_sqlite
 GOOD, PROBLEMS, CANNOT = 0, 1, 2
 
 
-def run(words: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     try:
-        config = load_config(words.config, os.environ, listen=words.listen)
+        config = load_config(arguments.config, os.environ, listen=arguments.listen)
     except ConfigError as error:
         # A user who typed only `prefixd` may have looked for this.
         hint = "" if sys.argv[1:] else "\n`prefixd --help` lists the commands"
@@ -51,9 +51,9 @@ def run(words: argparse.Namespace) -> int:
         return _complain(f"prefixd: {error}")
 
 
-def check(words: argparse.Namespace) -> int:
+def check(arguments: argparse.Namespace) -> int:
     try:
-        config = load_config(words.config, os.environ)
+        config = load_config(arguments.config, os.environ)
     except ConfigError as error:
         _say(render_problems(error.problems))
         return PROBLEMS
@@ -63,15 +63,15 @@ def check(words: argparse.Namespace) -> int:
     return GOOD
 
 
-def init(words: argparse.Namespace) -> int:
+def init(arguments: argparse.Namespace) -> int:
     try:
-        written = write_sample(words.directory)
+        written = write_sample(arguments.directory)
     except SampleRefused as error:
         return _complain(f"prefixd: {error}")
-    _let_the_service_read(words.directory, written)
+    _let_the_service_read(arguments.directory, written)
     for path in written:
         _say(f"wrote {path}")
-    _say(f"next: prefixd check -c {words.directory}; prefixd run -c {words.directory}")
+    _say(f"next: prefixd check -c {arguments.directory}; prefixd run -c {arguments.directory}")
     return GOOD
 
 
@@ -85,38 +85,46 @@ def _let_the_service_read(directory: Path, written: Sequence[Path]) -> None:
         path.chmod(0o640)
 
 
-def replay(words: argparse.Namespace) -> int:
-    return run_replay(words.events, words.config, words.against, env=os.environ)
+def replay(arguments: argparse.Namespace) -> int:
+    return run_replay(arguments.events, arguments.config, arguments.against, env=os.environ)
 
 
-def backup(words: argparse.Namespace) -> int:
-    config = _loaded(words)
+def backup(arguments: argparse.Namespace) -> int:
+    config = _loaded(arguments)
     if config is None:
         return CANNOT
     if not config.storage.is_sqlite:
         return _complain("prefixd: this is for the embedded database; use pg_dump for PostgreSQL")
     try:
-        report = backup_sqlite(config.storage.sqlite_file, words.file)
+        report = backup_sqlite(config.storage.sqlite_file, arguments.file)
     except PrefixdError as error:
         return _complain(f"prefixd: {error}")
     _say(f"{report.path}: {report.size_bytes} bytes, schema {report.schema_version}")
     return GOOD
 
 
-def adduser(words: argparse.Namespace) -> int:
-    config = _loaded(words)
+def adduser(arguments: argparse.Namespace) -> int:
+    config = _loaded(arguments)
     if config is None:
         return CANNOT
     try:
-        _say(add_user(config, words.username, words.role, password_stdin=words.password_stdin))
+        _say(
+            add_user(
+                config, arguments.username, arguments.role, password_stdin=arguments.password_stdin
+            )
+        )
     except PrefixdError as error:
         return _complain(f"prefixd: {error}")
     return GOOD
 
 
-def listen_for_rules(words: argparse.Namespace) -> int:
-    settings = ListenWords(
-        host=words.host, port=words.port, asn=words.asn, peer_asn=words.peer_asn, allow=words.allow
+def listen_for_rules(arguments: argparse.Namespace) -> int:
+    settings = ListenOptions(
+        host=arguments.host,
+        port=arguments.port,
+        asn=arguments.asn,
+        peer_asn=arguments.peer_asn,
+        allow=arguments.allow,
     )
     configure("text", "warning")
     try:
@@ -125,20 +133,22 @@ def listen_for_rules(words: argparse.Namespace) -> int:
         return _complain(f"prefixd listen: {error}")
 
 
-def show_demo(_words: argparse.Namespace) -> int:
+def show_demo(_arguments: argparse.Namespace) -> int:
     return demo()
 
 
-def install(words: argparse.Namespace) -> int:
+def install(arguments: argparse.Namespace) -> int:
     try:
-        lines = install_service(running_program(sys.argv[0]), words.config, one_file=is_one_file())
+        lines = install_service(
+            running_program(sys.argv[0]), arguments.config, one_file=is_one_file()
+        )
     except PrefixdError as error:
         return _complain(f"prefixd: {error}")
     _say("\n".join(lines))
     return GOOD
 
 
-def uninstall(_words: argparse.Namespace) -> int:
+def uninstall(_arguments: argparse.Namespace) -> int:
     try:
         lines = uninstall_service()
     except PrefixdError as error:
@@ -147,14 +157,14 @@ def uninstall(_words: argparse.Namespace) -> int:
     return GOOD
 
 
-def version(_words: argparse.Namespace) -> int:
+def version(_arguments: argparse.Namespace) -> int:
     _say(f"prefixd {__version__}")
     return GOOD
 
 
-def _loaded(words: argparse.Namespace) -> Config | None:
+def _loaded(arguments: argparse.Namespace) -> Config | None:
     try:
-        return load_config(words.config, os.environ)
+        return load_config(arguments.config, os.environ)
     except ConfigError as error:
         _complain(f"prefixd: {render_problems(error.problems)}")
         return None

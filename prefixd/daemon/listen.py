@@ -42,7 +42,7 @@ FAMILIES = (IPV4_FLOWSPEC, IPV6_FLOWSPEC, IPV4_UNICAST, IPV6_UNICAST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListenWords:
+class ListenOptions:
     host: str = "127.0.0.1"
     port: int = 1791
     asn: int = 64500
@@ -51,14 +51,14 @@ class ListenWords:
     """Who may connect; empty: the network of `host` itself."""
 
 
-def listener_settings(words: ListenWords) -> SpeakerSettings:
-    address = ip_address(words.host)
+def listener_settings(options: ListenOptions) -> SpeakerSettings:
+    address = ip_address(options.host)
     anyone = "0.0.0.0/0" if address.version == 4 else "::/0"
-    allowed = ip_network(words.allow or (anyone if address.is_unspecified else str(address)))
+    allowed = ip_network(options.allow or (anyone if address.is_unspecified else str(address)))
     template = PeerSettings(
         name="caller",
         address=address,
-        peer_asns=frozenset({words.peer_asn or words.asn}),
+        peer_asns=frozenset({options.peer_asn or options.asn}),
         families=FAMILIES,
         direction=Direction.PASSIVE,
         restart=RestartSettings(policy=RestartPolicy.FAIL_OPEN),
@@ -69,9 +69,9 @@ def listener_settings(words: ListenWords) -> SpeakerSettings:
         ),
     )
     return SpeakerSettings(
-        local_asn=words.asn,
+        local_asn=options.asn,
         router_id=IPv4Address("192.0.2.179"),
-        listen=(ListenAddress(address, words.port),),
+        listen=(ListenAddress(address, options.port),),
         dynamic=(DynamicRange(name="anyone", prefix=allowed, template=template),),
     )
 
@@ -108,11 +108,11 @@ def _rule_text(received: Received) -> str:
     return f"{text}  {action}"
 
 
-async def listen(words: ListenWords) -> int:
+async def listen(options: ListenOptions) -> int:
     clock = SystemClock()
     supervisor = Supervisor()
     speaker = Speaker(
-        listener_settings(words),
+        listener_settings(options),
         clock=clock,
         jitter=lambda: 0.5,
         tasks=supervisor,
@@ -120,7 +120,8 @@ async def listen(words: ListenWords) -> int:
     )
     speaker.start()
     sys.stdout.write(
-        f"listening for BGP on {words.host} port {words.port}, AS {words.asn}; stop with Ctrl-C\n"
+        f"listening for BGP on {options.host} port {options.port}, AS {options.asn};"
+        " stop with Ctrl-C\n"
     )
     sys.stdout.flush()
     stop = asyncio.Event()

@@ -18,11 +18,15 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 REMEMBERED = 1000
+TABLES = (
+    "api_tokens", "audit_log", "corroborating_signals", "events", "mitigations", "safelist",
+    "signal_groups",
+)  # fmt: skip
 
 
 class Unreadables:
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()  # by table, for the metrics
+        self.counts = Counter(dict.fromkeys(TABLES, 0))  # for the metrics, from zero on
         self._told: set[tuple[str, str]] = set()
 
     def note(self, table: str, row_id: str, error: Exception) -> Unreadable:
