@@ -16,10 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.bench_speaker import DISCARD, routes
-from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.distribution import Distribution
 from prefixd.bgp.rib.export_terms import ExportPolicy, Pacing, Terms
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.refresh_probe import FenceSettings
+from prefixd.bgp.rib.refresh_probe import ProbeSettings
 from prefixd.bgp.rib.route import Route
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
@@ -43,7 +43,7 @@ def timed(what: str, work: Callable[[], object], rules: int) -> None:
     print(f"{what}: {took * 1000:.0f} ms, {rules / took:,.0f} rules/s")
 
 
-def drain(fanout: Fanout, names: list[str]) -> int:
+def drain(distribution: Distribution, names: list[str]) -> int:
     octets = 0
     clock = count(1000.0, 0.1)
     busy = True
@@ -51,7 +51,9 @@ def drain(fanout: Fanout, names: list[str]) -> int:
         busy = False
         now = next(clock)
         for name in names:
-            while (chunk := fanout.next_chunk(name, now)) is not None or fanout.judging(name):
+            while (chunk := distribution.next_chunk(name, now)) is not None or distribution.judging(
+                name
+            ):
                 octets += 0 if chunk is None else len(chunk.octets)
                 busy = True
     return octets
@@ -65,8 +67,8 @@ def grown(work: Callable[[], object]) -> int:
     return tracemalloc.get_traced_memory()[0] - before
 
 
-def up(fanout: Fanout, name: str, terms: Terms) -> None:
-    fanout.peer_up(name, terms, FenceSettings(wanted=False), fence_usable=False)
+def up(distribution: Distribution, name: str, terms: Terms) -> None:
+    distribution.peer_up(name, terms, ProbeSettings(wanted=False), probe_usable=False)
 
 
 def memory() -> None:
@@ -74,22 +76,22 @@ def memory() -> None:
     prepared = routes(RULES)
     names = [route.route_id for route in prepared]
     parameters = [bytes(route.nlri) for route in prepared]
-    loc, fanout = LocRib(), None
+    loc, distribution = LocRib(), None
     tracemalloc.start()
 
     def fill() -> None:
         for name, nlri in zip(names, parameters, strict=True):
             fresh = bytes(bytearray(nlri))
-            loc.put([Route(route_id=name, family=IPV4_FLOWSPEC, nlri=fresh, treatment=DISCARD)])
+            loc.put([Route(route_id=name, family=IPV4_FLOWSPEC, nlri=fresh, action=DISCARD)])
 
     print(f"Loc-RIB: {grown(fill) / RULES:.0f} octets per rule")
-    fanout = Fanout(loc)
-    fanout.ready()
+    distribution = Distribution(loc)
+    distribution.ready()
 
     def one_peer(name: str, terms: Terms) -> Callable[[], object]:
         def work() -> None:
-            up(fanout, name, terms)
-            drain(fanout, [name])
+            up(distribution, name, terms)
+            drain(distribution, [name])
 
         return work
 
@@ -105,25 +107,25 @@ def memory() -> None:
 def speed() -> None:
     prepared = routes(RULES)
     loc = LocRib()
-    fanout = Fanout(loc)
-    fanout.ready()
+    distribution = Distribution(loc)
+    distribution.ready()
     timed("put into the Loc-RIB", lambda: loc.put(prepared), RULES)
     up_and_drain = [f"p{n}" for n in range(10)]
-    up(fanout, "p0", TERMS)
-    timed("first session: judge and dump all", lambda: drain(fanout, ["p0"]), RULES)
-    up(fanout, "p0", TERMS)
-    timed("next session: dump all", lambda: drain(fanout, ["p0"]), RULES)
+    up(distribution, "p0", TERMS)
+    timed("first session: judge and dump all", lambda: drain(distribution, ["p0"]), RULES)
+    up(distribution, "p0", TERMS)
+    timed("next session: dump all", lambda: drain(distribution, ["p0"]), RULES)
     for name in up_and_drain[1:]:
-        up(fanout, name, TERMS)
-    drain(fanout, up_and_drain)
+        up(distribution, name, TERMS)
+    drain(distribution, up_and_drain)
     timed("replace with the same: a clean reconcile", lambda: loc.replace(prepared), RULES)
-    timed("self-check of ten peers", lambda: fanout.self_check(2000.0), RULES * 10)
-    timed("withdraw all from the Loc-RIB", lambda: _gone(loc, fanout, prepared), RULES)
-    timed("withdraw from ten peers in step", lambda: drain(fanout, up_and_drain), RULES * 10)
+    timed("self-check of ten peers", lambda: distribution.self_check(2000.0), RULES * 10)
+    timed("withdraw all from the Loc-RIB", lambda: _gone(loc, distribution, prepared), RULES)
+    timed("withdraw from ten peers in step", lambda: drain(distribution, up_and_drain), RULES * 10)
 
 
-def _gone(loc: LocRib, fanout: Fanout, prepared: list[Route]) -> None:
-    fanout.changed(loc.remove(route.route_id for route in prepared), 0.0)
+def _gone(loc: LocRib, distribution: Distribution, prepared: list[Route]) -> None:
+    distribution.changed(loc.remove(route.route_id for route in prepared), 0.0)
 
 
 if __name__ == "__main__":

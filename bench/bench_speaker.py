@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from prefixd.bgp.rib.export_terms import ExportPolicy
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.rib.route_action import FlowTreatment
+from prefixd.bgp.rib.route_action import FlowSpecActions
 from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.wire.flowspec import encode_nlri, encode_rule, flowspec_rule
 from prefixd.bgp.wire.flowspec_action import Discard
@@ -38,7 +38,7 @@ from tests.kit.daemons import output
 from tests.kit.require import binary
 from tests.kit.speaking import Speaking, a_neighbor, speaking
 
-DISCARD = FlowTreatment((Discard(),))
+DISCARD = FlowSpecActions((Discard(),))
 
 
 def routes(count: int, start: int = 0) -> list[Route]:
@@ -56,9 +56,7 @@ def routes(count: int, start: int = 0) -> list[Route]:
             ],
         )
         nlri = encode_nlri(encode_rule(rule))
-        found.append(
-            Route(route_id=f"r{index}", family=IPV4_FLOWSPEC, nlri=nlri, treatment=DISCARD)
-        )
+        found.append(Route(route_id=f"r{index}", family=IPV4_FLOWSPEC, nlri=nlri, action=DISCARD))
     return found
 
 
@@ -135,7 +133,8 @@ async def load(rules: int, peers: int, *, shared: bool = True) -> dict[str, floa
         while True:
             await asyncio.sleep(0.2)  # to ask costs some milliseconds with fifty neighbors
             if not any(
-                t.lag or t.outbox or t.session.queued_octets for t in at_work.speaker.status().peers
+                t.lag or t.pending or t.session.queued_octets
+                for t in at_work.speaker.status().peers
             ):
                 break
         cpu = time.process_time() - cpu

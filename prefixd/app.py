@@ -124,7 +124,7 @@ async def build(
         clock=clock,
         jitter=_jitter,
         tasks=supervisor,
-        tell=SpeakerNews(clock, publish).on_event,
+        publish=SpeakerNews(clock, publish).on_event,
         untouchable=untouchable_networks(config),
         restarting_for_s=restarts.restarting_for_s(),
         inherited=[each.detach() for each in sockets.get("bgp", ())],

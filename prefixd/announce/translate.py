@@ -1,8 +1,8 @@
 """The one place where a rule in an operator's words becomes a route, and back.
 
-A rule says ports, fragments and bits per second; a route says components and communities. Every
-translation is exact: what cannot be said exactly is `Untranslatable`, with the reason an operator
-can act on, and never something similar. The way back serves rules learned from a neighbor.
+A rule has ports, fragments and bits per second; a route has components and communities. Every
+translation is exact: what has no exact form is `Untranslatable`, with a reason an operator can act
+on, and never something similar. The way back serves rules learned from a neighbor.
 """
 
 import re
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, assert_never
 
 from prefixd.bgp.rib.route import Route, host_nlri
-from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment, Treatment
+from prefixd.bgp.rib.route_action import BlackholeAction, FlowSpecActions, RouteAction
 from prefixd.bgp.wire import flowspec_action as act
 from prefixd.bgp.wire.community import format_administrator
 from prefixd.bgp.wire.errors import WireError
@@ -73,7 +73,7 @@ _FRAGMENT_BITS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Untranslatable:
-    """Why a rule cannot be said to a router exactly as it was meant."""
+    """Why no route expresses a rule exactly."""
 
     reason: str
 
@@ -82,8 +82,8 @@ def route_of(intent: Intent, local_asn: int) -> Route | Untranslatable:
     """The route that carries out an intent."""
     rule = intent.rule
     try:
-        treatment = _treatment(rule.action, local_asn)
-        if isinstance(treatment, BlackholeTreatment):
+        action = _route_action(rule.action, local_asn)
+        if isinstance(action, BlackholeAction):
             flow = None
             family, nlri = _blackholed(rule.match)
         else:
@@ -96,7 +96,7 @@ def route_of(intent: Intent, local_asn: int) -> Route | Untranslatable:
         family=family,
         nlri=nlri,
         rule=flow,
-        treatment=treatment,
+        action=action,
         priority=intent.priority,
         owner=intent.owner,
         manual=intent.manual,
@@ -118,7 +118,7 @@ _UUID7: Final = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-")
 
 
 def flow_of(match: Match) -> FlowSpecRule:
-    """ValueError or WireError when FlowSpec cannot say it."""
+    """ValueError or WireError when FlowSpec cannot express it."""
     afi = AFI_IPV6 if match.version == V6 else AFI_IPV4
     components: list[Component] = []
     if match.dst is not None:
@@ -183,11 +183,11 @@ def _blackholed(match: Match) -> tuple[Family, bytes]:
 
 
 @lru_cache(maxsize=1024)
-def _treatment(action: Action, local_asn: int) -> Treatment:
+def _route_action(action: Action, local_asn: int) -> RouteAction:
     """Playbooks hold few actions: each is translated once."""
     match action:
         case Discard():
-            return FlowTreatment((act.Discard(asn=local_asn),))
+            return FlowSpecActions((act.Discard(asn=local_asn),))
         case Police(rate_bps=rate):
             return _checked(act.RateLimit(float(rate), asn=local_asn))
         case Mark(dscp=dscp):
@@ -199,7 +199,7 @@ def _treatment(action: Action, local_asn: int) -> Treatment:
         case Redirect():
             raise ValueError("a redirect names either a route target or a next hop")
         case Blackhole(communities=communities, next_hop=hop):
-            return BlackholeTreatment(
+            return BlackholeAction(
                 tuple(_community(text) for text in communities),
                 b"" if hop is None else hop.to_bytes(),
             )
@@ -207,9 +207,9 @@ def _treatment(action: Action, local_asn: int) -> Treatment:
             assert_never(action)
 
 
-def _checked(action: act.Action) -> FlowTreatment:
+def _checked(action: act.Action) -> FlowSpecActions:
     act.encode_actions([action])  # what has no encoding is refused here, not while sending
-    return FlowTreatment((action,))
+    return FlowSpecActions((action,))
 
 
 def _community(text: str) -> int:
@@ -224,10 +224,10 @@ def _community(text: str) -> int:
 # And back
 
 
-def rule_of_flow(flow: FlowSpecRule, treatment: FlowTreatment) -> Rule | Untranslatable:
+def rule_of_flow(flow: FlowSpecRule, action: FlowSpecActions) -> Rule | Untranslatable:
     """A rule learned from a neighbor, in an operator's words."""
     try:
-        return Rule(match_of(flow), action_of(treatment))
+        return Rule(match_of(flow), action_of(action))
     except ValueError as error:
         return Untranslatable(str(error))
 
@@ -255,7 +255,7 @@ def match_of(flow: FlowSpecRule) -> Match:
             case BitmaskMatch():
                 fragments = _fragments(component)
             case NumericMatch(kind=kind):
-                raise ValueError(f"{kind.name.lower()} has no word here")
+                raise ValueError(f"{kind.name.lower()} cannot be shown as a rule of ours")
     return Match(
         dst=dst,
         src=src,
@@ -270,7 +270,7 @@ def match_of(flow: FlowSpecRule) -> Match:
 
 def _domain_prefix(match: PrefixMatch, afi: int) -> Prefix:
     if match.offset:
-        raise ValueError("a prefix with an offset has no word here")
+        raise ValueError("a prefix with an offset cannot be shown as a rule of ours")
     version, size = (6, 16) if afi == AFI_IPV6 else (4, 4)
     return Prefix(version, int.from_bytes(match.pattern.ljust(size, b"\0"), "big"), match.length)
 
@@ -285,14 +285,14 @@ def _ranges(component: NumericMatch) -> tuple[tuple[int, int], ...]:
 def _single(component: NumericMatch) -> int:
     ranges = _ranges(component)
     if len(ranges) > 1 or ranges[0][0] != ranges[0][1]:
-        raise ValueError("several protocols in one rule have no word here")
+        raise ValueError("several protocols in one rule cannot be shown as a rule of ours")
     return ranges[0][0]
 
 
 def _flags(component: BitmaskMatch) -> TcpFlags:
     terms = groups(component.items)
     if len(terms) != 1:
-        raise ValueError("alternatives of TCP flags have no word here")
+        raise ValueError("alternatives of TCP flags cannot be shown as a rule of ours")
     value = mask = 0
     for op, bits in terms[0]:
         single = bits & (bits - 1) == 0
@@ -302,7 +302,7 @@ def _flags(component: BitmaskMatch) -> TcpFlags:
             mask |= bits
             value |= bits
         else:
-            raise ValueError("this combination of TCP flags has no word here")
+            raise ValueError("this combination of TCP flags cannot be shown as a rule of ours")
     return TcpFlags(value, mask)
 
 
@@ -312,16 +312,16 @@ def _fragments(component: BitmaskMatch) -> tuple[Fragment, ...]:
         op, bits = term[0]
         single = bits & (bits - 1) == 0
         if len(term) > 1 or op & NOT or (op & ALL and not single):
-            raise ValueError("this combination of fragment bits has no word here")
+            raise ValueError("this combination of fragment bits cannot be shown as a rule of ours")
         wanted |= bits
     return tuple(kind for kind, bit in _FRAGMENT_BITS.items() if wanted & bit)
 
 
-def action_of(treatment: FlowTreatment) -> Action:
+def action_of(action: FlowSpecActions) -> Action:
     """ValueError when an operator has no word for it."""
-    if len(treatment.actions) != 1:
-        raise ValueError("several actions in one rule have no word here")
-    match treatment.actions[0]:
+    if len(action.actions) != 1:
+        raise ValueError("several actions in one rule cannot be shown as a rule of ours")
+    match action.actions[0]:
         case act.Discard():
             return Discard()
         case act.RateLimit(rate_bps=rate):
@@ -334,4 +334,4 @@ def action_of(treatment: FlowTreatment) -> Action:
             version = 6 if len(address) == 16 else 4
             return Redirect(next_hop=Address(version, int.from_bytes(address, "big")))
         case other:
-            raise ValueError(f"{type(other).__name__} has no word here")
+            raise ValueError(f"{type(other).__name__} cannot be shown as a rule of ours")

@@ -1,11 +1,11 @@
 """What a changed configuration costs each neighbor: decided before anything is touched.
 
 A pure function from two sets of settings to a plan, so that an operator can read the plan first
-(`describe`) and the roster can carry it out without thinking. The least disturbing effect that is
-still honest is chosen: most changes cost nothing, a new hold time waits for the next session, a new
-key is put on the live socket, and only what stands in the OPEN or belongs to the TCP connection
-costs a session. Under graceful restart even that session is closed without NOTIFICATION, so that
-the rules stay on the router.
+(`describe`) and the registry of peers can carry it out without thinking. The least disturbing
+effect that is still honest is chosen: most changes cost nothing, a new hold time waits for the next
+session, a new key is put on the live socket, and only what stands in the OPEN or belongs to the TCP
+connection costs a session. Under graceful restart even that session is closed without NOTIFICATION,
+so that the rules stay on the router.
 """
 
 from dataclasses import dataclass, fields
@@ -29,7 +29,7 @@ class Effect(StrEnum):
     NEXT_SESSION = "with the next session"
     REKEY = "keys replaced on the live session"
     RESET = "session reset"
-    REPLACE = "session reset, neighbor set up anew"
+    REPLACE = "session reset, neighbor set up again"
     ADD = "added"
     REMOVE = "removed"
 

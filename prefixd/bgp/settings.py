@@ -1,6 +1,6 @@
 """What an operator decides about BGP: one frozen value per neighbor, one for the speaker.
 
-Defaults and units stand here and nowhere else. Nothing in this file parses text or reads a file:
+Defaults and units are here and nowhere else. Nothing in this file parses text or reads a file:
 the configuration builds these values, the peers and the speaker use them. Everything an operator
 may leave out has the default that is safe for a router carrying customer traffic: nothing is
 exported until `export` is given, nothing is imported until `accept` is given (RFC 8212, applied to
@@ -164,7 +164,7 @@ class PacingSettings:
     batch_ms: int = 20
     batch_keys: int = 200
     quiet_ms: int = 50
-    """An outbox that was empty this long sends its first rule at once."""
+    """When nothing was pending this long, the first rule is sent at once."""
     rules_per_second: int | None = None
     """None: the profile's number; 0: unpaced."""
     fence: FenceMode = FenceMode.AUTO
@@ -180,7 +180,7 @@ class PoisonSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSettings:
-    """What we believe of what this peer says. The default believes nothing."""
+    """What is accepted from this peer. The default accepts nothing."""
 
     mode: ImportMode = ImportMode.DENY
     destinations: tuple[IPNetwork, ...] = ()
@@ -204,7 +204,7 @@ class PeerSettings:
     """Usually one; a dynamic range may allow several."""
     families: tuple[Family, ...]
     required_families: tuple[Family, ...] = ()
-    """Without these the session is refused with 2/7; the rest are wished for."""
+    """Without these the session is refused with 2/7; the rest are optional."""
     local_asn: int | None = None
     """None: the speaker's."""
     enabled: bool = True
@@ -229,7 +229,7 @@ class PeerSettings:
     """On SIGTERM. None: `keep` under bridge and hold, `withdraw` under fail_open."""
     extended_message: bool = False
     accept_long_messages: bool | None = None
-    """Read UPDATEs above 4096 octets although nobody negotiated them; never send any. None: by
+    """Read UPDATEs above 4096 octets although they were not negotiated; never send any. None: by
     profile, see LONG_SENDERS."""
     enhanced_refresh: bool = True
     role: RoleName | None = None
@@ -257,7 +257,7 @@ class DynamicRange:
     name: str
     prefix: IPNetwork
     template: PeerSettings
-    """Its `name` and `address` are replaced by those of whoever calls."""
+    """Its `name` and `address` are replaced by those of the calling router."""
     max_peers: int = 16
     linger_s: float = 3600.0
     """How long a vanished neighbor's counters are kept."""
@@ -271,7 +271,7 @@ class ListenAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
-    """Limits on strangers at the door, applied before a neighbor object exists."""
+    """Limits on incoming connections, applied before a neighbor object exists."""
 
     connections_per_source_per_minute: int = 5
     pending_handshakes: int = 100
@@ -297,7 +297,7 @@ class SpeakerSettings:
     restart_marker: str = ""
     """File that tells the next start how this one ended; empty: a restart is never announced."""
     operator: str = "operator"
-    """Who is named in shutdown messages when nobody else is."""
+    """The name in shutdown messages when no other is given."""
     self_check_s: float = 300.0
 
 

@@ -15,7 +15,7 @@ from prefixd.api.render import format_time
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.peer.interface import PeerStatus
 from prefixd.bgp.rib.route import Route, describe
-from prefixd.bgp.rib.route_action import FlowTreatment, Treatment, abilities_of
+from prefixd.bgp.rib.route_action import FlowSpecActions, RouteAction, abilities_of
 from prefixd.bgp.rib.verdict import Finding
 from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.speaker.speaker import Speaker
@@ -39,12 +39,12 @@ class BgpView:
 
     def session_words(self) -> Mapping[str, str]:
         return {
-            link.name: SESSION_WORDS.get(link.status().state, str(link.status().state))
-            for link in self._speaker.roster.peers()
+            handle.name: SESSION_WORDS.get(handle.status().state, str(handle.status().state))
+            for handle in self._speaker.registry.peers()
         }
 
     def peers(self) -> Sequence[Mapping[str, object]]:
-        settings = {link.name: link.settings for link in self._speaker.roster.peers()}
+        settings = {handle.name: handle.settings for handle in self._speaker.registry.peers()}
         return [
             _peer(table, settings.get(table.session.name)) for table in self._speaker.status().peers
         ]
@@ -56,10 +56,10 @@ class BgpView:
         progress: dict[object, Progress] = {}
         """By place: neighbors at one place have come equally far, so one of them is asked."""
         places: dict[str, object] = {}
-        for link in self._speaker.roster.peers():
-            found = self._speaker.progress(link.name)
+        for handle in self._speaker.registry.peers():
+            found = self._speaker.progress(handle.name)
             if found is not None:
-                place = places[link.name] = found.place or link.name
+                place = places[handle.name] = found.place or handle.name
                 progress.setdefault(place, found)
         rows: list[Mapping[str, object]] = []
         for route in self._speaker.loc.routes():
@@ -81,7 +81,7 @@ class BgpView:
 
     def explain(self, rule: str, peer: str) -> Mapping[str, object] | None:
         for each in self._announcer.inexpressible:
-            if rule == each.intent.mitigation_id and self._speaker.roster.get(peer) is not None:
+            if rule == each.intent.mitigation_id and self._speaker.registry.get(peer) is not None:
                 return _inexpressible(each, peer)
         route_id = self._route_id(rule)
         state = None if route_id is None else self._speaker.state(route_id, peer)
@@ -111,7 +111,7 @@ def _row(route: Route, states: Mapping[str, object]) -> Mapping[str, object]:
         "family": str(route.family),
         "rule": describe(route.family, route.nlri),
         "nlri": route.nlri.hex(),
-        "action": _action(route.treatment),
+        "action": _action(route.action),
         "priority": route.priority,
         "expires_at": format_time(route.expires_at_us) if route.expires_at_us else None,
         "peers": states,
@@ -119,12 +119,12 @@ def _row(route: Route, states: Mapping[str, object]) -> Mapping[str, object]:
 
 
 @lru_cache(maxsize=256)
-def _action(treatment: Treatment) -> str:
-    """In an operator's words, or in the RIB's. Few treatments, many rules."""
-    if isinstance(treatment, FlowTreatment):
+def _action(action: RouteAction) -> str:
+    """In an operator's words, or in the RIB's. Few actions, many rules."""
+    if isinstance(action, FlowSpecActions):
         with contextlib.suppress(ValueError):
-            return format_action(action_of(treatment))
-    return "+".join(sorted(abilities_of(treatment)))
+            return format_action(action_of(action))
+    return "+".join(sorted(abilities_of(action)))
 
 
 def _peer(table: PeerTable, settings: PeerSettings | None) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _peer(table: PeerTable, settings: PeerSettings | None) -> dict[str, Any]:
         "withheld": {str(reason): count for reason, count in table.withheld.items()},
         "quarantined": len(table.quarantined),
         "budget_lowered_to": table.budget_lowered_to,
-        "outbox": table.outbox,
+        "outbox": table.pending,
         "outbox_oldest_seconds": table.oldest_s,
         "synced_revision": table.synced_revision,
         "revision_lag": table.lag,

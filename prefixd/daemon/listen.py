@@ -101,9 +101,9 @@ class Printer:
 
 def _rule_text(received: Received) -> str:
     text = describe(*received.key)
-    if received.treatment is None or received.rule is None:
+    if received.action is None or received.rule is None:
         return f"{text}  route"
-    said = rule_of_flow(received.rule, received.treatment)
+    said = rule_of_flow(received.rule, received.action)
     action = format_action(said.action) if isinstance(said, Rule) else "unknown action"
     return f"{text}  {action}"
 
@@ -116,7 +116,7 @@ async def listen(options: ListenOptions) -> int:
         clock=clock,
         jitter=lambda: 0.5,
         tasks=supervisor,
-        tell=Printer(clock).on_event,
+        publish=Printer(clock).on_event,
     )
     speaker.start()
     sys.stdout.write(

@@ -155,7 +155,7 @@ class Readings(Collector):
         yield m.session_up.family(
             _of_each(tables, lambda each: each.session.state is PeerState.ESTABLISHED)
         )
-        yield m.outbox_depth.family(_of_each(tables, lambda each: each.outbox))
+        yield m.outbox_depth.family(_of_each(tables, lambda each: each.pending))
         yield m.outbox_age.family(_of_each(tables, lambda each: each.oldest_s))
         yield m.peer_revision_lag.family(_of_each(tables, lambda each: each.lag))
         yield m.fence_time.family(_of_each(tables, lambda each: each.fence_round_trip_s))
@@ -169,18 +169,18 @@ class Readings(Collector):
 
     def _budget_used(self, table: PeerTable) -> float | None:
         """Of the tightest of its limits; None when it has none."""
-        peer = self._speaker.roster.get(table.session.name)
+        peer = self._speaker.registry.get(table.session.name)
         if peer is None:
             return None
         budget, profile = peer.settings.budget, profile_of(peer.settings)
-        told = Counter[int]()
+        advertised = Counter[int]()
         for family, rules in table.rules.items():
-            told[family.afi] += rules
+            advertised[family.afi] += rules
         shares = [
-            (told[AFI_IPV4], _either(budget.rules_v4, profile.budget_v4)),
-            (told[AFI_IPV6], _either(budget.rules_v6, profile.budget_v6)),
-            (told.total(), _either(budget.rules_total, profile.budget_total)),
-            (told.total(), table.budget_lowered_to),
+            (advertised[AFI_IPV4], _either(budget.rules_v4, profile.budget_v4)),
+            (advertised[AFI_IPV6], _either(budget.rules_v6, profile.budget_v6)),
+            (advertised.total(), _either(budget.rules_total, profile.budget_total)),
+            (advertised.total(), table.budget_lowered_to),
         ]
         return max((rules / most for rules, most in shares if most), default=None)
 

@@ -60,7 +60,7 @@ def _decode(reader: TracingReader, octets: bytes, context: WireContext) -> Messa
         reader.u8("type")
         length = message_length(octets, 0, context)
     if length != len(octets):
-        wanted = f"a header has {HEADER_LENGTH}" if length is None else f"the header says {length}"
+        wanted = f"a header has {HEADER_LENGTH}" if length is None else f"the header gives {length}"
         raise WireError(
             f"{len(octets)} octets, {wanted}",
             offset=len(octets),

@@ -1,7 +1,7 @@
 """What the number in a named field says to a person: `14` under "attribute type" is MP_REACH_NLRI.
 
 A table from the field names the decoders use to a few words. A name that is not in it shows its
-number, or its octets when it is no number; nothing here can fail on a strange value. Below it,
+number, or its octets when it is not one; nothing here can fail on a strange value. Below it,
 FlowSpec actions as a few words, such as `limit 1000000 bit/s`; one direction only.
 """
 
@@ -61,7 +61,7 @@ def _attribute_flags(field: Field) -> str:
 
 
 def format_next_hop(octets: bytes) -> str:
-    """One or two addresses; what has another length is no address and stays hexadecimal."""
+    """One or two addresses; octets of another length stay hexadecimal."""
     size = len(octets)
     if size == 4:
         return format_address(AFI_IPV4, octets)

@@ -37,7 +37,7 @@ from tests.kit.lab import (
     our_speaker,
     peers_for,
     rule_octets,
-    running_roster,
+    running_registry,
     wish,
     withdrawal,
     write_all,
@@ -76,10 +76,10 @@ class Churn:
 async def soak(minutes: float, daemons: dict[str, AnyDaemon], watcher: Watcher) -> dict[str, Any]:
     settings = [peer for kind in KINDS for peer in peers_for(kind)]
     lag = LoopLag(SystemClock())
-    async with running_roster(our_speaker(*settings), watcher) as (roster, _):
-        await all_up(roster, watcher, 60)
+    async with running_registry(our_speaker(*settings), watcher) as (registry, _):
+        await all_up(registry, watcher, 60)
         watching = asyncio.create_task(lag.run())
-        churns = await begin(roster.peers())
+        churns = await begin(registry.peers())
         end = asyncio.get_running_loop().time() + minutes * 60
         seconds = 0
         while asyncio.get_running_loop().time() < end and not watcher.downs:
@@ -93,7 +93,7 @@ async def soak(minutes: float, daemons: dict[str, AnyDaemon], watcher: Watcher) 
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
-        statuses = [peer.status() for peer in roster.peers()]
+        statuses = [peer.status() for peer in registry.peers()]
         versions = {kind: daemon.version() for kind, daemon in daemons.items()}
         return {
             "minutes": minutes,

@@ -24,7 +24,7 @@ from tests.kit.lab import (
     our_speaker,
     peers_for,
     rule_octets,
-    running_roster,
+    running_registry,
     wish,
     withdrawal,
     write_all,
@@ -38,9 +38,9 @@ KNOW_FLOWSPEC = [kind for kind in KINDS if kind != "OpenBGPD"]
 @pytest.mark.parametrize("kind", KINDS)
 async def test_up_with_what_both_can(kind: str, tmp_path: Path) -> None:
     with private_network(all_addresses()), make(kind, tmp_path).run(wish(kind)):
-        async with running_roster(our_speaker(*peers_for(kind))) as (roster, watcher):
-            await all_up(roster, watcher)
-            for peer in roster.peers():
+        async with running_registry(our_speaker(*peers_for(kind))) as (registry, watcher):
+            await all_up(registry, watcher)
+            for peer in registry.peers():
                 terms = peer.negotiated
                 assert terms is not None
                 assert terms.families == set(families_of(kind))
@@ -57,9 +57,9 @@ async def test_up_with_what_both_can(kind: str, tmp_path: Path) -> None:
 async def test_rules_arrive_and_leave(kind: str, tmp_path: Path) -> None:
     daemon = make(kind, tmp_path)
     with private_network(all_addresses()), daemon.run(wish(kind)):
-        async with running_roster(our_speaker(*peers_for(kind))) as (roster, watcher):
-            await all_up(roster, watcher)
-            over_v4, over_v6 = roster.peers()
+        async with running_registry(our_speaker(*peers_for(kind))) as (registry, watcher):
+            await all_up(registry, watcher)
+            over_v4, over_v6 = registry.peers()
             v4 = rule_octets(IPV4_FLOWSPEC, RULES)
             v6 = rule_octets(IPV6_FLOWSPEC, RULES)
             await write_all(over_v4, [*announcement(v4, IPV4_FLOWSPEC), *end_of_ribs()])
@@ -76,9 +76,9 @@ async def test_rules_arrive_and_leave(kind: str, tmp_path: Path) -> None:
 async def test_bird_answers_an_enhanced_refresh(tmp_path: Path) -> None:
     """BoRR tells that all before it was read; EoRR follows (RFC 7313)."""
     with private_network(all_addresses()), make("BIRD", tmp_path).run(wish("BIRD")):
-        async with running_roster(our_speaker(*peers_for("BIRD"))) as (roster, watcher):
-            await all_up(roster, watcher)
-            peer = roster.peers()[0]
+        async with running_registry(our_speaker(*peers_for("BIRD"))) as (registry, watcher):
+            await all_up(registry, watcher)
+            peer = registry.peers()[0]
             assert peer.negotiated is not None
             assert peer.negotiated.enhanced_refresh
             assert peer.refresh(RouteRefresh(IPV4_FLOWSPEC))
@@ -90,9 +90,9 @@ async def test_bird_answers_an_enhanced_refresh(tmp_path: Path) -> None:
 async def test_the_operators_text_reaches_their_log(kind: str, tmp_path: Path) -> None:
     log = tmp_path / f"{kind.lower()}.log"
     with private_network(all_addresses()), make(kind, tmp_path).run(wish(kind)):
-        async with running_roster(our_speaker(*peers_for(kind))) as (roster, watcher):
-            await all_up(roster, watcher)
-            await roster.stop(StopMode.WITHDRAW, "prefixd: noc: moved to pop fra2")
+        async with running_registry(our_speaker(*peers_for(kind))) as (registry, watcher):
+            await all_up(registry, watcher)
+            await registry.stop(StopMode.WITHDRAW, "prefixd: noc: moved to pop fra2")
         await daemon_says(lambda: "moved to pop fra2" in log.read_text(), 5, "the text")
 
 
@@ -100,8 +100,8 @@ async def test_openbgpd_counts_our_messages(tmp_path: Path) -> None:
     daemon = make("OpenBGPD", tmp_path)
     assert isinstance(daemon, OpenBgpd)
     with private_network(all_addresses()), daemon.run(wish("OpenBGPD")):
-        async with running_roster(our_speaker(*peers_for("OpenBGPD"))) as (roster, watcher):
-            await all_up(roster, watcher)
+        async with running_registry(our_speaker(*peers_for("OpenBGPD"))) as (registry, watcher):
+            await all_up(registry, watcher)
             await daemon_says(
                 lambda: json.dumps(daemon.ask("show", "neighbor")).count("Established") == 2,
                 5,
@@ -118,10 +118,10 @@ async def test_both_directions_at_once(tmp_path: Path) -> None:
         private_network(all_addresses()),
         make("BIRD", tmp_path).run(replace(wanted, neighbors=calling)),
     ):
-        async with running_roster(our_speaker(*ours)) as (roster, watcher):
-            await all_up(roster, watcher)
-            await write_all(roster.peers()[0], end_of_ribs())
-            assert all(peer.state is PeerState.ESTABLISHED for peer in roster.peers())
+        async with running_registry(our_speaker(*ours)) as (registry, watcher):
+            await all_up(registry, watcher)
+            await write_all(registry.peers()[0], end_of_ribs())
+            assert all(peer.state is PeerState.ESTABLISHED for peer in registry.peers())
             assert watcher.downs == []
 
 
@@ -131,12 +131,12 @@ async def test_frr_echoes_more_than_it_may(tmp_path: Path) -> None:
     daemon = make("FRR", tmp_path)
     ours = [replace(peer, profile="frr") for peer in peers_for("FRR")]
     with private_network(all_addresses()), daemon.run(wish("FRR")):
-        async with running_roster(our_speaker(*ours)) as (roster, watcher):
-            await all_up(roster, watcher)
+        async with running_registry(our_speaker(*ours)) as (registry, watcher):
+            await all_up(registry, watcher)
             rules = rule_octets(IPV4_FLOWSPEC, 2000)
-            await write_all(roster.peers()[0], announcement(rules, IPV4_FLOWSPEC))
+            await write_all(registry.peers()[0], announcement(rules, IPV4_FLOWSPEC))
             await daemon_says(lambda: daemon.rules("ipv4") == 2000, 20, "all rules")
-            await watcher.until(lambda: longest_message(roster.peers()) > 4096, 10)
+            await watcher.until(lambda: longest_message(registry.peers()) > 4096, 10)
             assert watcher.downs == []
 
 

@@ -33,7 +33,7 @@ from tests.kit.lab import (
     our_speaker,
     peers_for,
     rule_octets,
-    running_roster,
+    running_registry,
     wish,
     write_all,
 )
@@ -55,9 +55,9 @@ def settings(kind: str, restart: RestartSettings) -> PeerSettings:
 @asynccontextmanager
 async def holding_a_rule(helper: Helper, restart: RestartSettings) -> AsyncIterator[Peer]:
     """A session with this helper, which has our rule and our End-of-RIB."""
-    async with running_roster(our_speaker(settings(helper.name, restart))) as (roster, watcher):
-        await all_up(roster, watcher)
-        peer = roster.peers()[0]
+    async with running_registry(our_speaker(settings(helper.name, restart))) as (registry, watcher):
+        await all_up(registry, watcher)
+        peer = registry.peers()[0]
         await write_all(peer, [*RULE, EOR])
         await daemon_says(lambda: helper.rules("ipv4") == 1, 10, "our rule")
         yield peer
@@ -65,10 +65,10 @@ async def holding_a_rule(helper: Helper, restart: RestartSettings) -> AsyncItera
 
 def reset_connection(peer: Peer) -> None:
     """As a crashing kernel would: RST, no FIN."""
-    assert peer._reception.established is not None
+    assert peer._events.established is not None
     linger = struct.pack("ii", 1, 0)
-    peer._reception.established.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    peer._reception.established.abort()
+    peer._events.established.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    peer._events.established.abort()
 
 
 def a_helper(kind: str, directory: Path) -> Helper:
@@ -161,11 +161,11 @@ async def test_we_come_back_and_end_of_rib_ends_it(kind: str, tmp_path: Path) ->
             peer.stop(StopMode.KEEP)
             await stays(helper)
         speaker = our_speaker(settings(kind, BRIDGE))
-        async with running_roster(speaker, restarting_for_s=RESTART_S) as (roster, watcher):
-            await all_up(roster, watcher)
+        async with running_registry(speaker, restarting_for_s=RESTART_S) as (registry, watcher):
+            await all_up(registry, watcher)
             assert await asyncio.to_thread(helper.rules, "ipv4") == 1, "kept over the restart"
             # GoBGP waits for the markers of all families before it sweeps any.
-            await write_all(roster.peers()[0], end_of_ribs())
+            await write_all(registry.peers()[0], end_of_ribs())
             await goes(helper)
 
 
@@ -176,9 +176,9 @@ async def test_a_rule_sent_again_survives_end_of_rib(tmp_path: Path) -> None:
             peer.stop(StopMode.KEEP)
             await stays(helper)
         speaker = our_speaker(settings("BIRD", BRIDGE))
-        async with running_roster(speaker, restarting_for_s=RESTART_S) as (roster, watcher):
-            await all_up(roster, watcher)
-            await write_all(roster.peers()[0], [*RULE, EOR])
+        async with running_registry(speaker, restarting_for_s=RESTART_S) as (registry, watcher):
+            await all_up(registry, watcher)
+            await write_all(registry.peers()[0], [*RULE, EOR])
             await daemon_says(lambda: session_is_up(helper), 3, "the session")
             assert await asyncio.to_thread(helper.rules, "ipv4") == 1
 
@@ -187,11 +187,11 @@ async def test_the_r_bit_is_set_once(tmp_path: Path) -> None:
     """In the first OPEN after a restart, and not in that of a later reconnect."""
     with private_network(all_addresses()), make("BIRD", tmp_path).run(wish("BIRD")):
         speaker = our_speaker(settings("BIRD", BRIDGE))
-        async with running_roster(speaker, restarting_for_s=RESTART_S) as (roster, watcher):
-            await all_up(roster, watcher)
-            roster.peers()[0].reset(None, "again")
+        async with running_registry(speaker, restarting_for_s=RESTART_S) as (registry, watcher):
+            await all_up(registry, watcher)
+            registry.peers()[0].reset(None, "again")
             await watcher.until(lambda: len(watcher.ups) == 2)
-            opens = [each.octets for each in roster.peers()[0].packets if each.sent]
+            opens = [each.octets for each in registry.peers()[0].packets if each.sent]
             flags = [restart_flag(octets) for octets in opens if octets[18] == 1]
             assert flags == [True, False]
 

@@ -40,7 +40,7 @@ from tests.kit.lab import (
     our_speaker,
     peers_for,
     rule_octets,
-    running_roster,
+    running_registry,
     wish,
     write_all,
 )
@@ -152,14 +152,14 @@ async def test_md5_with_a_real_daemon(kind: str, tmp_path: Path) -> None:
     locked_daemon = make(kind, tmp_path).run(replace(wanted, neighbors=locked))
     with private_network(all_addresses()), locked_daemon:
         v4, v6 = peers_for(kind, md5=KEY, timers=QUICK)
-        async with running_roster(our_speaker(v4, v6)) as (roster, watcher):
-            await all_up(roster, watcher)
-            transport = roster.peers()[0].status().transport
+        async with running_registry(our_speaker(v4, v6)) as (registry, watcher):
+            await all_up(registry, watcher)
+            transport = registry.peers()[0].status().transport
             assert transport is not None
             assert transport.md5
         wrong = replace(v4, md5=OTHER)
-        async with running_roster(our_speaker(wrong)) as (roster, watcher):
-            peer = roster.peers()[0]
+        async with running_registry(our_speaker(wrong)) as (registry, watcher):
+            peer = registry.peers()[0]
             await watcher.until(lambda: peer.status().last_error)
             assert "possibly the TCP keys differ" in peer.status().last_error
             assert watcher.ups == []
@@ -173,9 +173,9 @@ async def test_bird_calls_us_with_md5(tmp_path: Path) -> None:
     )
     ours = peers_for("BIRD", md5=KEY, direction=Direction.PASSIVE)
     with private_network(all_addresses()):
-        async with running_roster(our_speaker(*ours)) as (roster, watcher):
+        async with running_registry(our_speaker(*ours)) as (registry, watcher):
             with make("BIRD", tmp_path).run(replace(wanted, neighbors=calling)):
-                await all_up(roster, watcher)
+                await all_up(registry, watcher)
 
 
 async def test_dynamic_neighbors_with_a_prefix_key(tmp_path: Path) -> None:
@@ -189,12 +189,12 @@ async def test_dynamic_neighbors_with_a_prefix_key(tmp_path: Path) -> None:
         for index, prefix in enumerate(("10.9.0.0/24", "fd09::/64"))
     )
     with private_network(all_addresses()):
-        async with running_roster(our_speaker(dynamic=ranges)) as (roster, watcher):
+        async with running_registry(our_speaker(dynamic=ranges)) as (registry, watcher):
             with make("BIRD", tmp_path).run(replace(wanted, neighbors=calling)):
                 await watcher.until(lambda: len(watcher.ups) == 2)
-                names = sorted(peer.name for peer in roster.peers())
+                names = sorted(peer.name for peer in registry.peers())
                 assert names == ["edge0-10.9.0.2", "edge1-fd09::2"]
-                assert all(peer.status().dynamic for peer in roster.peers())
+                assert all(peer.status().dynamic for peer in registry.peers())
 
 
 @contextlib.contextmanager
@@ -232,15 +232,15 @@ async def test_ttl_security_with_a_hop_in_between(
             replace(wanted, neighbors=(neighbor,), prefix=tuple(far.command()))
         ),
     ):
-        async with running_roster(our_speaker(peer, listen=())) as (roster, watcher):
+        async with running_registry(our_speaker(peer, listen=())) as (registry, watcher):
             if comes_up:
-                await all_up(roster, watcher)
-                transport = roster.peers()[0].status().transport
+                await all_up(registry, watcher)
+                transport = registry.peers()[0].status().transport
                 assert transport is not None
                 assert transport.min_ttl == 254
             else:
-                await watcher.until(lambda: roster.peers()[0].status().last_error)
-                assert roster.peers()[0].state is not PeerState.ESTABLISHED
+                await watcher.until(lambda: registry.peers()[0].status().last_error)
+                assert registry.peers()[0].state is not PeerState.ESTABLISHED
                 assert watcher.ups == []
 
 
@@ -251,14 +251,14 @@ async def test_ttl_security_next_door(kind: str, tmp_path: Path) -> None:
     ours = peers_for(kind, ttl_security_hops=1, multihop=None, timers=QUICK)
     daemon = make(kind, tmp_path)
     with private_network(all_addresses()), daemon.run(replace(wanted, neighbors=near)):
-        async with running_roster(our_speaker(*ours)) as (roster, watcher):
-            await all_up(roster, watcher)
-            for peer in roster.peers():
+        async with running_registry(our_speaker(*ours)) as (registry, watcher):
+            await all_up(registry, watcher)
+            for peer in registry.peers():
                 transport = peer.status().transport
                 assert transport is not None
                 assert transport.min_ttl == 255
             rules = announcement(rule_octets(IPV4_FLOWSPEC, 3), IPV4_FLOWSPEC)
-            await write_all(roster.peers()[0], rules)
+            await write_all(registry.peers()[0], rules)
             await daemon_says(lambda: daemon.rules("ipv4") == 3, 10, "three rules")
 
 
@@ -271,13 +271,13 @@ async def test_keys_change_under_a_live_session() -> None:
     ours = our_speaker(replace(here, local_address=ip_address(US_V4)), listen=())
     with private_network(all_addresses()):
         async with (
-            running_roster(theirs) as (far, far_watcher),
-            running_roster(ours) as (near, near_watcher),
+            running_registry(theirs) as (far, far_watcher),
+            running_registry(ours) as (near, near_watcher),
         ):
             await all_up(near, near_watcher)
-            for roster in (near, far):
-                (peer,) = roster.settings.peers
-                plan = roster.apply(replace(roster.settings, peers=(replace(peer, md5=OTHER),)))
+            for registry in (near, far):
+                (peer,) = registry.settings.peers
+                plan = registry.apply(replace(registry.settings, peers=(replace(peer, md5=OTHER),)))
                 assert plan.peers[0].effect is Effect.REKEY
             near.peers()[0].write(end_of_rib(IPV4_FLOWSPEC))
             await far_watcher.until(lambda: far_watcher.updates)
@@ -292,5 +292,5 @@ async def test_link_local_neighbors() -> None:
         here = a_peer("here", "fe80::1%lo", OUR_ASN, direction=Direction.PASSIVE, md5=KEY)
         theirs = a_speaker(64501, "10.9.0.2", listen=(ListenAddress(far),), peers=(here,))
         ours = our_speaker(replace(there, local_address=near), listen=())
-        async with running_roster(theirs), running_roster(ours) as (roster, watcher):
-            await all_up(roster, watcher)
+        async with running_registry(theirs), running_registry(ours) as (registry, watcher):
+            await all_up(registry, watcher)

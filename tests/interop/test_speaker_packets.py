@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from prefixd.bgp.rib.route_action import FlowTreatment
+from prefixd.bgp.rib.route_action import FlowSpecActions
 from prefixd.bgp.settings import ListenAddress
 from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.bgp.wire.flowspec_action import RateLimit
@@ -192,7 +192,7 @@ async def test_an_attack_is_dropped_limited_and_let_through_again(street: Street
         speaker.announce([a_route(ATTACK, "m1")])
         assert await _eventually(street, 9999, lambda rate: rate == 0)
         assert await _eventually(street, 8888, _flows)  # nobody else's traffic
-        speaker.announce([a_route(ATTACK, "m1", treatment=FlowTreatment((RateLimit(LIMIT_BPS),)))])
+        speaker.announce([a_route(ATTACK, "m1", action=FlowSpecActions((RateLimit(LIMIT_BPS),)))])
         limit = LIMIT_BPS / 8 / PACKET_OCTETS
         assert await _eventually(street, 9999, lambda rate: 0.6 * limit < rate < 1.4 * limit, 2.0)
         speaker.withdraw(["m1"])

@@ -14,7 +14,7 @@ import pytest
 from prefixd.bgp.rib.export_terms import Budget
 from prefixd.bgp.rib.overlap import Packet
 from prefixd.bgp.rib.route import Route, host_nlri
-from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.route_action import BlackholeAction, FlowSpecActions
 from prefixd.bgp.settings import (
     Direction,
     ListenAddress,
@@ -33,7 +33,7 @@ from tests.kit.rules import plausible_rules
 from tests.kit.speaking import a_neighbor, a_route, speaking
 
 FAMILIES = (IPV4_FLOWSPEC, IPV6_FLOWSPEC, IPV4_UNICAST, IPV6_UNICAST)
-LIMIT = FlowTreatment((RateLimit(8_000_000),))
+LIMIT = FlowSpecActions((RateLimit(8_000_000),))
 VICTIM = "dst 198.51.100.10/32 proto udp dport 53"
 
 
@@ -86,7 +86,7 @@ async def test_an_action_changes_in_place(router: Router) -> None:
         speaker.start()
         await until("the rule", lambda: router.count(4) == 1)
         before = await asyncio.to_thread(router.action_of, "198.51.100.10")
-        speaker.announce([a_route(VICTIM, "m1", treatment=LIMIT)])
+        speaker.announce([a_route(VICTIM, "m1", action=LIMIT)])
         await until("another action", lambda: router.action_of("198.51.100.10") not in ("", before))
         after = await asyncio.to_thread(router.action_of, "198.51.100.10")
         assert {"bird": "0x49742400", "gobgp": "1000000", "frr": "1000000"}[router.name] in after
@@ -100,7 +100,7 @@ async def test_a_blackhole_route_and_its_communities(router: Router) -> None:
         route_id="m1",
         family=IPV4_UNICAST,
         nlri=host_nlri(Prefix.parse("203.0.113.7")),
-        treatment=BlackholeTreatment(),
+        action=BlackholeAction(),
     )
     show = {
         "bird": ("show", "route", "203.0.113.7/32", "all"),
@@ -194,9 +194,7 @@ async def test_two_routers_of_different_kinds_and_one_rule_too_many_for_one(
     ):
         async with speaking(neighbor(bird), neighbor(frr)) as at_work:
             speaker = at_work.speaker
-            speaker.replace(
-                [a_route(long_list, "limited", treatment=LIMIT), a_route(VICTIM, "plain")]
-            )
+            speaker.replace([a_route(long_list, "limited", action=LIMIT), a_route(VICTIM, "plain")])
             speaker.start()
             await until("both at BIRD", lambda: bird.count(4) == 2)
             await until("one at FRR", lambda: frr.count(4) == 1)
@@ -219,13 +217,13 @@ async def test_two_routers_of_different_kinds_and_one_rule_too_many_for_one(
 
 
 @pytest.mark.parametrize(
-    "treatment",
-    [FlowTreatment((MarkDscp(46),)), FlowTreatment((route_target("65000:100"),))],
+    "action",
+    [FlowSpecActions((MarkDscp(46),)), FlowSpecActions((route_target("65000:100"),))],
     ids=["mark", "redirect"],
 )
-async def test_other_actions_are_taken(router: Router, treatment: FlowTreatment) -> None:
+async def test_other_actions_are_taken(router: Router, action: FlowSpecActions) -> None:
     async with speaking(neighbor(router)) as at_work:
-        at_work.speaker.replace([a_route(VICTIM, "m1", treatment=treatment)])
+        at_work.speaker.replace([a_route(VICTIM, "m1", action=action)])
         at_work.speaker.start()
         await until("the rule", lambda: router.count(4) == 1)
         assert at_work.speaker.status().peers[0].session.counters.flaps == 0
@@ -249,7 +247,7 @@ async def test_exabgp_calls_us_and_sees_announce_change_and_withdraw(tmp_path: P
             await until("all rules", lambda: router.total() == 200, 60.0)
             speaker.announce([a_route(VICTIM, "m1")])
             await until("discard", lambda: "rate-limit:0" in router.action_of("198.51.100.10"))
-            speaker.announce([a_route(VICTIM, "m1", treatment=LIMIT)])
+            speaker.announce([a_route(VICTIM, "m1", action=LIMIT)])
             await until("limit", lambda: "rate-limit:1000000" in router.action_of("198.51.100.10"))
             speaker.replace([])
             await until("an empty table", lambda: router.total() == 0)

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, ip_address
 
 from prefixd.bgp.fsm.negotiate import Negotiated, Offer
 from prefixd.bgp.fsm.state import DownReason, PeerState
-from prefixd.bgp.peer.interface import Link, StaleStep, Transition
+from prefixd.bgp.peer.interface import PeerHandle, StaleStep, Transition
 from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.session.io import (
     Begin,
@@ -137,43 +137,45 @@ class Watcher:
     stales: list[tuple[StaleStep, tuple[Family, ...]]] = field(default_factory=list)
     stalls: list[StallLevel] = field(default_factory=list)
     drains: int = 0
-    on_up: Callable[[Link], None] | None = None
-    on_drained: Callable[[Link], None] | None = None
+    on_up: Callable[[PeerHandle], None] | None = None
+    on_drained: Callable[[PeerHandle], None] | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def session_up(self, link: Link, negotiated: Negotiated) -> None:
+    def session_up(self, link: PeerHandle, negotiated: Negotiated) -> None:
         self.ups.append((link.name, negotiated))
         if self.on_up is not None:
             self.on_up(link)
         self._changed.set()
 
-    def session_down(self, link: Link, reason: DownReason) -> None:
+    def session_down(self, link: PeerHandle, reason: DownReason) -> None:
         self.downs.append((link.name, reason))
         self._changed.set()
 
-    def update_received(self, link: Link, update: Update) -> None:
+    def update_received(self, link: PeerHandle, update: Update) -> None:
         self.updates.append((link.name, update))
         self._changed.set()
 
-    def refresh_received(self, link: Link, refresh: RouteRefresh) -> None:
+    def refresh_received(self, link: PeerHandle, refresh: RouteRefresh) -> None:
         self.refreshes.append((link.name, refresh))
         self._changed.set()
 
-    def drained(self, link: Link) -> None:
+    def drained(self, link: PeerHandle) -> None:
         self.drains += 1
         if self.on_drained is not None:
             self.on_drained(link)
         self._changed.set()
 
-    def stale(self, link: Link, step: StaleStep, families: Sequence[Family]) -> None:
+    def stale(self, link: PeerHandle, step: StaleStep, families: Sequence[Family]) -> None:
         self.stales.append((step, tuple(families)))
         self._changed.set()
 
-    def stalled(self, link: Link, level: StallLevel, seconds: float, queued_octets: int) -> None:
+    def stalled(
+        self, link: PeerHandle, level: StallLevel, seconds: float, queued_octets: int
+    ) -> None:
         self.stalls.append(level)
         self._changed.set()
 
-    def changed(self, link: Link, transition: Transition) -> None:
+    def changed(self, link: PeerHandle, transition: Transition) -> None:
         self.transitions.append(transition)
         self._changed.set()
 

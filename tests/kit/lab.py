@@ -1,4 +1,4 @@
-"""Our roster and real daemons on one private network, with rules to send.
+"""Our registry and real daemons on one private network, with rules to send.
 
 We are 10.9.0.1 and fd09::1; a daemon with number n is 10.9.0.n and fd09::n with AS 65000+n, and has
 one session over each. The rules are prepared octets: what is tested here is the session.
@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from prefixd.bgp.fsm.state import PeerState
-from prefixd.bgp.peer.interface import Link
+from prefixd.bgp.peer.interface import PeerHandle
 from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.settings import (
     Direction,
@@ -21,7 +21,7 @@ from prefixd.bgp.settings import (
     SpeakerSettings,
     TimerSettings,
 )
-from prefixd.bgp.speaker.peers import Roster
+from prefixd.bgp.speaker.peers import PeerRegistry
 from prefixd.bgp.wire.as_path import as_sequence
 from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.attribute_list import encode_attributes
@@ -133,12 +133,12 @@ def our_speaker(*peers: PeerSettings, **changes: object) -> SpeakerSettings:
 
 
 @contextlib.asynccontextmanager
-async def running_roster(
+async def running_registry(
     speaker: SpeakerSettings, watcher: Watcher | None = None, restarting_for_s: float = 0.0
-) -> AsyncIterator[tuple[Roster, Watcher]]:
+) -> AsyncIterator[tuple[PeerRegistry, Watcher]]:
     watcher = watcher or Watcher()
     tasks = Supervisor()
-    roster = Roster(
+    registry = PeerRegistry(
         speaker,
         watcher,
         clock=SystemClock(),
@@ -146,24 +146,24 @@ async def running_roster(
         tasks=tasks,
         restarting_for_s=restarting_for_s,
     )
-    roster.start()
+    registry.start()
     try:
-        yield roster, watcher
+        yield registry, watcher
         failed = [task.last_error for task in tasks.tasks() if task.restarts]
         assert not failed, failed
     finally:
-        await roster.stop()
+        await registry.stop()
         await tasks.stop_all()
 
 
-async def all_up(roster: Roster, watcher: Watcher, timeout_s: float = 20.0) -> None:
+async def all_up(registry: PeerRegistry, watcher: Watcher, timeout_s: float = 20.0) -> None:
     def up() -> bool:
-        return all(peer.state is PeerState.ESTABLISHED for peer in roster.peers())
+        return all(peer.state is PeerState.ESTABLISHED for peer in registry.peers())
 
     try:
         await watcher.until(up, timeout_s)
     except TimeoutError:
-        down = [peer.status() for peer in roster.peers() if not up()]
+        down = [peer.status() for peer in registry.peers() if not up()]
         why = [f"{s.name}: {s.state.value}, {s.last_down}, {s.last_error}" for s in down]
         raise AssertionError("\n".join(why)) from None
 
@@ -192,7 +192,7 @@ def withdrawal(nlri: list[bytes], family: Family) -> list[bytes]:
     return pack_withdrawals(nlri, family=family)
 
 
-async def write_all(peer: Peer | Link, messages: list[bytes]) -> None:
+async def write_all(peer: Peer | PeerHandle, messages: list[bytes]) -> None:
     """In the order given, waiting for the kernel where it must be waited for."""
     for message in messages:
         while not peer.writable:

@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, ip_address
 
 from prefixd.bgp.rib.export_terms import ExportPolicy
 from prefixd.bgp.rib.route import Route, nlri_of
-from prefixd.bgp.rib.route_action import FlowTreatment, Treatment
+from prefixd.bgp.rib.route_action import FlowSpecActions, RouteAction
 from prefixd.bgp.settings import (
     Direction,
     PacingSettings,
@@ -26,19 +26,17 @@ from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC
 from prefixd.clock import SystemClock
 from prefixd.supervisor import Supervisor
 
-DISCARD = FlowTreatment((Discard(),))
+DISCARD = FlowSpecActions((Discard(),))
 PATIENCE_S = 30.0
 
 
 def a_route(
-    rule: str | FlowSpecRule, route_id: str = "", *, treatment: Treatment = DISCARD, **more: object
+    rule: str | FlowSpecRule, route_id: str = "", *, action: RouteAction = DISCARD, **more: object
 ) -> Route:
     """A route from a rule or its text; its id is the text unless given."""
     parsed = parse_rule(rule) if isinstance(rule, str) else rule
     nlri = nlri_of(parsed)
-    route = Route(
-        route_id=route_id or nlri.hex(), family=parsed.family, nlri=nlri, treatment=treatment
-    )
+    route = Route(route_id=route_id or nlri.hex(), family=parsed.family, nlri=nlri, action=action)
     return replace(route, **more)  # type: ignore[arg-type]  # a builder trusts its tests
 
 
@@ -71,7 +69,7 @@ class Speaking:
     events: list[SpeakerEvent] = field(default_factory=list)
     _happened: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def hear(self, event: SpeakerEvent) -> None:
+    def on_event(self, event: SpeakerEvent) -> None:
         self.events.append(event)
         self._happened.set()
 
@@ -107,7 +105,7 @@ async def speaking(
         clock=SystemClock(),
         jitter=random.Random(1).random,
         tasks=supervisor,
-        tell=lambda event: heard[0].hear(event),
+        publish=lambda event: heard[0].on_event(event),
     )
     heard.append(Speaking(speaker))
     try:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.distribution import Distribution
 from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Pacing, Terms
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.refresh_probe import FenceSettings
+from prefixd.bgp.rib.refresh_probe import ProbeSettings
 from prefixd.bgp.rib.route import Key, Route, host_nlri, nlri_of, rule_of
 from prefixd.bgp.rib.route_action import (
-    BlackholeTreatment,
-    FlowTreatment,
-    Treatment,
+    BlackholeAction,
+    FlowSpecActions,
+    RouteAction,
     multiplies_when_split,
     strictness,
 )
@@ -45,10 +45,10 @@ from prefixd.bgp.wire.update import Update
 
 FAMILIES = frozenset({IPV4_FLOWSPEC, IPV6_FLOWSPEC, IPV4_UNICAST})
 TIGHT = replace(GENERIC, name="tight", max_items=2, max_ranges=2, port_with_dport=False)
-TREATMENTS: tuple[Treatment, ...] = (
-    FlowTreatment((Discard(),)),
-    FlowTreatment((RateLimit(1e6),)),
-    FlowTreatment((RateLimit(5e6),)),
+ACTIONS: tuple[RouteAction, ...] = (
+    FlowSpecActions((Discard(),)),
+    FlowSpecActions((RateLimit(1e6),)),
+    FlowSpecActions((RateLimit(5e6),)),
 )
 MATCHES = [
     nlri_of(parse_rule(text))
@@ -104,13 +104,13 @@ class Router:
         for routes in outcome.withdrawn:
             for nlri in routes.nlri:
                 assert self.table.pop(_key(routes.family, nlri), None), "withdrawn, never announced"
-        told = _words(outcome.attributes)
+        advertised = _words(outcome.attributes)
         for routes in outcome.announced:
             for nlri in routes.nlri:
                 key = _key(routes.family, nlri)
-                repeated = self.table.get(key) == told
+                repeated = self.table.get(key) == advertised
                 assert not repeated or self.may_repeat or routes.family in self.refreshing
-                self.table[key] = told
+                self.table[key] = advertised
 
 
 def _key(family: Family, nlri: object) -> Key:
@@ -124,17 +124,17 @@ def _words(attributes: tuple[object, ...]) -> str:
     return repr([a for a in attributes if isinstance(a, ExtendedCommunities | Communities)])
 
 
-def _told_as(treatment: Treatment, terms: Terms) -> str:
-    if isinstance(treatment, BlackholeTreatment):
+def _told_as(action: RouteAction, terms: Terms) -> str:
+    if isinstance(action, BlackholeAction):
         return _words((Communities(terms.rtbh.communities),))
-    return _words((ExtendedCommunities(encode_actions(treatment.actions)[0]),))
+    return _words((ExtendedCommunities(encode_actions(action.actions)[0]),))
 
 
 def model(routes: dict[str, Route], terms: Terms) -> dict[Key, str]:
     """What a router with these terms should hold, from the intents alone."""
 
     def order(route: Route) -> tuple[object, ...]:
-        return (-route.priority, *strictness(route.treatment), -route.since_us, route.route_id)
+        return (-route.priority, *strictness(route.action), -route.since_us, route.route_id)
 
     winners: dict[Key, Route] = {}
     for route in sorted(routes.values(), key=order):
@@ -150,7 +150,7 @@ def model(routes: dict[str, Route], terms: Terms) -> dict[Key, str]:
             parts = fit(rule_of(*key), terms.profile)
             if isinstance(parts, Unfit):
                 continue
-            if len(parts) > 1 and multiplies_when_split(route.treatment):
+            if len(parts) > 1 and multiplies_when_split(route.action):
                 continue
             if len(parts) > 1 or parts[0] != rule_of(*key):
                 keys = list(dict.fromkeys(Key(route.family, nlri_of(part)) for part in parts))
@@ -170,7 +170,7 @@ def model(routes: dict[str, Route], terms: Terms) -> dict[Key, str]:
         for key in keys:
             if key not in table or order(route) < order(table[key]):
                 table[key] = route
-    return {key: _told_as(route.treatment, terms) for key, route in table.items()}
+    return {key: _told_as(route.action, terms) for key, route in table.items()}
 
 
 class History:
@@ -187,10 +187,10 @@ class History:
 
     def start(self) -> None:
         self.loc = LocRib()
-        self.fanout = Fanout(self.loc)
-        self.fanout.at_once = self.chance.choice((0, 3, 250))
+        self.distribution = Distribution(self.loc)
+        self.distribution.at_once = self.chance.choice((0, 3, 250))
         self.loc.replace(self.store.values())
-        self.fanout.ready()
+        self.distribution.ready()
         self.routers.clear()
 
     def terms(self) -> Terms:
@@ -211,17 +211,17 @@ class History:
         self.serial += 1
         kind = chance.random()
         if kind < 0.15:
-            place = (IPV4_UNICAST, chance.choice(HOSTS), BlackholeTreatment())
+            place = (IPV4_UNICAST, chance.choice(HOSTS), BlackholeAction())
         elif kind < 0.35:
-            place = (IPV6_FLOWSPEC, chance.choice(MATCHES_V6), chance.choice(TREATMENTS))
+            place = (IPV6_FLOWSPEC, chance.choice(MATCHES_V6), chance.choice(ACTIONS))
         else:
-            place = (IPV4_FLOWSPEC, chance.choice(MATCHES), chance.choice(TREATMENTS))
-        family, nlri, treatment = place
+            place = (IPV4_FLOWSPEC, chance.choice(MATCHES), chance.choice(ACTIONS))
+        family, nlri, action = place
         return Route(
             route_id=route_id,
             family=family,
             nlri=nlri,
-            treatment=treatment,
+            action=action,
             priority=chance.choice((0, 0, 5)),
             owner=chance.choice("ab"),
             manual=chance.random() < 0.2,
@@ -252,22 +252,22 @@ class History:
         elif move < 0.57:
             name, terms = chance.choice("xyzw"), self.terms()
             self.routers[name] = Router(terms)
-            self.fanout.peer_up(name, terms, FenceSettings(), fence_usable=False)
+            self.distribution.peer_up(name, terms, ProbeSettings(), probe_usable=False)
         elif move < 0.62 and names:
             name = chance.choice(names)
-            self.fanout.peer_down(name)
+            self.distribution.peer_down(name)
             del self.routers[name]
         elif move < 0.68 and names:
             name = chance.choice(names)
             family = chance.choice(list(FAMILIES))
-            self.fanout.refresh_requested(name, family, self.now, enhanced=True)
+            self.distribution.refresh_requested(name, family, self.now, enhanced=True)
         elif move < 0.73 and names:
             name = chance.choice(names)
             router = self.routers[name]
             router.terms = replace(
                 self.terms(), families=router.terms.families, internal=router.terms.internal
             )
-            self.fanout.terms_changed(name, router.terms, self.now)
+            self.distribution.terms_changed(name, router.terms, self.now)
             router.may_repeat = True
         elif move < 0.75:
             self.start()
@@ -284,28 +284,28 @@ class History:
 
     def touch(self, keys: set[Key]) -> None:
         before = self.loc.revision
-        self.fanout.changed(keys, self.now)
+        self.distribution.changed(keys, self.now)
         assert self.loc.revision == before
 
     def poll(self, skip: set[str]) -> None:
-        self.fanout.drop_laggards(self.now)
+        self.distribution.detach_slow(self.now)
         names = [name for name in self.routers if name not in skip]
         self.chance.shuffle(names)
         for name in names:
             router = self.routers[name]
             limit = None if router.may_repeat else router.terms.budget.rules_total
             for _ in range(self.chance.randint(1, 4)):
-                chunk = self.fanout.next_chunk(name, self.now)
+                chunk = self.distribution.next_chunk(name, self.now)
                 if chunk is None:
                     break
                 router.receive(chunk.octets, limit)
-            assert self.fanout.synced_revision(name) <= self.loc.revision
+            assert self.distribution.synced_revision(name) <= self.loc.revision
 
     def settle(self) -> None:
         for _ in range(400):
             self.now += 0.5
             self.poll(set())
-            times = [self.fanout.wake_at(name, self.now) for name in self.routers]
+            times = [self.distribution.wake_at(name, self.now) for name in self.routers]
             if all(time is None for time in times):
                 return
         raise AssertionError("never quiet")
@@ -316,10 +316,12 @@ class History:
             assert router.table == expected, name
             assert not router.refreshing
             assert router.end_of_rib == router.terms.families
-            told = {Key(f, n) for f, table in self.fanout.told(name).items() for n in table}
-            assert told == set(expected)
-            assert self.fanout.synced_revision(name) == self.loc.revision
-        assert self.fanout.self_check(self.now) == 0
+            advertised = {
+                Key(f, n) for f, table in self.distribution.advertised(name).items() for n in table
+            }
+            assert advertised == set(expected)
+            assert self.distribution.synced_revision(name) == self.loc.revision
+        assert self.distribution.self_check(self.now) == 0
         assert {route.key for route in self.loc.routes()} == {r.key for r in self.store.values()}
         for route_id in self.store:
             route = self.loc.get(route_id)

@@ -54,14 +54,14 @@ class StopTimer:
 
 @dataclass(frozen=True, slots=True)
 class AskCollision:
-    """A valid OPEN is here; whoever sees all connections to this neighbor decides (6.8)."""
+    """A valid OPEN arrived; the owner of all connections to this neighbor decides (6.8)."""
 
     negotiated: Negotiated
 
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Hand the message just received to whoever owns the tables."""
+    """Hand the message just received to the owner of the tables."""
 
 
 @dataclass(frozen=True, slots=True)

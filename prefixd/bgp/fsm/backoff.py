@@ -2,7 +2,7 @@
 
 One schedule for all failures would be wrong in both directions. A router that reboots refuses TCP
 for a minute and should find us back within seconds; a router whose OPEN we refuse will be refused
-again until somebody edits a file; and one whose operator shut the session down does not want to
+again until an operator edits a file; and one whose operator shut the session down does not want to
 hear from us. So each cause has its own counter and its own steps, in multiples of the configured
 retry time (5 s unless changed). Jitter of a quarter either way keeps fifty peers from knocking at
 the same moment.
@@ -26,7 +26,7 @@ class Cause(StrEnum):
     FLAP = "flap"
     """An established session was lost."""
     LONG = "long"
-    """Somebody has to change something first."""
+    """A person has to change something first."""
     IMMEDIATE = "immediate"
     """Either side asked for a fresh session; once in a row this costs no waiting."""
 

@@ -51,7 +51,7 @@ class Revival:
     restarting: bool = False
     """Graceful restart was negotiated on it, and the new OPEN has the R bit."""
     silent: bool = False
-    """Nothing was heard on it for more than a third of the hold time."""
+    """Nothing was received on it for more than a third of the hold time."""
     authenticated: bool = False
     """The new connection passed TCP MD5, TCP-AO or GTSM."""
 

@@ -6,8 +6,8 @@ RFC 4724 4.2, RFC 8538 4 and RFC 9494 4.2, per family:
     STALE/LONG_LIVED --peer back, still names the family--> AWAITING_EOR --End-of-RIB--> FRESH
     AWAITING_EOR --too long--> gone, FRESH
 
-What is decided here is *which families*; the routes themselves live in an Adj-RIB-In that is told
-to mark or sweep. The restarting side needs no state of this kind: a FlowSpec originator keeps
+What is decided here is *which families*; the routes themselves are in an Adj-RIB-In that gets the
+order to mark or sweep. The restarting side needs no state of this kind: a FlowSpec originator keeps
 nothing in the network, it merely asks routers to, in its OPEN.
 """
 

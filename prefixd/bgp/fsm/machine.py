@@ -285,7 +285,8 @@ class Machine:
                 reason = DownReason(DownKind.PEER_NOTIFIED, notification)
                 return self._end(reason, None, CloseMode.ABORT)
             case MessageRefused(None, detail):
-                # A NOTIFICATION nobody can read still means that the peer has ended the session.
+                # A NOTIFICATION that cannot be decoded still means that the peer has ended the
+                # session.
                 reason = DownReason(DownKind.PEER_NOTIFIED, Notification(ErrorCode.CEASE), detail)
                 return self._end(reason, None, CloseMode.ABORT)
             case MessageRefused(notification, detail):

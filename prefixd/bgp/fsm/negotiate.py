@@ -192,7 +192,7 @@ def _refuse(subcode: OpenSubcode, detail: str, data: bytes = b"") -> Refusal:
 
 def _refuse_as(offer: Offer, theirs: Open) -> Refusal | None:
     # A peer whose field and capability disagree is refused as well: one of them is not the AS we
-    # were told to expect (RFC 6793 4.2.3).
+    # have to expect (RFC 6793 4.2.3).
     claims = {each.asn for each in theirs.all(cap.FourOctetAs)}
     if not claims:
         if theirs.my_as == AS_TRANS:

@@ -2,7 +2,7 @@
 
 The other half of RFC 4271's machine. It owns no socket and no session; it knows connections by
 number, how far each has come, and whether a dial is under way. At most two connections exist at a
-time, because a collision has two sides; whoever comes third is refused.
+time, because a collision has two sides; a third one is refused.
 
 `state` is not stored but read off: the furthest connection if there is one, CONNECT while only
 dialling, otherwise ACTIVE (TCP failed, waiting to dial again) or IDLE (a session failed, waiting

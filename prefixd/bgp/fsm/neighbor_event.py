@@ -32,7 +32,7 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class ResetAsked:
-    """A fresh session, please."""
+    """Start a new session."""
 
     notification: Notification | None
     detail: str = ""
@@ -139,7 +139,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Close a connection on which nothing was said yet; the NOTIFICATION is all it hears."""
+    """Close a connection on which nothing was sent yet, after the NOTIFICATION."""
 
     connection: int
     notification: Notification | None

@@ -43,7 +43,7 @@ class DownKind(StrEnum):
     """On purpose and without NOTIFICATION, so that a graceful restart helper keeps our rules."""
     PEER_CLOSED = "peer_closed"
     STALLED = "stalled"
-    """The send hold timer expired: the peer does not read (RFC 9687)."""
+    """The send hold timer expired: send stalled, TCP window closed (RFC 9687)."""
     TRANSPORT = "transport"
     """Reset, timeout, unreachable: the network's word, not the peer's."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from prefixd.bgp.fsm.collision import Origin
 from prefixd.bgp.fsm.negotiate import Offer
 from prefixd.bgp.fsm.neighbor_event import DialFailed, DialSucceeded
-from prefixd.bgp.session.counters import Tally
+from prefixd.bgp.session.counters import CounterSet
 from prefixd.bgp.session.io import Output
 from prefixd.bgp.session.offer import offer_of
 from prefixd.bgp.session.packet_log import PacketLog
@@ -43,19 +43,19 @@ class Connections:
     ) -> None:
         self.settings = settings
         self.speaker = speaker
-        self.tally = Tally()
+        self.counters = CounterSet()
         self.packets = PacketLog(settings.packet_log_messages)
         self._clock = clock
         self._jitter = jitter
         self._wake = wake
         self._numbers = 0
-        self._dialling: Dialling | None = None
+        self._dialling: ConnectAttempt | None = None
         self._new: dict[int, tuple[socket.socket, Origin]] = {}
         self._transports: dict[int, Transport] = {}
 
     @property
     def count(self) -> int:
-        """Open ones and those still saying goodbye."""
+        """Open ones and those that are closing."""
         return len(self._transports)
 
     @property
@@ -75,7 +75,7 @@ class Connections:
         return self._transports.get(number)
 
     def dial(self, now: float) -> None:
-        self._dialling = Dialling(
+        self._dialling = ConnectAttempt(
             self.settings,
             internal=is_internal(self.speaker, self.settings),
             loop=asyncio.get_running_loop(),
@@ -121,7 +121,11 @@ class Connections:
         initial_hold_s = self.settings.timers.initial_hold_time_s
         seed = int(self._jitter() * 0x7FFFFFFF)
         session = Session(
-            offer, initial_hold_s=initial_hold_s, seed=seed, tally=self.tally, log=self.packets
+            offer,
+            initial_hold_s=initial_hold_s,
+            seed=seed,
+            counters=self.counters,
+            log=self.packets,
         )
         transport = Transport(
             sock,
@@ -136,7 +140,7 @@ class Connections:
         return transport
 
     def refuse(self, number: int, notification: Notification | None, now: float) -> None:
-        self.tally.refused_connections += 1
+        self.counters.refused_connections += 1
         self.open(number, restarting=False).refuse(notification, now)
 
     def _recorder(
@@ -150,7 +154,9 @@ class Connections:
             out = path.open("w", encoding="ascii")
         except OSError as error:
             # A journal is a convenience; a session must not fail for want of one.
-            log.warning("no session journal", extra={"path": str(path), "error": str(error)})
+            log.warning(
+                "session journal not written", extra={"path": str(path), "error": str(error)}
+            )
             return None
         return Recorder(out, offer, initial_hold_s=initial_hold_s, seed=seed)
 
@@ -172,7 +178,7 @@ class Connections:
         self._new.clear()
 
 
-class Dialling:
+class ConnectAttempt:
     """Started by its constructor. `poll()` returns the connected socket, or None while nothing is
     known, or raises `DialFailure`; afterwards the object is spent."""
 

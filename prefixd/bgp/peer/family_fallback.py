@@ -42,7 +42,7 @@ def is_refusal(notification: Notification | None) -> bool:
 def explain(peer: PeerSettings, notification: Notification) -> str:
     """Both lists side by side: a mismatch is found by looking at it."""
     ours = ", ".join(str(family) for family in peer.families)
-    theirs = ", ".join(_wanted(notification.data)) or "nothing we can read"
+    theirs = ", ".join(_wanted(notification.data)) or "nothing readable"
     return f"the peer refuses our families; we offer {ours}; it names {theirs}"
 
 

@@ -46,7 +46,7 @@ class History:
     def moved(self, event: PeerEvent, before: PeerState, after: PeerState) -> Transition:
         self.since, self.since_us = self._clock.monotonic(), self._clock.now_us()
         fields = {"peer": self._peer, "before": before.value, "after": after.value}
-        log.debug("peer state", extra=fields)
+        log.debug("neighbor state changed", extra=fields)
         reason = event.reason if isinstance(event, ConnectionLost) else None
         detail = event.detail if isinstance(event, DialFailed | Stopped | ResetAsked) else ""
         return Transition(peer=self._peer, before=before, after=after, reason=reason, detail=detail)
@@ -55,16 +55,16 @@ class History:
         self.last_down, self.last_down_us = reason, self._clock.now_us()
         fields = {"peer": self._peer, "reason": str(reason)}
         if not was_up:
-            log.info("connection ended before it was established", extra=fields)
+            log.info("connection closed before the session was established", extra=fields)
         elif reason.kind is DownKind.WE_CLOSED or (
             reason.kind is DownKind.WE_NOTIFIED and is_cease(reason.notification)
         ):
-            log.info("session ended by us", extra=fields)
+            log.info("session closed by us", extra=fields)
         else:
-            log.warning("peer lost", extra=fields)
+            log.warning("neighbor session down", extra=fields)
 
     def faulty(self, faulty: Faulty) -> None:
         self.errors.append(faulty)
         octets = faulty.message[:64].hex()
         fields = {"peer": self._peer, "detail": faulty.detail, "octets": octets}
-        log.warning("message with faults", extra=fields)
+        log.warning("malformed message received", extra=fields)

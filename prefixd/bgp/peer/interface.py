@@ -1,14 +1,14 @@
-"""The seam between a neighbor's session and whoever owns the tables.
+"""The interface between a neighbor's session and the owner of the tables.
 
-`Link` is what the speaker holds: one per neighbor, alive whether or not a session is up.
-`Observer` is what the speaker is. Everything here is synchronous and runs in the event loop's
+`PeerHandle` is what the speaker holds: one per neighbor, alive whether or not a session is up.
+`PeerObserver` is what the speaker is. Everything here is synchronous and runs in the event loop's
 thread; no call waits for the network.
 
-Writing is level-triggered. A link takes one chunk at a time: while `writable` is true, `write()`
+Writing is level-triggered. A handle takes one chunk at a time: while `writable` is true, `write()`
 hands whole encoded messages to the kernel and says whether all of it went. If not, the rest waits
-in the link, `writable` turns false, and `Observer.drained()` comes when the kernel has taken the
-last octet. Until then the owner keeps its changes where they can still be coalesced and withdrawn.
-Keepalives and NOTIFICATIONs are the link's own business and never wait for a table.
+in the handle, `writable` turns false, and `PeerObserver.drained()` comes when the kernel has taken
+the last octet. Until then the owner keeps its changes where they can still be coalesced and
+withdrawn. Keepalives and NOTIFICATIONs belong to the handle and never wait for a table.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ class Transition:
     detail: str = ""
 
 
-class Link(Protocol):
+class PeerHandle(Protocol):
     @property
     def name(self) -> str: ...
 
@@ -123,31 +123,33 @@ class Link(Protocol):
         ...
 
 
-class Observer(Protocol):
-    def session_up(self, link: Link, negotiated: Negotiated) -> None:
+class PeerObserver(Protocol):
+    def session_up(self, handle: PeerHandle, negotiated: Negotiated) -> None:
         """Established. Anything may be written from here on."""
         ...
 
-    def session_down(self, link: Link, reason: DownReason) -> None:
+    def session_down(self, handle: PeerHandle, reason: DownReason) -> None:
         """The established session is over; its Adj-RIB-Out died with it."""
         ...
 
-    def update_received(self, link: Link, update: Update) -> None:
+    def update_received(self, handle: PeerHandle, update: Update) -> None:
         """Established only; End-of-RIB included. `update.faults` says what was wrong with it."""
         ...
 
-    def refresh_received(self, link: Link, refresh: RouteRefresh) -> None: ...
+    def refresh_received(self, handle: PeerHandle, refresh: RouteRefresh) -> None: ...
 
-    def drained(self, link: Link) -> None:
+    def drained(self, handle: PeerHandle) -> None:
         """`writable` is true again."""
         ...
 
-    def stale(self, link: Link, step: StaleStep, families: Sequence[Family]) -> None:
+    def stale(self, handle: PeerHandle, step: StaleStep, families: Sequence[Family]) -> None:
         """Graceful restart, as helper: what to do with what this peer told us."""
         ...
 
-    def stalled(self, link: Link, level: StallLevel, seconds: float, queued_octets: int) -> None:
+    def stalled(
+        self, handle: PeerHandle, level: StallLevel, seconds: float, queued_octets: int
+    ) -> None:
         """The peer has not read for that long."""
         ...
 
-    def changed(self, link: Link, transition: Transition) -> None: ...
+    def changed(self, handle: PeerHandle, transition: Transition) -> None: ...

@@ -46,8 +46,8 @@ from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState
 from prefixd.bgp.peer.connections import Connections
 from prefixd.bgp.peer.family_fallback import offered
 from prefixd.bgp.peer.history import History
-from prefixd.bgp.peer.interface import MAX_CHUNK_OCTETS, Observer, PeerStatus
-from prefixd.bgp.peer.session_events import Reception
+from prefixd.bgp.peer.interface import MAX_CHUNK_OCTETS, PeerObserver, PeerStatus
+from prefixd.bgp.peer.session_events import SessionEvents
 from prefixd.bgp.peer.shutdown import final, shutdown
 from prefixd.bgp.session.io import (
     Ask,
@@ -95,7 +95,7 @@ class Peer:
         self,
         settings: PeerSettings,
         speaker: SpeakerSettings,
-        observer: Observer,
+        observer: PeerObserver,
         *,
         clock: Clock,
         jitter: Callable[[], float],
@@ -116,13 +116,15 @@ class Peer:
             settings, speaker, clock=clock, jitter=jitter, wake=self._wake.set
         )
         self._neighbor = self._new_neighbor()
-        self._reception = Reception(self, observer, self._connections, self.history, self._happen)
+        self._events = SessionEvents(
+            self, observer, self._connections, self.history, self._handle_event
+        )
         self._timers: dict[PeerTimer, float] = {}
         self._backlog: list[tuple[Transport, list[Output]]] = []
         self._stopping: tuple[Notification, str, float] | None = None
         self._retiring = False
         self._wanted = settings.enabled
-        self._alarm = Alarm(self._wake.set)
+        self._timer = DeadlineTimer(self._wake.set)
 
     @property
     def name(self) -> str:
@@ -134,16 +136,16 @@ class Peer:
 
     @property
     def negotiated(self) -> Negotiated | None:
-        return self._reception.negotiated
+        return self._events.negotiated
 
     @property
     def writable(self) -> bool:
-        return self._reception.writable
+        return self._events.writable
 
     @property
     def handshakes(self) -> int:
         """Connections that are not established."""
-        return self._connections.count - (self._reception.established is not None)
+        return self._connections.count - (self._events.established is not None)
 
     @property
     def packets(self) -> PacketLog:
@@ -151,9 +153,7 @@ class Peer:
 
     def status(self) -> PeerStatus:
         now = self._clock.monotonic()
-        session = (
-            None if self._reception.established is None else self._reception.established.session
-        )
+        session = None if self._events.established is None else self._events.established.session
         hold = None if session is None else session.deadline(Timer.HOLD)
         retry = self._timers.get(PeerTimer.RETRY)
         return PeerStatus(
@@ -173,32 +173,30 @@ class Peer:
             queued_octets=0 if session is None else session.outgoing.size,
             stalled_s=0.0 if session is None else session.stalled_s(now),
             keepalive_late_s=0.0 if session is None else session.keepalive_late_s,
-            counters=self._connections.tally.snapshot(),
+            counters=self._connections.counters.snapshot(),
         )
 
     def _transport_status(self) -> TransportStatus | None:
-        if self._reception.established is None:
+        if self._events.established is None:
             return None
-        incoming = self._reception.established.origin is Origin.INCOMING
+        incoming = self._events.established.origin is Origin.INCOMING
         try:
-            return transport_status(
-                self._reception.established.sock, self.settings, incoming=incoming
-            )
+            return transport_status(self._events.established.sock, self.settings, incoming=incoming)
         except OSError:
             # The connection broke a moment ago; its end is not processed yet.
             return None
 
     def write(self, chunk: bytes, messages: int = 1) -> bool:
-        assert self._reception.established is not None
+        assert self._events.established is not None
         assert self.writable
         assert len(chunk) <= MAX_CHUNK_OCTETS
-        return self._send(self._reception.established, Write(chunk, messages))
+        return self._send(self._events.established, Write(chunk, messages))
 
     def refresh(self, request: RouteRefresh) -> bool:
         negotiated = self.negotiated
-        if self._reception.established is None or negotiated is None or not negotiated.refresh:
+        if self._events.established is None or negotiated is None or not negotiated.refresh:
             return False
-        self._send(self._reception.established, Ask(request))
+        self._send(self._events.established, Ask(request))
         return True
 
     def _send(self, transport: Transport, what: Input) -> bool:
@@ -215,18 +213,18 @@ class Peer:
         """The operator wants this neighbor up."""
         self._wanted = True
         self._stopping = None
-        self._happen(Started())
+        self._handle_event(Started())
 
     def stop(self, mode: StopMode, text: str = "") -> None:
         self._wanted = False
         match mode:
             case StopMode.KEEP:
-                self._happen(Stopped(None, text))
+                self._handle_event(Stopped(None, text))
             case StopMode.WITHDRAW:
                 self._stop_behind_the_queue(shutdown(self.settings, text), text)
             case StopMode.HARD:
                 notification = final(shutdown(self.settings, text), self.negotiated)
-                self._happen(Stopped(notification, text))
+                self._handle_event(Stopped(notification, text))
             case _:
                 assert_never(mode)
 
@@ -237,22 +235,22 @@ class Peer:
         self._stop_behind_the_queue(notification, text)
 
     def _stop_behind_the_queue(self, notification: Notification, text: str) -> None:
-        if self._reception.established is None or self.writable:
-            self._happen(Stopped(notification, text))
+        if self._events.established is None or self.writable:
+            self._handle_event(Stopped(notification, text))
             return
         self._stopping = notification, text, self._clock.monotonic() + STOP_DRAIN_S
         self._wake.set()
 
     def reset(self, notification: Notification | None, detail: str = "") -> None:
-        self._happen(ResetAsked(notification, detail))
+        self._handle_event(ResetAsked(notification, detail))
 
     def refuse(self, notification: Notification, detail: str) -> None:
-        transport, now = self._reception.established, self._clock.monotonic()
+        transport, now = self._events.established, self._clock.monotonic()
         if transport is None:
             return
         outputs = transport.feed(Stop(notification, detail), now)
         outputs += transport.flush(now)
-        # Whoever asks for this is being told of an UPDATE: its session ends in the next turn.
+        # The caller is handling an UPDATE of this session, so it ends in the next turn.
         self._backlog.append((transport, outputs))
         self._wake.set()
 
@@ -260,24 +258,24 @@ class Peer:
         """New settings. A session that is up keeps its terms; a reset, where one is needed, is
         asked for separately (`reload.py` knows)."""
         if settings.families != self.settings.families:
-            self._reception.refusals = 0
+            self._events.refusals = 0
         self.settings = settings
         self._connections.apply(settings, speaker)
         timers = settings.timers
         self._neighbor.retune(retry_s=timers.connect_retry_s, stable_s=timers.stable_s)
-        self._reception.retune(settings.restart.stale_routes_max_s)
+        self._events.retune(settings.restart.stale_routes_max_s)
 
     def leave(self, notification: Notification | None, detail: str) -> None:
         """End for good, at once: another neighbor object takes over."""
         self._wanted = False
-        self._happen(Stopped(notification, detail))
+        self._handle_event(Stopped(notification, detail))
         self.retire()
 
     def rekey(self) -> None:
         """Put the configured MD5 key on the live connection; the peer must do the same within
         `REKEY_PATIENCE_S`. Some routers end the session instead, and say so in segments signed
         with the old key, which our kernel drops: then it is TCP that has to find out."""
-        key, established = self.settings.md5, self._reception.established
+        key, established = self.settings.md5, self._events.established
         if key is None or established is None:
             return
         try:
@@ -289,11 +287,11 @@ class Peer:
         self._send(established, Probe())
 
     def nudge(self) -> None:
-        """Take a turn soon; for whoever moved the clock by hand."""
+        """Take a turn soon; for tests that move the clock."""
         self._wake.set()
 
     def retire(self) -> None:
-        """Let `run()` end once every connection has said goodbye."""
+        """Let `run()` end once every connection is closed."""
         self._retiring = True
         self._wake.set()
 
@@ -305,12 +303,12 @@ class Peer:
             self.history.last_error = str(error)
             sock.close()
             return
-        self._happen(Accepted(number))
+        self._handle_event(Accepted(number))
 
     async def run(self) -> None:
         """The peer's one task; may be run again after it has ended, for whatever reason."""
         if self._wanted:
-            self._happen(Started())
+            self._handle_event(Started())
         self._wake.set()
         try:
             while not (self._retiring and not self._connections.count and self._stopping is None):
@@ -325,14 +323,14 @@ class Peer:
         if outcome is not None:
             if isinstance(outcome, DialFailed):
                 self.history.last_error = f"dialling {self.settings.address}: {outcome.detail}"
-            self._happen(outcome)
+            self._handle_event(outcome)
         backlog, self._backlog = self._backlog, []
         for transport, outputs in backlog:
-            self._reception.absorb(transport, outputs, now)
+            self._events.absorb(transport, outputs, now)
         for transport, outputs in self._connections.turns(now):
-            self._reception.absorb(transport, outputs, now)
+            self._events.absorb(transport, outputs, now)
         self._fire_timers(now)
-        self._reception.due(now)
+        self._events.due(now)
         self._arm(now)
 
     def _fire_timers(self, now: float) -> None:
@@ -340,30 +338,30 @@ class Peer:
             # Asked again each time: what one timer leads to may stop or restart another.
             if self._timers.get(timer, now + 1.0) <= now:
                 del self._timers[timer]
-                self._happen(_TIMER_EVENTS[timer])
+                self._handle_event(_TIMER_EVENTS[timer])
         if self._stopping is not None:
             notification, text, deadline = self._stopping
-            if self._reception.established is None or self.writable or deadline <= now:
+            if self._events.established is None or self.writable or deadline <= now:
                 self._stopping = None
-                self._happen(Stopped(notification, text))
+                self._handle_event(Stopped(notification, text))
 
     def _arm(self, now: float) -> None:
         deadlines = [
             *self._timers.values(),
             self._connections.next_deadline,
-            self._reception.next_deadline,
+            self._events.next_deadline,
             None if self._stopping is None else self._stopping[2],
         ]
-        self._alarm.set(deadlines, now)
+        self._timer.set(deadlines, now)
 
     def _abandon(self) -> None:
         """Leave no descriptor and no timer behind, and be ready to run again."""
-        self._alarm.cancel()
+        self._timer.cancel()
         self._connections.abandon()
         self._timers.clear()
         self._backlog.clear()
         self._neighbor = self._new_neighbor()
-        self._reception.abandon(_ABANDONED, self._clock.monotonic())
+        self._events.abandon(_ABANDONED, self._clock.monotonic())
 
     def _new_neighbor(self) -> Neighbor:
         direction = self.settings.direction
@@ -374,7 +372,7 @@ class Peer:
             stable_s=self.settings.timers.stable_s,
         )
 
-    def _happen(self, event: PeerEvent) -> None:
+    def _handle_event(self, event: PeerEvent) -> None:
         before = self._neighbor.state
         actions = self._neighbor.handle(event, self._jitter())
         after = self._neighbor.state
@@ -392,15 +390,15 @@ class Peer:
                 self._connections.hang_up()
             case BeginSession(connection):
                 until = self._restarting_until
-                first = not self._connections.tally.sessions
+                first = not self._connections.counters.sessions
                 restarting = first and until is not None and now < until
-                families = offered(self.settings, self._reception.refusals)
+                families = offered(self.settings, self._events.refusals)
                 self._connections.open(connection, restarting=restarting, families=families)
-                self._tell(connection, Begin(), now)
+                self._feed(connection, Begin(), now)
             case Proceed(connection):
-                self._tell(connection, Clear(), now)
+                self._feed(connection, Clear(), now)
             case Drop(connection, notification, detail):
-                self._tell(connection, Stop(notification, detail), now)
+                self._feed(connection, Stop(notification, detail), now)
             case Refuse(connection, notification):
                 self._connections.refuse(connection, notification, now)
             case StartPeerTimer(timer, seconds):
@@ -410,15 +408,15 @@ class Peer:
             case _:
                 assert_never(action)
 
-    def _tell(self, number: int, what: Input, now: float) -> None:
+    def _feed(self, number: int, what: Input, now: float) -> None:
         transport = self._connections.get(number)
         if transport is not None:
             outputs = transport.feed(what, now)
             outputs += transport.flush(now)
-            self._reception.absorb(transport, outputs, now)
+            self._events.absorb(transport, outputs, now)
 
 
-class Alarm:
+class DeadlineTimer:
     __slots__ = ("_handle", "_ring")
 
     def __init__(self, ring: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""What the sessions of one neighbor report, and who is told.
+"""What the sessions of one neighbor report, and where it goes.
 
 Outputs of sessions become events for the neighbor's machine (an OPEN that waits for the verdict on
 a collision, up, down) and news for the observer (routes, refreshes, room to write). The established
@@ -22,7 +22,7 @@ from prefixd.bgp.fsm.state import DownReason, State
 from prefixd.bgp.peer.connections import Connections
 from prefixd.bgp.peer.family_fallback import explain, is_refusal
 from prefixd.bgp.peer.history import History
-from prefixd.bgp.peer.interface import Link, Observer, StaleStep
+from prefixd.bgp.peer.interface import PeerHandle, PeerObserver, StaleStep
 from prefixd.bgp.session.io import (
     Closing,
     Down,
@@ -42,26 +42,26 @@ from prefixd.bgp.settings import PeerSettings
 log = logging.getLogger(__name__)
 
 
-class Reception:
+class SessionEvents:
     def __init__(
         self,
-        link: Link,
-        observer: Observer,
+        handle: PeerHandle,
+        observer: PeerObserver,
         connections: Connections,
         history: History,
-        happen: Callable[[PeerEvent], None],
+        handle_event: Callable[[PeerEvent], None],
     ) -> None:
-        """`happen` feeds the neighbor's machine and does what it says, before it returns."""
+        """`handle_event` feeds the neighbor's machine and does what it says, before it returns."""
         self.established: Transport | None = None
         self.refusals = 0
         """How often in a row the peer refused our families."""
-        self._link = link
+        self._handle = handle
         self._observer = observer
         self._connections = connections
         self._history = history
-        self._happen = happen
+        self._handle_event = handle_event
         self._terms: Negotiated | None = None
-        self._helper = Helper(link.settings.restart.stale_routes_max_s)
+        self._helper = Helper(handle.settings.restart.stale_routes_max_s)
 
     @property
     def negotiated(self) -> Negotiated | None:
@@ -83,14 +83,14 @@ class Reception:
         self._helper.stale_max_s = stale_max_s
 
     def due(self, now: float) -> None:
-        self._tell_stale(self._helper.due(now))
+        self._report_stale(self._helper.due(now))
 
     def abandon(self, reason: DownReason, now: float) -> None:
         """The connections are gone, whatever they had to say."""
         if self.established is not None:
             terms = self._lose(reason)
             if terms is not None:
-                self._tell_stale(self._helper.lost(terms, reason, now))
+                self._report_stale(self._helper.lost(terms, reason, now))
 
     def absorb(self, transport: Transport, outputs: list[Output], now: float) -> None:
         for output in outputs:
@@ -114,17 +114,17 @@ class Reception:
     def _to_tables(self, output: UpdateArrived | RefreshArrived | Drained | Stalled) -> None:
         match output:
             case UpdateArrived(update):
-                self._observer.update_received(self._link, update)
+                self._observer.update_received(self._handle, update)
                 family = update.end_of_rib
                 if family is not None:
-                    self._tell_stale(self._helper.end_of_rib(family))
+                    self._report_stale(self._helper.end_of_rib(family))
             case RefreshArrived(refresh):
-                self._observer.refresh_received(self._link, refresh)
+                self._observer.refresh_received(self._handle, refresh)
             case Drained():
                 if self.writable:
-                    self._observer.drained(self._link)
+                    self._observer.drained(self._handle)
             case Stalled(level, seconds, queued):
-                self._observer.stalled(self._link, level, seconds, queued)
+                self._observer.stalled(self._handle, level, seconds, queued)
             case _:
                 assert_never(output)
 
@@ -136,60 +136,60 @@ class Reception:
             peer_id=negotiated.peer_id,
             peer_asn=negotiated.peer_asn,
         )
-        self._happen(OpenArrived(transport.number, ids, self._revival(negotiated, now)))
+        self._handle_event(OpenArrived(transport.number, ids, self._revival(negotiated, now)))
 
     def _revival(self, new: Negotiated, now: float) -> Revival:
         old = self.established
         return revival_of(
-            self._link.settings,
+            self._handle.settings,
             self.negotiated,
             new,
             age_s=now - self._history.since,
-            silent_s=0.0 if old is None else now - old.session.heard_at,
+            silent_s=0.0 if old is None else now - old.session.received_at,
         )
 
     def _up(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
         self.established, self._terms = transport, negotiated
-        self._connections.tally.sessions += 1
-        self._happen(ConnectionUp(transport.number))
+        self._connections.counters.sessions += 1
+        self._handle_event(ConnectionUp(transport.number))
         log.info(
-            "peer established",
+            "neighbor session established",
             extra={
-                "peer": self._link.name,
+                "peer": self._handle.name,
                 "peer_asn": negotiated.peer_asn,
                 "hold_time_s": negotiated.hold_time_s,
                 "families": sorted(str(family) for family in negotiated.families),
             },
         )
-        self._tell_stale(self._helper.returned(negotiated, now))
-        self._observer.session_up(self._link, negotiated)
+        self._report_stale(self._helper.returned(negotiated, now))
+        self._observer.session_up(self._handle, negotiated)
 
     def _down(self, transport: Transport, reason: DownReason, now: float, *, was_up: bool) -> None:
         self._history.down(reason, was_up=was_up)
         if reason.notification is not None and is_refusal(reason.notification):
             self.refusals += 1
-            self._history.last_error = explain(self._link.settings, reason.notification)
+            self._history.last_error = explain(self._handle.settings, reason.notification)
         terms = self._lose(reason) if transport is self.established else None
-        self._happen(ConnectionLost(transport.number, reason))
+        self._handle_event(ConnectionLost(transport.number, reason))
         if terms is not None:
-            self._tell_stale(self._helper.lost(terms, reason, now))
+            self._report_stale(self._helper.lost(terms, reason, now))
 
     def _lose(self, reason: DownReason) -> Negotiated | None:
         """The established session is over; what it had agreed on decides what is kept."""
         self.established, terms = None, self._terms
-        self._connections.tally.flaps += 1
-        self._observer.session_down(self._link, reason)
+        self._connections.counters.flaps += 1
+        self._observer.session_down(self._handle, reason)
         return terms
 
-    def _tell_stale(self, actions: list[StaleAction]) -> None:
+    def _report_stale(self, actions: list[StaleAction]) -> None:
         for action in actions:
             match action:
                 case MarkStale(families):
-                    self._observer.stale(self._link, StaleStep.MARK, families)
+                    self._observer.stale(self._handle, StaleStep.MARK, families)
                 case MarkLongLived(families):
-                    self._observer.stale(self._link, StaleStep.LONG_LIVED, families)
+                    self._observer.stale(self._handle, StaleStep.LONG_LIVED, families)
                 case Sweep(families):
-                    self._observer.stale(self._link, StaleStep.SWEEP, families)
+                    self._observer.stale(self._handle, StaleStep.SWEEP, families)
                 case _:
                     assert_never(action)
 
@@ -208,7 +208,7 @@ def revival_of(
     silent_s: float,
 ) -> Revival:
     """`old`: the terms of the established session, if there is one; `age_s` and `silent_s`: how
-    long it has been up, and how long nothing was heard on it."""
+    long it has been up, and how long nothing was received on it."""
     if old is None:
         return NO_REVIVAL
     return Revival(

@@ -1,4 +1,4 @@
-"""What is said at the end of a session we end on purpose (RFC 9003, RFC 8538)."""
+"""What is sent at the end of a session that we end on purpose (RFC 9003, RFC 8538)."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ OLD_TEXT_OCTETS: Final = 128
 
 
 def signed(operator: str, reason: str) -> str:
-    """Who and why, for whoever reads the router's log."""
+    """Who and why, for the reader of the router's log."""
     return f"prefixd: {operator}: {reason}"
 
 

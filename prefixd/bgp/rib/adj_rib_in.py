@@ -1,12 +1,11 @@
-"""What a peer tells us: nothing is believed that was not asked for.
+"""Routes received from a peer: nothing is accepted that the operator did not allow.
 
 The default import mode denies everything; `monitor` keeps the rules to look at, for running beside
 another controller before replacing it; `accept` checks each rule against what this peer may ask
-for and reports those that pass, so that they can become mitigations like any other, through the
-same guardrails. Memory is bounded per family, whatever the peer sends.
+for and reports those that pass. Memory is bounded per family, whatever the peer sends.
 
 A rule with our own AS number in its path is our own, echoed. It is dropped, but it proves that the
-peer holds it, and that is worth telling.
+peer holds it, and that is worth reporting.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from prefixd.bgp.rib.route import Key, host_nlri, is_flowspec
-from prefixd.bgp.rib.route_action import KIND_OF_ABILITY, FlowTreatment, abilities_of
+from prefixd.bgp.rib.route_action import KIND_OF_ABILITY, FlowSpecActions, abilities_of
 from prefixd.bgp.wire.as_path import AsPath
 from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.community import (
@@ -50,9 +49,9 @@ class Doubt(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportPolicy:
     keep: bool = False
-    """Remember what the peer says."""
+    """Keep the routes that the peer announces."""
     report: bool = False
-    """Tell about rules that pass the checks below."""
+    """Report rules that pass the checks below."""
     destinations: tuple[Prefix, ...] = ()
     actions: frozenset[str] = frozenset()
     required_communities: frozenset[int] = frozenset()
@@ -70,10 +69,10 @@ class ImportPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One route of a peer, as it stands."""
+    """One route received from a peer."""
 
     key: Key
-    treatment: FlowTreatment | None
+    action: FlowSpecActions | None
     """None for unicast routes."""
     communities: tuple[int, ...]
     doubt: Doubt | None
@@ -102,7 +101,7 @@ class Echoed:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """The peer's table has grown past the share at which somebody should know."""
+    """The peer's table has grown past the share that is worth a warning."""
 
     family: Family
     held: int
@@ -130,7 +129,7 @@ class AdjRibIn:
     )
     ignored: dict[Doubt, int] = field(default_factory=dict[Doubt, int])
     filling: set[Family] = field(default_factory=set[Family])
-    """Families whose filling up has been told; told again only after they emptied."""
+    """Families that were reported as filling; reported again only after they emptied."""
 
     def __len__(self) -> int:
         return sum(map(len, self.tables.values()))
@@ -146,7 +145,7 @@ class AdjRibIn:
             for nlri in routes.nlri:
                 self._forget(_identity(routes.family, nlri)[0], events)
         looped = _has_looped(outcome.attributes, self.local_as, self.router_id)
-        treatment, communities = _treatment(outcome.attributes)
+        action, communities = _route_action(outcome.attributes)
         for routes in outcome.announced:
             for nlri in routes.nlri:
                 key, rule = _identity(routes.family, nlri)
@@ -155,10 +154,10 @@ class AdjRibIn:
                     self._forget(key, events)
                     events.append(Echoed(key))
                 elif self.policy.keep:
-                    held = treatment if is_flowspec(routes.family) else None
+                    held = action if is_flowspec(routes.family) else None
                     received = Received(
                         key=key,
-                        treatment=held,
+                        action=held,
                         communities=communities,
                         doubt=self._doubt(nlri, rule, held, communities),
                         since_us=now_us,
@@ -201,14 +200,14 @@ class AdjRibIn:
         self,
         nlri: FlowSpecRule | Prefix | RawNlri,
         rule: FlowSpecRule | None,
-        treatment: FlowTreatment | None,
+        action: FlowSpecActions | None,
         communities: tuple[int, ...],
     ) -> Doubt | None:
         policy = self.policy
         if not policy.required_communities <= set(communities):
             return Doubt.COMMUNITY
-        if treatment is not None and policy.actions:
-            words = {KIND_OF_ABILITY.get(a, a.value) for a in abilities_of(treatment)}
+        if action is not None and policy.actions:
+            words = {KIND_OF_ABILITY.get(a, a.value) for a in abilities_of(action)}
             if not words <= policy.actions:
                 return Doubt.ACTION
         destination = nlri if isinstance(nlri, Prefix) else None
@@ -292,7 +291,7 @@ def _has_looped(attributes: Iterable[Attribute], local_as: int, router_id: int) 
     return False
 
 
-def _treatment(attributes: Iterable[Attribute]) -> tuple[FlowTreatment, tuple[int, ...]]:
+def _route_action(attributes: Iterable[Attribute]) -> tuple[FlowSpecActions, tuple[int, ...]]:
     extended: tuple[bytes, ...] = ()
     ipv6: tuple[bytes, ...] = ()
     communities: tuple[int, ...] = ()
@@ -303,7 +302,7 @@ def _treatment(attributes: Iterable[Attribute]) -> tuple[FlowTreatment, tuple[in
             ipv6 = attribute.values
         elif isinstance(attribute, Communities):
             communities = attribute.values
-    return FlowTreatment(decode_actions(extended, ipv6).actions), communities
+    return FlowSpecActions(decode_actions(extended, ipv6).actions), communities
 
 
 def _inside(prefix: Prefix, allowed: tuple[Prefix, ...]) -> bool:

@@ -1,8 +1,8 @@
-"""What has been told, what has yet to be told, and the step from one to the other.
+"""What has been advertised, what is pending, and the step from one to the other.
 
-A table of what the other side holds, an outbox of keys that may differ from what it should hold,
-and `next_chunk`, which looks up the wish for some of them, packs the differences and moves the
-table along. The table changes when a chunk is handed out; if the connection dies, the table dies
+A table of what the other side holds, pending keys that may differ from what it should hold, and
+`next_chunk`, which looks up the desired action of some of them, packs the differences and updates
+the table. The table changes when a chunk is handed out; if the connection dies, the table dies
 with it and the next session starts from nothing.
 
 Withdrawals stand first in a chunk and a limit is checked against the table as it will be, so that a
@@ -15,9 +15,9 @@ from typing import Final, Protocol
 
 from prefixd.bgp.rib.attributes import AttributeEncoder
 from prefixd.bgp.rib.export_terms import Pacing
-from prefixd.bgp.rib.pending import Outbox
+from prefixd.bgp.rib.pending import Pending
 from prefixd.bgp.rib.route import Key
-from prefixd.bgp.rib.route_action import Treatment
+from prefixd.bgp.rib.route_action import RouteAction
 from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.packing import pack_announcements, pack_withdrawals
 
@@ -26,7 +26,7 @@ _MOST_KEYS: Final = 948
 _MOST_OCTETS: Final = 48_000
 _MESSAGE_OVERHEAD: Final = 160
 
-Table = dict[Family, dict[bytes, Treatment]]
+Table = dict[Family, dict[bytes, RouteAction]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,31 +38,31 @@ class Chunk:
     messages: int
     announced: int = 0
     withdrawn: int = 0
-    before: tuple[tuple[Key, Treatment | None], ...] = ()
-    """What the table said of each key until now."""
+    before: tuple[tuple[Key, RouteAction | None], ...] = ()
+    """The action of each key in the table until now."""
     revision: int = 0
     """Every change up to this one was considered when the chunk was made."""
 
 
-class Wish(Protocol):
+class DesiredTable(Protocol):
     """What the table should be."""
 
-    def desired(self, key: Key) -> Treatment | None: ...
+    def desired(self, key: Key) -> RouteAction | None: ...
     def room(self, table: Table, afi: int) -> int:
         """How many more routes of this family the peer can take."""
         ...
 
 
 class AdjRibOut:
-    __slots__ = ("outbox", "recent", "table")
+    __slots__ = ("pending", "recent", "table")
 
     def __init__(self, pacing: Pacing) -> None:
         self.table: Table = {}
-        self.outbox = Outbox(pacing)
+        self.pending = Pending(pacing)
         self.recent: dict[Key, int] = {}
-        """The chunk that last told a key, until it is known to have been read."""
+        """The last chunk with this key, until the peer is known to have parsed it."""
 
-    def told(self, key: Key) -> Treatment | None:
+    def advertised(self, key: Key) -> RouteAction | None:
         return self.table.get(key.family, {}).get(key.nlri)
 
     def count(self, family: Family) -> int:
@@ -70,7 +70,7 @@ class AdjRibOut:
 
     def next_chunk(
         self,
-        wish: Wish,
+        desired: DesiredTable,
         encoder: AttributeEncoder,
         *,
         now: float,
@@ -79,9 +79,9 @@ class AdjRibOut:
         revision: int,
     ) -> Chunk | None:
         """The next messages, if it is time and anything differs."""
-        while (at := self.outbox.ready_at(now)) is not None and at <= now:
-            taken = self.outbox.take(now, _MOST_KEYS)
-            plan = self._plan(taken, wish, revision, now)
+        while (at := self.pending.ready_at(now)) is not None and at <= now:
+            taken = self.pending.take(now, _MOST_KEYS)
+            plan = self._plan(taken, desired, revision, now)
             if plan:
                 return self._pack(plan, encoder, seq(), max_message, revision)
             if plan.postponed or not taken:
@@ -89,14 +89,14 @@ class AdjRibOut:
         return None
 
     def _plan(
-        self, taken: Sequence[tuple[Key, bool]], wish: Wish, revision: int, now: float
+        self, taken: Sequence[tuple[Key, bool]], desired: DesiredTable, revision: int, now: float
     ) -> "_Plan":
         plan = _Plan()
-        later: list[tuple[Key, Treatment]] = []
+        later: list[tuple[Key, RouteAction]] = []
         size = idle = 0
         for place, (key, force) in enumerate(taken):
             family, nlri = key
-            wanted = wish.desired(key)
+            wanted = desired.desired(key)
             held = self.table.get(family, _EMPTY).get(nlri)
             if wanted is held and not (force and wanted is not None):
                 idle += 1
@@ -111,13 +111,13 @@ class AdjRibOut:
             if size + len(plan.groups) * _MESSAGE_OVERHEAD > _MOST_OCTETS:
                 self._put_back(taken[place + 1 :], revision, now)
                 break
-        self.outbox.refund(idle)
+        self.pending.refund(idle)
         room: dict[int, int] = {}
         for family, keys in plan.withdrawals.items():
-            room[family.afi] = self._room(room, wish, family.afi) + len(keys)
+            room[family.afi] = self._room(room, desired, family.afi) + len(keys)
         for key, wanted in later:
             afi = key.family.afi
-            left = self._room(room, wish, afi)
+            left = self._room(room, desired, afi)
             if left <= 0:
                 plan.postponed.append((key, False))
                 continue
@@ -126,23 +126,23 @@ class AdjRibOut:
         self._put_back(plan.postponed, revision, now)
         return plan
 
-    def _room(self, known: dict[int, int], wish: Wish, afi: int) -> int:
+    def _room(self, known: dict[int, int], desired: DesiredTable, afi: int) -> int:
         if afi not in known:
-            known[afi] = wish.room(self.table, afi)
+            known[afi] = desired.room(self.table, afi)
         return known[afi]
 
     def _put_back(self, keys: Iterable[tuple[Key, bool]], revision: int, now: float) -> None:
         for key, force in keys:
             if force:
-                self.outbox.mark_bulk((key,), force=True)
+                self.pending.mark_bulk((key,), force=True)
             else:
-                self.outbox.mark((key,), revision, now)
+                self.pending.mark((key,), revision, now)
 
     def _pack(
         self, plan: "_Plan", encoder: AttributeEncoder, seq: int, max_message: int, revision: int
     ) -> Chunk:
         messages: list[bytes] = []
-        before: list[tuple[Key, Treatment | None]] = []
+        before: list[tuple[Key, RouteAction | None]] = []
         withdrawn = announced = 0
         for family, keys in plan.withdrawals.items():
             table = self.table[family]
@@ -150,9 +150,9 @@ class AdjRibOut:
             nlri = [key.nlri for key in keys]
             messages += pack_withdrawals(nlri, family=family, max_message=max_message)
             withdrawn += len(keys)
-        for (family, _), (treatment, keys) in plan.groups.items():
+        for (family, _), (action, keys) in plan.groups.items():
             table = self.table.setdefault(family, {})
-            attributes = encoder.encode(family, treatment)
+            attributes = encoder.encode(family, action)
             nlri = [key.nlri for key in keys]
             messages += pack_announcements(
                 nlri,
@@ -162,7 +162,7 @@ class AdjRibOut:
                 max_message=max_message,
             )
             before += [(key, table.get(key.nlri)) for key in keys]
-            table.update(dict.fromkeys(nlri, treatment))
+            table.update(dict.fromkeys(nlri, action))
             announced += len(keys)
         for key, _ in before:
             self.recent[key] = seq
@@ -180,17 +180,17 @@ class AdjRibOut:
         )
 
 
-_EMPTY: Final[dict[bytes, Treatment]] = {}
+_EMPTY: Final[dict[bytes, RouteAction]] = {}
 
 
 class _Plan:
-    """Keys sorted into what to withdraw and what to announce with which treatment."""
+    """Keys sorted into what to withdraw and what to announce with which action."""
 
     __slots__ = ("groups", "postponed", "withdrawals")
 
     def __init__(self) -> None:
         self.withdrawals: dict[Family, list[Key]] = {}
-        self.groups: dict[tuple[Family, int], tuple[Treatment, list[Key]]] = {}
+        self.groups: dict[tuple[Family, int], tuple[RouteAction, list[Key]]] = {}
         self.postponed: list[tuple[Key, bool]] = []
 
     def __bool__(self) -> bool:
@@ -199,5 +199,5 @@ class _Plan:
     def withdraw(self, key: Key) -> None:
         self.withdrawals.setdefault(key.family, []).append(key)
 
-    def announce(self, key: Key, treatment: Treatment) -> None:
-        self.groups.setdefault((key.family, id(treatment)), (treatment, []))[1].append(key)
+    def announce(self, key: Key, action: RouteAction) -> None:
+        self.groups.setdefault((key.family, id(action)), (action, []))[1].append(key)

@@ -1,4 +1,4 @@
-"""A treatment as path attributes for one kind of peer; encoded once and remembered.
+"""A route action as path attributes for one kind of peer; encoded once and remembered.
 
 FlowSpec carries its actions as extended communities and has no next hop; a blackhole route carries
 communities and a discard next hop, classic for IPv4 and inside MP_REACH_NLRI for IPv6. iBGP gets an
@@ -8,7 +8,7 @@ empty AS_PATH, so that routers validate the rule as our own (RFC 9117), and LOCA
 from dataclasses import dataclass
 
 from prefixd.bgp.rib.export_terms import Terms
-from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment, Treatment
+from prefixd.bgp.rib.route_action import BlackholeAction, FlowSpecActions, RouteAction
 from prefixd.bgp.wire.as_path import AsPath, as4_path_for, as_sequence
 from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.attribute_list import encode_attributes
@@ -45,19 +45,19 @@ class AttributeEncoder:
             families=terms.families,
             external=not terms.internal,
         )
-        self._known: dict[tuple[Family, int], tuple[Treatment, EncodedAttributes]] = {}
+        self._known: dict[tuple[Family, int], tuple[RouteAction, EncodedAttributes]] = {}
 
-    def encode(self, family: Family, treatment: Treatment) -> EncodedAttributes:
-        # Keyed by identity: treatments are interned, and the entry keeps its treatment alive.
-        known = self._known.get((family, id(treatment)))
+    def encode(self, family: Family, action: RouteAction) -> EncodedAttributes:
+        # Keyed by identity: actions are interned, and the entry keeps its action alive.
+        known = self._known.get((family, id(action)))
         if known is None:
             if len(self._known) > 4096:  # rates that never repeat must not fill the memory
                 self._known.clear()
-            known = (treatment, self._encode(family, treatment))
-            self._known[(family, id(treatment))] = known
+            known = (action, self._encode(family, action))
+            self._known[(family, id(action))] = known
         return known[1]
 
-    def _encode(self, family: Family, treatment: Treatment) -> EncodedAttributes:
+    def _encode(self, family: Family, action: RouteAction) -> EncodedAttributes:
         terms, policy = self._terms, self._terms.policy
         path = AsPath() if terms.internal else as_sequence(terms.local_as)
         attributes: list[Attribute] = [Origin(), path]
@@ -71,16 +71,16 @@ class AttributeEncoder:
         communities = list[int]() if policy is None else list(policy.communities)
         large = list[tuple[int, int, int]]() if policy is None else list(policy.large_communities)
         next_hop = b""
-        if isinstance(treatment, FlowTreatment):
-            extended, ipv6 = encode_actions(treatment.actions)
+        if isinstance(action, FlowSpecActions):
+            extended, ipv6 = encode_actions(action.actions)
             if extended:
                 attributes.append(ExtendedCommunities(extended))
             if ipv6:
                 attributes.append(Ipv6ExtendedCommunities(ipv6))
         else:
-            communities += treatment.communities or terms.rtbh.communities
+            communities += action.communities or terms.rtbh.communities
             large += terms.rtbh.large_communities
-            next_hop = self._next_hop(family, treatment)
+            next_hop = self._next_hop(family, action)
             if family == IPV4_UNICAST:
                 attributes.append(NextHop(next_hop))
                 next_hop = b""
@@ -90,7 +90,7 @@ class AttributeEncoder:
             attributes.append(LargeCommunities(tuple(dict.fromkeys(large))))
         return EncodedAttributes(encode_attributes(attributes, self._context), next_hop)
 
-    def _next_hop(self, family: Family, treatment: BlackholeTreatment) -> bytes:
+    def _next_hop(self, family: Family, action: BlackholeAction) -> bytes:
         rtbh = self._terms.rtbh
         default = rtbh.next_hop_v4 if family.afi == AFI_IPV4 else rtbh.next_hop_v6
-        return treatment.next_hop or default.packed
+        return action.next_hop or default.packed

@@ -1,8 +1,8 @@
 """From a route and a peer's terms to a verdict: one function per step, asked in order.
 
-Denied by default: without an export policy a peer is told nothing (RFC 8212, here for iBGP too).
-`judge` stops at the first objection; `explain` tells the same story step by step. The budget is not
-here, because it depends on all the other routes.
+Denied by default: without an export policy nothing is announced to a peer (RFC 8212, here for iBGP
+too). `judge` stops at the first objection; `explain` lists the same steps. The budget is not here,
+because it depends on all the other routes.
 """
 
 from collections.abc import Callable
@@ -82,10 +82,10 @@ def _check_policy(route: Route, rule: _Rule, terms: Terms) -> Withheld | None:
     if policy is None:
         return Withheld(Step.EXPORT, Reason.NO_EXPORT_POLICY, "the neighbor has no export policy")
     if policy.owners and route.owner not in policy.owners:
-        detail = f"rules of {route.owner or 'nobody'} are not exported"
+        detail = f"rules of {route.owner or 'no owner'} are not exported"
         return Withheld(Step.EXPORT, Reason.OWNER_NOT_ALLOWED, detail)
     if policy.actions:
-        words = {KIND_OF_ABILITY.get(each, each.value) for each in abilities_of(route.treatment)}
+        words = {KIND_OF_ABILITY.get(each, each.value) for each in abilities_of(route.action)}
         if refused := sorted(words - policy.actions):
             detail = f"action {', '.join(refused)} is not exported"
             return Withheld(Step.EXPORT, Reason.ACTION_NOT_ALLOWED, detail)
@@ -117,7 +117,7 @@ def _check_prefixes(route: Route, rule: _Rule, policy: ExportPolicy) -> Withheld
 
 
 def _plain(rule: FlowSpecRule, kind: Kind) -> Prefix | None:
-    """The prefix of a component; None without one, and for patterns that only hang in the air."""
+    """The prefix of a component; None without one, and for patterns with an offset."""
     match = rule.component(kind)
     if not isinstance(match, PrefixMatch) or match.offset:
         return None
@@ -142,10 +142,10 @@ def _check_safety(_: Route, rule: _Rule, terms: Terms) -> Withheld | None:
 
 def _check_profile(route: Route, rule: _Rule, terms: Terms) -> Withheld | Split | None:
     profile = terms.profile
-    if missing := sorted(abilities_of(route.treatment) - profile.abilities):
+    if missing := sorted(abilities_of(route.action) - profile.abilities):
         detail = f"{profile.name} routers cannot {', '.join(missing)}"
         return Withheld(Step.PROFILE, Reason.ABILITY, detail)
-    for rate in police_rates(route.treatment):
+    for rate in police_rates(route.action):
         if rate < profile.min_rate_bps:
             detail = f"{rate:.0f} bit/s is below {profile.min_rate_bps}"
             return Withheld(Step.PROFILE, Reason.RATE_TOO_LOW, detail)
@@ -163,7 +163,7 @@ def _fit(route: Route, rule: FlowSpecRule, profile: Profile) -> Withheld | Split
         return Withheld(Step.PROFILE, Reason(parts.reason), parts.detail)
     if len(parts) == 1 and parts[0] is rule:
         return None
-    if len(parts) > 1 and multiplies_when_split(route.treatment):
+    if len(parts) > 1 and multiplies_when_split(route.action):
         detail = f"each of {len(parts)} rules would get the whole rate"
         return Withheld(Step.PROFILE, Reason.RATE_WOULD_MULTIPLY, detail)
     return Split(tuple(dict.fromkeys(nlri_of(part) for part in parts)))

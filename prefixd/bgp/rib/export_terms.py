@@ -1,4 +1,4 @@
-"""Everything that decides what a peer is told, as one comparable value.
+"""Everything that decides what a peer receives, as one comparable value.
 
 Peers with equal terms get the same octets, so equal terms *are* the update group: no separate list
 of "things that must match" can be forgotten when a new knob is added here. Terms are complete only
@@ -88,7 +88,7 @@ class Terms:
     max_message: int = STANDARD_MESSAGE_LENGTH
     profile: Profile = GENERIC
     policy: ExportPolicy | None = None
-    """None: nothing may be told (RFC 8212)."""
+    """None: nothing may be announced (RFC 8212)."""
     rtbh: RtbhTerms = DEFAULT_RTBH
     budget: Budget = DEFAULT_BUDGET
     pacing: Pacing = Pacing()
@@ -98,15 +98,15 @@ class Terms:
     quarantined: frozenset[Key] = frozenset()
 
     def wire_form(self) -> tuple[object, ...]:
-        """What changes the octets of a route that is told anyway."""
+        """What changes the octets of a route that is announced anyway."""
         policy = self.policy
-        told = (
+        advertised = (
             ()
             if policy is None
             else (policy.communities, policy.large_communities, policy.local_pref, policy.med)
         )
-        return (self.local_as, self.internal, self.four_octet_as, self.rtbh, told)
+        return (self.local_as, self.internal, self.four_octet_as, self.rtbh, advertised)
 
     def without_policy(self) -> "Terms":
-        """The terms of a peer that shall be told nothing any more."""
+        """The terms that withdraw everything from a peer."""
         return replace(self, policy=None, pacing=replace(self.pacing, rules_per_second=0))

@@ -1,8 +1,8 @@
-"""One peer's place among the others: in step with its group, or on its own way.
+"""A member of an update group: in step with the group, or with a table of its own.
 
-In step, a member is a position in the group's log. On its own way (a dump, a refresh, too slow) it
-has a table and an outbox of its own, built from state and never from old messages; when both lie
-where the group's lie, it falls in step again.
+In step, a member is a position in the group's log. During a dump, a refresh, or when it is too
+slow, it has a table and pending keys of its own, built from state and never from old messages. When
+its table equals the desired one, it rejoins the group.
 """
 
 from collections import deque
@@ -11,13 +11,13 @@ from typing import Final
 
 from prefixd.bgp.rib.adj_rib_out import AdjRibOut, Chunk, Table
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.refresh_probe import Fence
+from prefixd.bgp.rib.refresh_probe import RefreshProbe
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.rib.update_group import UpdateGroup
 from prefixd.bgp.wire.iana import Family
 
 FED_AT_ONCE: Final = 1000
-"""Keys of a dump in the outbox at a time."""
+"""Pending keys of a dump at a time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Dump:
 
     keys: list[Key]
     force: bool
-    """Tell what was told before as well."""
+    """Send what was sent before as well."""
     position: int = 0
 
     def next(self, most: int) -> list[Key]:
@@ -36,24 +36,24 @@ class Dump:
 
 
 @dataclass(slots=True, kw_only=True)
-class Member:
+class GroupMember:
     name: str
     group: UpdateGroup
     cursor: int = 0
     own: AdjRibOut | None = None
     """None: in step."""
     dumps: deque[Dump] = field(default_factory=deque[Dump])
-    """Tables to be told, key by key; the outbox gets them a slice at a time."""
+    """Keys still to be dumped; they become pending a slice at a time."""
     review: bool | None = None
-    """Its terms have changed and its table is not compared with them yet; True: what was told has
-    to be told again, because it is written differently now."""
+    """Its terms have changed and its table is not compared with them yet; True: everything
+    has to be sent again, because its attributes are different now."""
     before_dump: list[bytes] = field(default_factory=list[bytes])
     """Messages that must precede the dump: BoRR."""
     after_dump: list[bytes] = field(default_factory=list[bytes])
     """Messages that must follow it: End-of-RIB, EoRR."""
-    fences: dict[Family, Fence] = field(default_factory=dict[Family, Fence])
+    probes: dict[Family, RefreshProbe] = field(default_factory=dict[Family, RefreshProbe])
     seen: dict[Key, int] = field(default_factory=dict[Key, int])
-    """Rules the peer showed us it holds, and when (microseconds)."""
+    """Rules that the peer sent back to us, and when (microseconds)."""
     written: int = 0
     """The last chunk handed out."""
     written_at: float = 0.0
@@ -66,13 +66,13 @@ class Member:
     def proven(self) -> int:
         """Everything up to this chunk has been parsed: a session's messages have one order, so an
         answer for one family proves all that was sent before the question."""
-        return max((fence.proven for fence in self.fences.values()), default=0)
+        return max((probe.proven for probe in self.probes.values()), default=0)
 
     @property
     def has_more(self) -> bool:
-        """Something is waiting to be told."""
+        """Something is still to be sent."""
         behind = self.own is None and self.cursor < self.group.log_end
-        waiting = self.before_dump or self.after_dump or self.table_source.outbox or self.dumps
+        waiting = self.before_dump or self.after_dump or self.table_source.pending or self.dumps
         return bool(behind or waiting or self.group.unjudged or self.review is not None)
 
     @property
@@ -100,27 +100,27 @@ class Member:
 
     @property
     def dumping(self) -> bool:
-        """Not everything it should hold at this point of the session has been told."""
+        """The dump at this point of the session is not finished."""
         if self.dumps or self.review is not None:
             return True
-        return self.own is not None and bool(self.own.outbox.bulk)
+        return self.own is not None and bool(self.own.pending.bulk)
 
     @property
     def is_current(self) -> bool:
         return self.cursor == self.group.log_end
 
     def feed(self) -> None:
-        """Give the outbox the next slices of what is to be dumped."""
-        outbox = self.own_table.outbox
-        while self.dumps and len(outbox.bulk) < FED_AT_ONCE:
+        """Make the next slices of the dump pending."""
+        pending = self.own_table.pending
+        while self.dumps and len(pending.bulk) < FED_AT_ONCE:
             dump = self.dumps[0]
             some = dump.next(FED_AT_ONCE)
-            outbox.mark_bulk(some, force=dump.force)
+            pending.mark_bulk(some, force=dump.force)
             if not some:
                 self.dumps.popleft()
 
     def begin_review(self, loc: LocRib) -> None:
-        """Every key the peer was told or may have to be told under its new terms."""
+        """Every key the peer holds or may have to hold under its new terms."""
         stray = [
             Key(family, nlri)
             for family, routes in self.own_table.table.items()
@@ -132,20 +132,20 @@ class Member:
         self.review = None
 
     def table(self) -> Table:
-        """A copy of what it was told: the group's table, minus the chunks it has not had."""
+        """A copy of its table: the group's table, minus the chunks it has not received."""
         table = {family: dict(routes) for family, routes in self.table_source.table.items()}
         if self.own is None:
             for chunk in self.group.since(self.cursor):
-                for key, treatment in chunk.before:
-                    if treatment is None:
+                for key, action in chunk.before:
+                    if action is None:
                         table[key.family].pop(key.nlri, None)
                     else:
-                        table.setdefault(key.family, {})[key.nlri] = treatment
+                        table.setdefault(key.family, {})[key.nlri] = action
         return table
 
     def synced(self, revision: int) -> int:
-        """Every change up to this one has been told, or need not be."""
-        oldest = self.table_source.outbox.oldest_revision
+        """Every change up to this one has been sent, or need not be."""
+        oldest = self.table_source.pending.oldest_revision
         revision = min(revision, self.group.judged_revision)
         if self.dumping:
             return 0
@@ -154,18 +154,18 @@ class Member:
         return revision if oldest is None else min(revision, oldest - 1)
 
     def differences(self) -> list[Key]:
-        """Keys at which the table is not the wish, told or not told."""
+        """Keys at which the table differs from the desired one."""
         group, out = self.group, self.table_source
         found = [
             Key(family, nlri)
             for family, routes in out.table.items()
-            for nlri, treatment in routes.items()
-            if group.desired(Key(family, nlri)) is not treatment
+            for nlri, action in routes.items()
+            if group.desired(Key(family, nlri)) is not action
         ]
         found += [
             key
             for family in group.terms.families
             for key in group.desired_keys(family)
-            if out.told(key) is None
+            if out.advertised(key) is None
         ]
         return found

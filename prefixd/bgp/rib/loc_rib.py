@@ -1,4 +1,4 @@
-"""What we want the world to hear, and nothing about who has heard it.
+"""The routes to announce, and nothing about which peer has received them.
 
 One winner per key; routes that lost to it stay here, shadowed, and the best of them takes over the
 moment the winner goes: on the wire that is one implicit replacement, never a withdrawal with a gap
@@ -6,7 +6,7 @@ behind it. Every change raises `revision` by one and names the keys it touched; 
 comparing, so nothing is lost if a change is seen twice or late.
 
 `replace` is the reconciler's entrance: it makes the table equal to what it is given and says what
-differed. Expiry here is the last line only. Whoever owns the routes withdraws them in time; but a
+differed. Expiry here is the last line only. The owner of the routes withdraws them in time; but a
 rule whose end has passed must not outlive it because its owner is stuck.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from prefixd.bgp.rib.route import Key, Route, precedence
-from prefixd.bgp.rib.route_action import Treatment
+from prefixd.bgp.rib.route_action import RouteAction
 from prefixd.bgp.wire.iana import Family
 
 _SECOND_US = 1_000_000
@@ -35,12 +35,12 @@ class Drift:
 
 class LocRib:
     __slots__ = (
+        "_actions",
         "_by_id",
         "_contested",
         "_due",
         "_due_seconds",
         "_tables",
-        "_treatments",
         "revision",
     )
 
@@ -49,7 +49,7 @@ class LocRib:
         self._tables: dict[Family, dict[bytes, Route]] = {}
         self._by_id: dict[str, Route] = {}
         self._contested: dict[Key, list[Route]] = {}
-        self._treatments: dict[Treatment, Treatment] = {}
+        self._actions: dict[RouteAction, RouteAction] = {}
         self._due: dict[int, list[str]] = {}
         self._due_seconds: list[int] = []
 
@@ -76,7 +76,7 @@ class LocRib:
         return self._by_id.values()
 
     def shadowed_by(self, route_id: str) -> str | None:
-        """The id of the route that holds this one's key; None when it holds it itself."""
+        """The id of the route that has this one's key; None when it has it itself."""
         route = self._by_id.get(route_id)
         winner = None if route is None else self.winner(route.key)
         return None if winner is None or winner is route else winner.route_id
@@ -134,9 +134,9 @@ class LocRib:
         return touched
 
     def _put(self, route: Route, touched: set[Key]) -> None:
-        shared = self._treatments.setdefault(route.treatment, route.treatment)
-        if shared is not route.treatment:
-            route = replace(route, treatment=shared)
+        shared = self._actions.setdefault(route.action, route.action)
+        if shared is not route.action:
+            route = replace(route, action=shared)
         known = self._by_id.get(route.route_id)
         if known == route:
             return
@@ -190,9 +190,9 @@ class LocRib:
 
 
 def _matters(before: Route, after: Route) -> bool:
-    """Whether any peer could be told something else; an extended life is news to nobody."""
+    """Whether a peer could receive something else; a later expiry changes nothing on the wire."""
     return (
-        before.treatment is not after.treatment
+        before.action is not after.action
         or before.priority != after.priority
         or before.manual != after.manual
         or before.since_us != after.since_us
@@ -202,4 +202,4 @@ def _matters(before: Route, after: Route) -> bool:
 
 
 def _differs(known: Route, wanted: Route) -> bool:
-    return known.key != wanted.key or known.treatment != wanted.treatment
+    return known.key != wanted.key or known.action != wanted.action

@@ -1,7 +1,7 @@
-"""What a peer has yet to be told: keys, never messages.
+"""What is still to be sent to a peer: keys, never messages.
 
-At the moment of sending the current wish is looked up, so a rule that came and went meanwhile costs
-no octet, and memory is bounded by the number of rules, never by the number of changes.
+At the moment of sending the desired action is looked up, so a rule that came and went meanwhile
+costs no octet, and memory is bounded by the number of rules, never by the number of changes.
 
 Two lanes. `urgent` holds changes, in the order they came; `bulk` holds dumps, in the order they
 were sorted. A change during a dump goes first. A single change leaves at once when the lane was
@@ -18,14 +18,14 @@ from prefixd.bgp.rib.route import Key
 _NEVER = float("-inf")
 
 
-class Outbox:
+class Pending:
     __slots__ = ("_emptied_at", "_first_at", "_pacing", "_tokens", "_tokens_at", "bulk", "urgent")
 
     def __init__(self, pacing: Pacing) -> None:
         self.urgent: dict[Key, int] = {}
         """Key and the revision that first asked for it."""
         self.bulk: dict[Key, bool] = {}
-        """Key and whether to say it even if it was said before."""
+        """Key and whether to send it even if it was sent before."""
         self._pacing = pacing
         self._first_at = 0.0
         self._emptied_at = _NEVER
@@ -51,7 +51,7 @@ class Outbox:
 
     @property
     def oldest_revision(self) -> int | None:
-        """The first change not told yet."""
+        """The first change not sent yet."""
         return next(iter(self.urgent.values()), None)
 
     def waiting_s(self, now: float) -> float:

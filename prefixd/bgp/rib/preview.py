@@ -12,7 +12,7 @@ from prefixd.bgp.rib.export import explain, judge
 from prefixd.bgp.rib.loc_rib import LocRib
 from prefixd.bgp.rib.overlap import Packet, matches, may_share_a_packet
 from prefixd.bgp.rib.route import Key, Route, is_flowspec, rule_of
-from prefixd.bgp.rib.route_action import Treatment
+from prefixd.bgp.rib.route_action import RouteAction
 from prefixd.bgp.rib.update_group import UpdateGroup
 from prefixd.bgp.rib.verdict import Finding, Split, Verdict, Withheld
 from prefixd.bgp.wire.flowspec import FlowSpecRule
@@ -64,10 +64,10 @@ def _among_others(plain: Preview, group: UpdateGroup, route: Route, rule: FlowSp
     position = 0
     earlier: list[str] = []
     later: list[str] = []
-    for other, treatment in _held(group, route):
+    for other, action in _held(group, route):
         before = order_key(other) < place
         position += before
-        if treatment != route.treatment and may_share_a_packet(rule, other):
+        if action != route.action and may_share_a_packet(rule, other):
             (earlier if before else later).append(format_rule(other))
     return replace(
         plain,
@@ -77,11 +77,11 @@ def _among_others(plain: Preview, group: UpdateGroup, route: Route, rule: FlowSp
     )
 
 
-def _held(group: UpdateGroup, besides: Route) -> Iterable[tuple[FlowSpecRule, Treatment]]:
+def _held(group: UpdateGroup, besides: Route) -> Iterable[tuple[FlowSpecRule, RouteAction]]:
     for key in group.desired_keys(besides.family):
-        treatment = group.desired(key)
-        if treatment is not None and key.nlri != besides.nlri:
-            yield rule_of(*key), treatment
+        action = group.desired(key)
+        if action is not None and key.nlri != besides.nlri:
+            yield rule_of(*key), action
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +89,20 @@ class Decision:
     """The rule that decides a packet on one router; None: none matches."""
 
     rule: str | None
-    treatment: Treatment | None
+    action: RouteAction | None
 
 
 def simulate(group: UpdateGroup, packet: Packet) -> Decision:
-    hits: list[tuple[str, FlowSpecRule, Treatment]] = []
+    hits: list[tuple[str, FlowSpecRule, RouteAction]] = []
     for family in group.terms.families:
         if not is_flowspec(family) or family.afi != packet.afi:
             continue
         for key in group.desired_keys(family):
-            treatment = group.desired(key)
+            action = group.desired(key)
             rule = rule_of(*key)
-            if treatment is not None and matches(rule, packet):
-                hits.append((order_key(rule), rule, treatment))
+            if action is not None and matches(rule, packet):
+                hits.append((order_key(rule), rule, action))
     if not hits:
         return Decision(None, None)
-    _, rule, treatment = min(hits, key=lambda hit: hit[0])
-    return Decision(format_rule(rule), treatment)
+    _, rule, action = min(hits, key=lambda hit: hit[0])
+    return Decision(format_rule(rule), action)

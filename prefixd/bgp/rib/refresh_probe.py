@@ -3,7 +3,7 @@
 Messages of one session are handled in order. The answer to a ROUTE-REFRESH request therefore shows
 that everything sent before the request was parsed and did not end the session. With enhanced
 refresh (RFC 7313) the answer begins with BoRR, which makes it recognisable. Some peers offer the
-capability and never answer for FlowSpec, so the fence learns: an unanswered request means `written`
+capability and never answer for FlowSpec, so the probe learns: an unanswered request means `written`
 is the best that can be said of this peer. Parsed is not installed; the names keep these apart.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FenceSettings:
+class ProbeSettings:
     wanted: bool = True
     interval_s: float = 2.0
     timeout_s: float = 10.0
@@ -19,12 +19,12 @@ class FenceSettings:
     """Unanswered requests in a row before we stop asking for this session."""
 
 
-class Fence:
+class RefreshProbe:
     """One peer, one session, one family."""
 
     __slots__ = ("_answered_once", "_asked_at", "_asked_seq", "_settings", "_silences", "proven")
 
-    def __init__(self, settings: FenceSettings, *, usable: bool) -> None:
+    def __init__(self, settings: ProbeSettings, *, usable: bool) -> None:
         self._settings = settings
         self._asked_at: float | None = None
         self._asked_seq = 0
@@ -64,7 +64,7 @@ class Fence:
         return True
 
     def answered(self, now: float) -> float | None:
-        """BoRR arrived; the round trip in seconds, None when nobody had asked."""
+        """BoRR arrived; the round trip in seconds, None when no request was open."""
         if self._asked_at is None or self._asked_seq <= self.proven:
             return None
         self.proven = self._asked_seq

@@ -9,7 +9,7 @@ decode them. BGP has room for one route per key; the Loc-RIB keeps the others th
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from prefixd.bgp.rib.route_action import Treatment, strictness
+from prefixd.bgp.rib.route_action import RouteAction, strictness
 from prefixd.bgp.wire.flowspec import FlowSpecRule, decode_rule, encode_nlri, encode_rule
 from prefixd.bgp.wire.flowspec_canonical import canonical
 from prefixd.bgp.wire.flowspec_text import format_rule
@@ -28,7 +28,7 @@ class Route:
     """Whose it is: the mitigation's id."""
     family: Family
     nlri: bytes
-    treatment: Treatment
+    action: RouteAction
     priority: int = 0
     owner: str = ""
     manual: bool = False
@@ -88,5 +88,5 @@ def describe(family: Family, nlri: bytes) -> str:
 
 def precedence(route: Route) -> tuple[int, int, float, int, str]:
     """Smallest wins a key that several want: priority, then strictness, then the newest."""
-    rank, rate = strictness(route.treatment)
+    rank, rate = strictness(route.action)
     return (-route.priority, rank, rate, -route.since_us, route.route_id)

@@ -1,7 +1,7 @@
 """What shall happen to matching traffic, as the RIB keeps it: a value shared by many routes.
 
-Typical installations have fewer than fifty treatments for thousands of rules, so the Loc-RIB
-interns them: the same treatment is the same object, tables store a reference, and "is it different"
+Typical installations have fewer than fifty actions for thousands of rules, so the Loc-RIB
+interns them: equal actions are the same object, tables store a reference, and "is it different"
 is a comparison of identities. Which octets express it depends on the peer: see `attributes`.
 """
 
@@ -26,14 +26,14 @@ from prefixd.bgp.wire.flowspec_action import (
 
 
 @dataclass(frozen=True, slots=True)
-class FlowTreatment:
+class FlowSpecActions:
     """FlowSpec actions that travel as extended communities."""
 
     actions: tuple[Action, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class BlackholeTreatment:
+class BlackholeAction:
     """A host route towards a discard next hop (RFC 5635, RFC 7999)."""
 
     communities: tuple[int, ...] = ()
@@ -42,7 +42,7 @@ class BlackholeTreatment:
     """Empty: the discard next hop configured for the peer."""
 
 
-Treatment: TypeAlias = FlowTreatment | BlackholeTreatment
+RouteAction: TypeAlias = FlowSpecActions | BlackholeAction
 
 
 class Ability(StrEnum):
@@ -76,11 +76,11 @@ KIND_OF_ABILITY: Final = {
 """The word an operator uses for it in an export policy; the rest has no word of its own."""
 
 
-def abilities_of(treatment: Treatment) -> frozenset[Ability]:
-    if isinstance(treatment, BlackholeTreatment):
+def abilities_of(route_action: RouteAction) -> frozenset[Ability]:
+    if isinstance(route_action, BlackholeAction):
         return frozenset({Ability.BLACKHOLE})
     needed: set[Ability] = set()
-    for action in treatment.actions:
+    for action in route_action.actions:
         needed |= _needs(action)
     return frozenset(needed)
 
@@ -116,12 +116,12 @@ def _copying(*, copy: bool) -> tuple[Ability, ...]:
     return (Ability.COPY,) if copy else ()
 
 
-def strictness(treatment: Treatment) -> tuple[int, float]:
+def strictness(route_action: RouteAction) -> tuple[int, float]:
     """Smaller stops more traffic: discard, lower rate, higher rate, redirect, mark, accept."""
-    if isinstance(treatment, BlackholeTreatment):
+    if isinstance(route_action, BlackholeAction):
         return (0, 0.0)
     ranks: list[tuple[int, float]] = []
-    for action in treatment.actions:
+    for action in route_action.actions:
         match action:
             case Discard():
                 ranks.append((0, 0.0))
@@ -140,16 +140,16 @@ def strictness(treatment: Treatment) -> tuple[int, float]:
     return min(ranks, default=(4, 0.0))
 
 
-def police_rates(treatment: Treatment) -> tuple[float, ...]:
+def police_rates(route_action: RouteAction) -> tuple[float, ...]:
     """Rates in bits per second that several copies of the rule would multiply."""
-    if isinstance(treatment, BlackholeTreatment):
+    if isinstance(route_action, BlackholeAction):
         return ()
-    return tuple(a.rate_bps for a in treatment.actions if isinstance(a, RateLimit))
+    return tuple(a.rate_bps for a in route_action.actions if isinstance(a, RateLimit))
 
 
-def multiplies_when_split(treatment: Treatment) -> bool:
+def multiplies_when_split(route_action: RouteAction) -> bool:
     """Each part of a split rule gets a policer of its own, so a limit would grow with the parts."""
-    return isinstance(treatment, FlowTreatment) and any(
+    return isinstance(route_action, FlowSpecActions) and any(
         isinstance(a, RateLimit) or (isinstance(a, PacketRateLimit) and a.rate_pps > 0)
-        for a in treatment.actions
+        for a in route_action.actions
     )

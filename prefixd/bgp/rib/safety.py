@@ -1,4 +1,4 @@
-"""Rules that must never leave, whoever asked: those that would cut the hand that withdraws them.
+"""Rules that must never be announced: they would cut the sessions that could withdraw them.
 
 A FlowSpec rule that matches our own BGP sessions cannot be taken back over BGP. On 2020-08-30 such
 a rule took a large carrier off the air: sessions died, came back, learned the rule again and died.

@@ -2,7 +2,7 @@
 
 The group judges every route once, packs every batch once, and keeps the chunks in a short log. A
 member in step is a position in that log: it has the group's table as of there, at no cost of its
-own. Whatever is not told exactly as the Loc-RIB has it (withheld, split, pushed out by the budget)
+own. Whatever is not sent exactly as the Loc-RIB has it (withheld, split, pushed out by the budget)
 is kept in sparse tables; the common case costs nothing.
 
 Parts of a split rule live under keys of their own, and such a key may also be wanted by another
@@ -19,7 +19,7 @@ from prefixd.bgp.rib.export import judge
 from prefixd.bgp.rib.export_terms import Terms
 from prefixd.bgp.rib.loc_rib import LocRib
 from prefixd.bgp.rib.route import Key, precedence
-from prefixd.bgp.rib.route_action import Treatment
+from prefixd.bgp.rib.route_action import RouteAction
 from prefixd.bgp.rib.verdict import (
     EXPORT,
     Export,
@@ -63,7 +63,7 @@ class UpdateGroup:
         self._limits = limits_of(terms.budget, terms.profile)
         self._verdicts: dict[Key, Split | Withheld] = {}
         self._claims: dict[Key, dict[Key, None]] = {}
-        self._override: dict[Key, Treatment | None] = {}
+        self._override: dict[Key, RouteAction | None] = {}
         self._squeezed: set[Key] = set()
         self._recount = False
         self._log: deque[Chunk] = deque()
@@ -75,9 +75,9 @@ class UpdateGroup:
         self._snapshot: tuple[int, list[Key]] | None = (loc.revision, self._unjudged[::-1])
 
     def snapshot(self) -> list[Key]:
-        """Every key a member may have to be told, the most important first, as far as judged.
+        """Every key a member may have to receive, the most important first, as far as judged.
 
-        One list for all members that ask before anything changes; nobody may change it.
+        One list for all members that ask before anything changes; no caller may change it.
         """
         revision = self._loc.revision
         if self._snapshot is None or self._snapshot[0] != revision:
@@ -97,23 +97,23 @@ class UpdateGroup:
         return [route.key for route in routes]
 
     def forget_snapshot(self) -> None:
-        """Nobody is being dumped to: give the memory back."""
+        """No member is being dumped to: free the memory."""
         self._snapshot = None
 
     # Judging a full table takes a while, and keepalives must not wait for it
 
     @property
     def unjudged(self) -> int:
-        """Routes that have not been looked at yet: all at the beginning, later large changes."""
+        """Routes that have not been judged yet: all at the beginning, later large changes."""
         return len(self._unjudged)
 
     @property
     def judged_revision(self) -> int:
-        """Every change up to this one has been looked at."""
+        """Every change up to this one has been judged."""
         return self._late_since - 1 if self._unjudged else self._loc.revision
 
     def judge_later(self, keys: Iterable[Key]) -> None:
-        """A change too large to be judged at once; what is known of these keys stands meanwhile."""
+        """A change too large to be judged at once; their last verdicts hold meanwhile."""
         fresh = [k for k in keys if k not in self._waiting and k.family in self.terms.families]
         if not self._unjudged:
             self._late_since = self._loc.revision
@@ -126,18 +126,18 @@ class UpdateGroup:
         del self._unjudged[-most:]
         self._waiting.difference_update(some)
         if not self._unjudged:
-            self._waiting = set[Key]()  # an emptied set keeps its room
+            self._waiting = set[Key]()  # an emptied set keeps its memory
         return self.reconsider(some)
 
-    # The wish
+    # The desired table
 
-    def desired(self, key: Key) -> Treatment | None:
+    def desired(self, key: Key) -> RouteAction | None:
         if key in self._override:
             return self._override[key]
         if key.family not in self.terms.families:
             return None
         route = self._loc.winner(key)
-        return None if route is None else route.treatment
+        return None if route is None else route.action
 
     def desired_keys(self, family: Family) -> Iterator[Key]:
         """Every key a member should hold, as far as judged, in no particular order."""
@@ -148,8 +148,8 @@ class UpdateGroup:
             key = Key(family, nlri)
             if key not in self._waiting and self.desired(key) is not None:
                 yield key
-        for key, treatment in list(self._override.items()):
-            if treatment is not None and key.family == family and key.nlri not in table:
+        for key, action in list(self._override.items()):
+            if action is not None and key.family == family and key.nlri not in table:
                 yield key
 
     def verdict(self, key: Key) -> Verdict:
@@ -187,7 +187,7 @@ class UpdateGroup:
     # Changes
 
     def reconsider(self, keys: Iterable[Key]) -> dict[Key, None]:
-        """Judge these routes anew; the keys on the wire that may differ now."""
+        """Judge these routes again; the keys on the wire that may differ now."""
         affected: dict[Key, None] = {}
         for key in keys:
             if key.family not in self.terms.families:
@@ -233,7 +233,7 @@ class UpdateGroup:
 
     @property
     def is_tight(self) -> bool:
-        """Somebody may have to stay out."""
+        """Some routes may exceed the budget."""
         return bool(self._squeezed) or not self._surely_fits()
 
     def _surely_fits(self) -> bool:
@@ -271,15 +271,15 @@ class UpdateGroup:
             affected[part] = None
 
     def _resolve(self, key: Key) -> None:
-        """Note what is to be told of a key where it is not simply what the Loc-RIB says."""
+        """Note the desired action of a key where it differs from the Loc-RIB."""
         route = self._loc.winner(key)
         wanting = [route] if route is not None and isinstance(self.verdict(key), Export) else []
         for parent in self._claims.get(key, ()):
             claimant = None if parent in self._squeezed else self._loc.winner(parent)
             if claimant is not None:
                 wanting.append(claimant)
-        best = min(wanting, key=precedence).treatment if wanting else None
-        if best is (None if route is None else route.treatment):
+        best = min(wanting, key=precedence).action if wanting else None
+        if best is (None if route is None else route.action):
             self._override.pop(key, None)
         else:
             self._override[key] = best
@@ -299,7 +299,7 @@ class UpdateGroup:
             yield self._log[index]
 
     def produce(self, now: float, seq: Callable[[], int]) -> bool:
-        """Put the next chunk into the log; False when it is not time, or nothing to say."""
+        """Put the next chunk into the log; False when it is not time, or nothing to send."""
         chunk = self.out.next_chunk(
             self,
             self.encoder,

@@ -1,8 +1,8 @@
-"""Which peers form which update groups, and how a member leaves its group and finds back.
+"""Which peers form which update groups, and how a member leaves its group and rejoins it.
 
 Peers with equal terms are members of one group. A group judges the table, in slices, and what that
-moves is marked for all of them: once in the group's outbox for those in step, and in the outbox of
-each that goes its own way. Groups nobody is in any more are kept for a while, for peers that flap
+moves is marked for all of them: once in the group's pending keys for members in step, and in those
+of each with a table of its own. Groups without members are kept for a while, for peers that flap
 and for questions.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from prefixd.bgp.rib.adj_rib_out import AdjRibOut, Chunk
 from prefixd.bgp.rib.export_terms import Terms
-from prefixd.bgp.rib.group_member import Member
+from prefixd.bgp.rib.group_member import GroupMember
 from prefixd.bgp.rib.loc_rib import LocRib
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.rib.update_group import UpdateGroup
@@ -23,19 +23,19 @@ _JUDGED_AT_ONCE: Final = 250
 """Routes judged in one go: some milliseconds."""
 
 
-class Membership:
+class UpdateGroups:
     __slots__ = ("_seq", "at_once", "groups", "loc", "members")
 
     def __init__(self, loc: LocRib) -> None:
         self.loc = loc
         self.groups: dict[Terms, UpdateGroup] = {}
-        self.members: dict[str, Member] = {}
+        self.members: dict[str, GroupMember] = {}
         self.at_once = _JUDGED_AT_ONCE
         """A change of more routes than this is judged in slices, of this size."""
         self._seq = count(1)
 
     def group(self, terms: Terms) -> UpdateGroup:
-        """The group of these terms, new if nobody had them lately."""
+        """The group of these terms, new if no peer had them lately."""
         group = self.groups.get(terms)
         if group is None:
             used = {id(member.group) for member in self.members.values()}
@@ -45,7 +45,7 @@ class Membership:
             group = self.groups[terms] = UpdateGroup(terms, self.loc)
         return group
 
-    def of(self, group: UpdateGroup) -> list[Member]:
+    def of(self, group: UpdateGroup) -> list[GroupMember]:
         return [member for member in self.members.values() if member.group is group]
 
     def mark(
@@ -67,14 +67,14 @@ class Membership:
             elif first_look and member.review is not None:
                 continue  # its whole table is compared when the first look is over
             elif first_look and member.after_dump:
-                member.own.outbox.mark_bulk(keys)
+                member.own.pending.mark_bulk(keys)
             else:
-                member.own.outbox.mark(keys, self.loc.revision, now)
+                member.own.pending.mark(keys, self.loc.revision, now)
         if in_step:
-            group.out.outbox.mark(keys, self.loc.revision, now)
+            group.out.pending.mark(keys, self.loc.revision, now)
 
     def judge_some(self, group: UpdateGroup, now: float) -> None:
-        """Go on with a new group's first look at the table, or with a large change."""
+        """Continue to judge the table for a new group, or a large change."""
         if not group.unjudged:
             return
         self.mark(group, group.judge_some(max(1, self.at_once)), now, first_look=True)
@@ -86,7 +86,7 @@ class Membership:
     def squeeze(self, group: UpdateGroup, now: float) -> None:
         self.mark(group, group.squeeze(), now)
 
-    def next_in_step(self, member: Member, now: float) -> Chunk | None:
+    def next_in_step(self, member: GroupMember, now: float) -> Chunk | None:
         group = member.group
         if member.cursor == group.log_end and not group.produce(now, self.next_seq):
             return None
@@ -95,34 +95,34 @@ class Membership:
         self.trim(group)
         return chunk
 
-    def fall_in(self, member: Member, now: float) -> Chunk | None:
-        """Both tables lie where the wish lies: from here on the group's chunks serve."""
+    def rejoin(self, member: GroupMember, now: float) -> Chunk | None:
+        """The member's own table equals the desired table, so rejoin the update group."""
         group = member.group
         if not any(other.dumps for other in self.of(group)):
             group.forget_snapshot()
         if not any(other.in_step for other in self.of(group)):
             group.forget_before(group.log_end)
             group.out = member.own_table
-        elif group.out.outbox:
-            return None  # the group is behind the wish, and this member is not
+        elif group.out.pending:
+            return None  # the group has pending keys, and this member has none
         else:
             group.out.recent.update(member.own_table.recent)
         member.own = None
         member.cursor = group.log_end
         return self.next_in_step(member, now)
 
-    def detach(self, member: Member, now: float) -> None:
-        """Go on alone from exactly what this member was told."""
+    def detach(self, member: GroupMember, now: float) -> None:
+        """Give the member a table of its own, equal to what it has received."""
         if member.own is not None:
             return
         group = member.group
         own = AdjRibOut(group.terms.pacing)
         own.table = member.table()
         own.recent = dict(group.out.recent)
-        unheard = [key for chunk in group.since(member.cursor) for key, _ in chunk.before]
-        own.outbox.mark(unheard, self.loc.revision, now)
-        own.outbox.mark(group.out.outbox.urgent, self.loc.revision, now)
-        own.outbox.mark_bulk(group.out.outbox.bulk)
+        unsent = [key for chunk in group.since(member.cursor) for key, _ in chunk.before]
+        own.pending.mark(unsent, self.loc.revision, now)
+        own.pending.mark(group.out.pending.urgent, self.loc.revision, now)
+        own.pending.mark_bulk(group.out.pending.bulk)
         member.own = own
         self.trim(group)
 
@@ -130,7 +130,7 @@ class Membership:
         positions = [member.cursor for member in self.of(group) if member.in_step]
         group.forget_before(min(positions, default=group.log_end))
         if not positions:
-            group.out.outbox.clear()
+            group.out.pending.clear()
 
     def next_seq(self) -> int:
         return next(self._seq)

@@ -1,4 +1,4 @@
-"""What a peer is told of a route, or which step stopped it and why.
+"""What a peer receives of a route, or which step stopped it and why.
 
 Reasons are a closed set of words: they label counters, appear in the API and are what `explain`
 answers with. The detail is for people.
@@ -48,12 +48,12 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Told as it is."""
+    """Announced as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Told as several rules that together match the same packets."""
+    """Announced as several rules that together match the same packets."""
 
     parts: tuple[bytes, ...]
     """Their NLRI."""

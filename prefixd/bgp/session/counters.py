@@ -23,7 +23,7 @@ class Counters:
     refused_connections: int = 0
 
 
-class Tally:
+class CounterSet:
     __slots__ = (
         "_faults",
         "_messages_in",

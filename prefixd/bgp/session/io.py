@@ -18,7 +18,7 @@ from prefixd.bgp.wire.update import Update
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """TCP is up: say OPEN."""
+    """TCP is up: send OPEN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Time has passed. `unread` when the kernel is known to hold octets nobody has read yet: the
-    hold timer is then not judged, because a peer is not silent whose words we have not heard."""
+    """Time has passed. `unread` when the kernel is known to hold octets not read yet: the hold
+    timer is then not judged, because a peer with unread messages is not silent."""
 
     unread: bool = False
 
@@ -58,7 +58,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Say something now, so that TCP finds out whether the peer still hears us."""
+    """Send a KEEPALIVE now, so that TCP finds out whether the peer still answers."""
 
 
 @dataclass(frozen=True, slots=True)

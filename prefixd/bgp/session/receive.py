@@ -50,32 +50,34 @@ _UNEXPECTED: Final[dict[MessageType, Event]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Interpreted:
     event: Event
     content: Update | RouteRefresh | None = None
     """What the machine has no use for and the tables do."""
     faults: tuple[Fault, ...] = ()
 
 
-def heard(octets: bytes, state: State, context: WireContext, offer: Offer) -> Heard:
+def interpret(octets: bytes, state: State, context: WireContext, offer: Offer) -> Interpreted:
     """What a whole message means now; WireError when it has no meaning at all."""
     kind = MessageType(octets[18])
     if kind not in EXPECTED[state]:
-        return Heard(_UNEXPECTED[kind])
+        return Interpreted(_UNEXPECTED[kind])
     message = decode_message(octets, context)
     match message:
         case Update(faults=faults):
-            return Heard(UpdateReceived(), message, faults)
+            return Interpreted(UpdateReceived(), message, faults)
         case Keepalive():
-            return Heard(KeepaliveReceived())
+            return Interpreted(KeepaliveReceived())
         case RouteRefresh():
-            return Heard(RefreshReceived(), message)
+            return Interpreted(RefreshReceived(), message)
         case Notification():
-            return Heard(NotificationReceived(message))
+            return Interpreted(NotificationReceived(message))
         case Open():
             terms = negotiate(offer, message)
             if isinstance(terms, Refusal):
-                return Heard(OpenRefused(terms.notification, terms.detail), None, message.faults)
-            return Heard(OpenAccepted(terms), None, message.faults)
+                return Interpreted(
+                    OpenRefused(terms.notification, terms.detail), None, message.faults
+                )
+            return Interpreted(OpenAccepted(terms), None, message.faults)
         case _:
             assert_never(message)

@@ -1,4 +1,4 @@
-"""A journal of everything one session was told, which replays that session exactly.
+"""A journal of all inputs of one session, which replays that session exactly.
 
 One file per connection, one JSON list per line: the time and the input. The first line holds what
 the session was made of. Keys and passwords are not part of a session and cannot get in here; routes
@@ -104,16 +104,16 @@ def replay(lines: Iterable[str]) -> Iterator[tuple[float, Input, list[Output], b
 
 def transcript(lines: Iterable[str]) -> list[str]:
     """A replay as text. Times are relative to the first input."""
-    told: list[str] = []
+    advertised: list[str] = []
     start: float | None = None
     for now, what, outputs, sent in replay(lines):
         start = now if start is None else start
         at = f"{now - start:10.3f}"
-        told.append(f"{at} in   {_tell_input(what)}")
-        told += [f"{at} out  {_tell_output(output)}" for output in outputs]
+        advertised.append(f"{at} in   {_tell_input(what)}")
+        advertised += [f"{at} out  {_tell_output(output)}" for output in outputs]
         if sent:
-            told.append(f"{at} sent {sent.hex()}")
-    return told
+            advertised.append(f"{at} sent {sent.hex()}")
+    return advertised
 
 
 def _tell_input(what: Input) -> str:

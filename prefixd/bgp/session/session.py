@@ -10,7 +10,7 @@ Decisions kept here:
 
 * After a valid OPEN nothing is read until the collision check has spoken (`OpenHeld`, `Clear`).
 * A keepalive is not queued behind octets the kernel refuses: they will do its work, and a peer that
-  does not read must not make us collect keepalives.
+  has closed its TCP window must not make us collect keepalives.
 * The hold timer is judged only with `Due(unread=False)`, that is after everything the kernel had
   for us was read; our own stall never counts against the peer.
 """
@@ -50,7 +50,7 @@ from prefixd.bgp.fsm.event import (
 from prefixd.bgp.fsm.machine import Machine
 from prefixd.bgp.fsm.negotiate import Negotiated, Offer, our_open
 from prefixd.bgp.fsm.state import DownReason, State
-from prefixd.bgp.session.counters import Tally
+from prefixd.bgp.session.counters import CounterSet
 from prefixd.bgp.session.io import (
     Ask,
     Begin,
@@ -75,7 +75,7 @@ from prefixd.bgp.session.io import (
     Write,
 )
 from prefixd.bgp.session.packet_log import PacketLog
-from prefixd.bgp.session.receive import EXPECTED, heard
+from prefixd.bgp.session.receive import EXPECTED, interpret
 from prefixd.bgp.session.send_queue import SendBuffer, StallWatch
 from prefixd.bgp.wire.context import BEFORE_OPEN, WireContext
 from prefixd.bgp.wire.errors import WireError
@@ -100,6 +100,7 @@ class Session:
     __slots__ = (
         "_buffer",
         "_context",
+        "_counters",
         "_deadlines",
         "_held",
         "_log",
@@ -107,12 +108,11 @@ class Session:
         "_offer",
         "_random",
         "_stall",
-        "_tally",
         "_undelivered",
-        "heard_at",
         "keepalive_late_s",
         "negotiated",
         "outgoing",
+        "received_at",
     )
 
     def __init__(
@@ -121,14 +121,14 @@ class Session:
         *,
         initial_hold_s: float = 30.0,
         seed: int = 1,
-        tally: Tally | None = None,
+        counters: CounterSet | None = None,
         log: PacketLog | None = None,
     ) -> None:
         """`seed` decides the keepalives' jitter, so that a recorded session replays exactly."""
         self.outgoing = SendBuffer()
         self.negotiated: Negotiated | None = None
         self.keepalive_late_s = 0.0
-        self.heard_at = 0.0
+        self.received_at = 0.0
         self._offer = offer
         self._machine = Machine(initial_hold_s)
         self._context: WireContext = BEFORE_OPEN
@@ -138,7 +138,7 @@ class Session:
         self._held = False
         self._stall = StallWatch()
         self._undelivered: Update | RouteRefresh | None = None
-        self._tally = Tally() if tally is None else tally
+        self._counters = CounterSet() if counters is None else counters
         self._log = PacketLog(0) if log is None else log
 
     @property
@@ -182,7 +182,7 @@ class Session:
             case Probe():
                 return self._feed(KeepaliveExpired(), now)
             case Begin():
-                self.heard_at = now
+                self.received_at = now
                 return self._feed(TransportOpened(), now)
             case Clear():
                 self._held = False
@@ -203,8 +203,8 @@ class Session:
         if self.state not in EXPECTED:
             return []
         if octets:
-            self.heard_at = now
-            self._tally.octets_in += len(octets)
+            self.received_at = now
+            self._counters.octets_in += len(octets)
             self._buffer += octets
         outputs: list[Output] = []
         while not self._held and self.state in EXPECTED:
@@ -215,7 +215,7 @@ class Session:
                     break
                 message = cut
                 self._log.add(now, message, sent=False)
-                self._tally.received(message[18])
+                self._counters.received(message[18])
                 event = self._read(message, outputs)
             except WireError as error:
                 event = self._refused(error, message or bytes(self._buffer[:64]), outputs)
@@ -224,9 +224,9 @@ class Session:
 
     def _read(self, octets: bytes, outputs: list[Output]) -> Event:
         """One whole message as an event; its content is kept for `Deliver`."""
-        found = heard(octets, self.state, self._context, self._offer)
+        found = interpret(octets, self.state, self._context, self._offer)
         if found.faults:
-            self._tally.faulty(found.faults)
+            self._counters.faulty(found.faults)
             outputs.append(Faulty(found.faults, octets, str(found.faults[0])))
         if found.content is not None:
             self._undelivered = found.content
@@ -253,7 +253,7 @@ class Session:
 
     def _taken(self, octets: int, now: float) -> list[Output]:
         self.outgoing.take(octets)
-        self._tally.octets_out += octets
+        self._counters.octets_out += octets
         if self.state is State.CLOSED:
             return []
         if not self.outgoing.size:
@@ -343,7 +343,7 @@ class Session:
 
     def _queue(self, octets: bytes, kind: MessageType, now: float, messages: int = 1) -> None:
         self.outgoing.append(octets)
-        self._tally.sent(kind, messages)
+        self._counters.sent(kind, messages)
         self._log.add(now, octets, sent=True)
 
     def _spread(self, timer: Timer, seconds: float) -> float:

@@ -5,7 +5,7 @@ the transport a *turn*: read what is there, judge what is due, offer what waits 
 order is the point. Octets are read before timers are judged, so that after a stall of ours a peer
 whose keepalives lie unread in the kernel is not declared dead.
 
-After the session's end the transport says goodbye by itself: the NOTIFICATION gets a second to
+After the session's end the transport closes by itself: the NOTIFICATION gets a second to
 leave, then FIN, then a second of reading into the void, since closing a socket with unread data
 sends a RST that may overtake the NOTIFICATION.
 """
@@ -119,7 +119,7 @@ class Transport:
         return outputs
 
     def refuse(self, notification: Notification | None, now: float) -> None:
-        """Close a connection on which nothing was said; the NOTIFICATION is all it hears."""
+        """Close a connection on which nothing was sent, after the NOTIFICATION."""
         if notification is None:
             self._close()
             return
@@ -157,7 +157,7 @@ class Transport:
         self._phase = _Phase.FLUSHING
         self._watch_reads(wanted=False)
         if mode is CloseMode.ABORT:
-            # A NOTIFICATION for a peer that does not read gets this one chance.
+            # With a closed TCP window a NOTIFICATION gets this one chance.
             self._send_rest()
             self._close()
             return
@@ -183,7 +183,7 @@ class Transport:
             except BlockingIOError:
                 pass
             except OSError:
-                # The peer is gone; there is nobody left to say goodbye to.
+                # The peer is gone; nothing more can be sent.
                 self._close()
                 return False
         self._watch_writes(wanted=bool(outgoing.size))

@@ -1,9 +1,10 @@
-"""Telling peers what the Loc-RIB has for them, in slices, as fast as each of them reads.
+"""Schedules advertisements: peers receive the Loc-RIB in slices, as fast as each of them reads.
 
-Binds the fan-out to the sessions: whoever changed something has the peers asked, each gets one
-chunk at a time, and one that cannot take more is skipped until its socket drains. The pauses are
-used as well: to ask whether what was told was understood (the fence), and to let the quarantine go
-on when it was.
+Binds the distribution to the sessions. A change asks for a turn of every peer; a turn sends one
+chunk, and a peer with a full socket is skipped until it drains. Turns come from the event loop,
+never inside the caller, and a slice of turns is short, so that the loop can read sockets and send
+keepalives in between. When nothing is pending, the peer is probed whether it has parsed what was
+sent, and the quarantine makes progress.
 """
 
 import asyncio
@@ -11,29 +12,29 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.distribution import Distribution
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.speaker.events import PeerSynced, SpeakerEvent
-from prefixd.bgp.speaker.neighbors import Standing, Standings
+from prefixd.bgp.speaker.neighbors import NeighborState, NeighborStates
 from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.clock import Clock
 
 
-class Telling:
+class Advertiser:
     def __init__(
         self,
-        fanout: Fanout,
-        standings: Standings,
+        distribution: Distribution,
+        states: NeighborStates,
         *,
         clock: Clock,
-        tell: Callable[[SpeakerEvent], None],
+        publish: Callable[[SpeakerEvent], None],
     ) -> None:
-        self._fanout = fanout
-        self._standings = standings
+        self._distribution = distribution
+        self._states = states
         self._clock = clock
-        self._tell = tell
+        self._publish = publish
         self._pump = Pump(
-            clock, tell=self._tell_one, next_wake=self._next_wake, all_names=standings.names_up
+            clock, send_one=self._send_one, next_wake=self._next_wake, all_names=states.names_up
         )
 
     def ask(self, name: str) -> None:
@@ -45,95 +46,95 @@ class Telling:
     def stop(self) -> None:
         self._pump.stop()
 
-    def moved(self, keys: set[Key]) -> None:
+    def changed(self, keys: set[Key]) -> None:
         """The Loc-RIB differs at these keys."""
         if not keys:
             return
-        for standing in self._standings:
-            convicted = standing.quarantine.convicted
-            if convicted and not convicted.keys().isdisjoint(keys):
-                standing.quarantine.pardon(keys)  # the rule is another now, or gone
-                self.change_terms(standing.link.name)
-        self._fanout.changed(keys, self._clock.monotonic())
+        for state in self._states:
+            quarantined = state.quarantine.quarantined
+            if quarantined and not quarantined.keys().isdisjoint(keys):
+                state.quarantine.release(keys)  # the rule has changed, or is gone
+                self.change_terms(state.handle.name)
+        self._distribution.changed(keys, self._clock.monotonic())
         self._pump.ask_all()
 
     def change_terms(self, name: str, *, withdraw_all: bool = False) -> None:
         """Something that the neighbor's terms are made of may have changed."""
-        standing = self._standings.get(name)
-        if standing is None or not standing.up:
+        state = self._states.get(name)
+        if state is None or not state.up:
             return
-        terms = self._standings.terms(standing.link, withdraw_all=withdraw_all)
-        self._fanout.terms_changed(name, terms, self._clock.monotonic())
+        terms = self._states.terms(state.handle, withdraw_all=withdraw_all)
+        self._distribution.terms_changed(name, terms, self._clock.monotonic())
         self._pump.ask(name)
 
-    def take_back(self, standing: Standing) -> None:
-        """Withdraw all that this peer was told, for as long as its socket takes it."""
-        link = standing.link
-        self.change_terms(link.name, withdraw_all=True)
+    def withdraw_all(self, state: NeighborState) -> None:
+        """Withdraw all that this peer holds, for as long as its socket takes it."""
+        handle = state.handle
+        self.change_terms(handle.name, withdraw_all=True)
         now = self._clock.monotonic()
-        while link.writable:
-            chunk = self._fanout.next_chunk(link.name, now)
+        while handle.writable:
+            chunk = self._distribution.next_chunk(handle.name, now)
             if chunk is not None:
-                link.write(chunk.octets, chunk.messages)
-            elif not self._fanout.judging(link.name):
+                handle.write(chunk.octets, chunk.messages)
+            elif not self._distribution.judging(handle.name):
                 return
 
-    def digest(self, standing: Standing) -> None:
-        """Note what the peer has parsed by now, as far as it proved it or may be believed."""
-        member = self._fanout.member(standing.link.name)
+    def note_progress(self, state: NeighborState) -> None:
+        """Note what the peer has parsed by now: proven, or old enough to be certain."""
+        member = self._distribution.member(state.handle.name)
         if member is None:
             return
         now = self._clock.monotonic()
         if not member.has_more:
-            standing.quarantine.told_all(member.written, now)
-        if standing.quarantine.digested(member.proven, now - standing.quiet_after_s):
-            self.change_terms(standing.link.name)
+            state.quarantine.all_written(member.written, now)
+        if state.quarantine.digested(member.proven, now - state.quiet_after_s):
+            self.change_terms(state.handle.name)
 
-    def _tell_one(self, name: str, now: float) -> bool:
+    def _send_one(self, name: str, now: float) -> bool:
         """Hand one chunk to a peer; whether it should be asked again."""
-        standing = self._standings.get(name)
-        if standing is None or not standing.up or not standing.link.writable:
+        state = self._states.get(name)
+        if state is None or not state.up or not state.handle.writable:
             return False
-        chunk = self._fanout.next_chunk(name, now)
-        if chunk is None and self._fanout.judging(name):
+        chunk = self._distribution.next_chunk(name, now)
+        if chunk is None and self._distribution.judging(name):
             return True
         if chunk is None:
-            self._at_rest(standing, now)
+            self._when_idle(state, now)
             return False
-        standing.quarantine.wrote(chunk.seq, now, chunk.before)
-        standing.link.write(chunk.octets, chunk.messages)
+        state.quarantine.wrote(chunk.seq, now, chunk.before)
+        state.handle.write(chunk.octets, chunk.messages)
         return True
 
-    def _at_rest(self, standing: Standing, now: float) -> None:
-        """Nothing to say for now: the moment to ask whether it was understood."""
-        member = self._fanout.member(standing.link.name)
+    def _when_idle(self, state: NeighborState, now: float) -> None:
+        """Nothing is pending: ask whether the peer has parsed what was sent."""
+        member = self._distribution.member(state.handle.name)
         if member is None:
             return
-        if not standing.synced and not member.after_dump and not member.table_source.outbox:
-            standing.synced = True
+        if not state.synced and not member.after_dump and not member.table_source.pending:
+            state.synced = True
             rules = sum(map(len, member.table_source.table.values()))
-            self._tell(PeerSynced(standing.link.name, rules))
-        for family, fence in member.fences.items():
-            if fence.ask(member.written, now):
-                standing.link.refresh(RouteRefresh(family))
+            self._publish(PeerSynced(state.handle.name, rules))
+        for family, probe in member.probes.items():
+            if probe.ask(member.written, now):
+                state.handle.refresh(RouteRefresh(family))
 
     def _next_wake(self, now: float, queued: frozenset[str]) -> float | None:
-        """When the first peer outside `queued` may have something to hear."""
-        self._fanout.drop_laggards(now)
+        """When the next peer outside `queued` may have something to receive."""
+        self._distribution.detach_slow(now)
         times = [
             at
-            for standing in self._standings
-            if standing.up and standing.link.writable and standing.link.name not in queued
-            if (at := self._wake_at(standing.link.name, now)) is not None
+            for state in self._states
+            if state.up and state.handle.writable and state.handle.name not in queued
+            if (at := self._wake_at(state.handle.name, now)) is not None
         ]
         return min(times, default=None)
 
     def _wake_at(self, name: str, now: float) -> float | None:
-        at = self._fanout.wake_at(name, now)
-        member = self._fanout.member(name)
+        at = self._distribution.wake_at(name, now)
+        member = self._distribution.member(name)
         if member is not None:
-            for fence in member.fences.values():
-                due = fence.due_at(member.written, now)
+            for probe in member.probes.values():
+                due = probe.due_at(member.written, now)
                 if due is not None and (at is None or due < at):
                     at = due
         return at
@@ -147,14 +148,14 @@ class Pump:
         self,
         clock: Clock,
         *,
-        tell: Callable[[str, float], bool],
+        send_one: Callable[[str, float], bool],
         next_wake: Callable[[float, frozenset[str]], float | None],
         all_names: Callable[[], tuple[str, ...]],
     ) -> None:
-        """`tell` hands one chunk to a peer and says whether to ask it again; `next_wake` says when
-        the first of the peers not named may have something."""
+        """`send_one` sends one chunk to a peer and returns whether to ask it again; `next_wake` is
+        the time at which the first of the peers not named may have something."""
         self._clock = clock
-        self._tell = tell
+        self._send_one = send_one
         self._next_wake = next_wake
         self._all_names = all_names
         self._ready: deque[str] = deque()
@@ -193,7 +194,7 @@ class Pump:
                 return
             name = self._ready.popleft()
             self._queued.discard(name)
-            if self._tell(name, now):
+            if self._send_one(name, now):
                 self._queued.add(name)
                 self._ready.append(name)
         self._arm()

@@ -1,4 +1,4 @@
-"""What the speaker tells whoever owns it: things that happened between us and the routers.
+"""Events that the speaker publishes: what happened between us and the routers.
 
 Delivered synchronously, in order, from the event loop. The owner turns them into news, logs and
 metrics; the speaker does not care what becomes of them.
@@ -22,7 +22,7 @@ class PeerChanged:
 
 @dataclass(frozen=True, slots=True)
 class PeerSynced:
-    """Everything the peer should hold at the beginning of a session has been told."""
+    """Everything the peer should hold at the beginning of a session has been sent."""
 
     peer: str
     rules: int
@@ -47,7 +47,7 @@ class RuleQuarantined:
 
 @dataclass(frozen=True, slots=True)
 class BudgetLowered:
-    """The peer said we exceeded its limit; from now on it gets fewer rules."""
+    """The peer sent Cease/1 (maximum prefixes); from now on it gets fewer rules."""
 
     peer: str
     sent: int
@@ -68,7 +68,7 @@ class RuleLost:
 
 @dataclass(frozen=True, slots=True)
 class PeerFilling:
-    """A neighbor has told us nearly as much as we agreed to remember."""
+    """Received routes near the limit of this neighbor."""
 
     peer: str
     family: Family
@@ -78,7 +78,7 @@ class PeerFilling:
 
 @dataclass(frozen=True, slots=True)
 class RulesExpired:
-    """Withdrawn by the speaker itself, because nobody did when their time was over."""
+    """Withdrawn by the speaker itself, because their owner did not when they expired."""
 
     route_ids: tuple[str, ...]
 

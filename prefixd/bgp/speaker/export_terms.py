@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from prefixd.bgp.fsm.negotiate import Negotiated
 from prefixd.bgp.rib.adj_rib_in import ImportPolicy
 from prefixd.bgp.rib.export_terms import Budget, Pacing, Terms
-from prefixd.bgp.rib.refresh_probe import FenceSettings
+from prefixd.bgp.rib.refresh_probe import ProbeSettings
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.rib.router_profile import GENERIC, PROFILES, Profile
 from prefixd.bgp.rib.safety import OwnSession, SafetyNet
@@ -42,7 +42,7 @@ def terms_of(
     """`negotiated` is None while there is no session: then what is configured counts.
 
     `most_rules` is a limit learned from the peer. `scoped` are the names and tags that routes ask
-    for; a peer's own name counts only if one does, or it could share its group with nobody.
+    for; a peer's own name counts only if one does, or it could not share a group.
     """
     profile = profile_of(peer)
     rate = peer.pacing.rules_per_second
@@ -96,10 +96,10 @@ def import_policy_of(settings: ImportSettings) -> ImportPolicy:
     )
 
 
-def fence_of(peer: PeerSettings) -> FenceSettings:
+def probe_settings_of(peer: PeerSettings) -> ProbeSettings:
     mode, known = peer.pacing.fence, profile_of(peer).fence
     wanted = mode is FenceMode.ON or (mode is FenceMode.AUTO and known is not False)
-    return FenceSettings(
+    return ProbeSettings(
         wanted=wanted,
         interval_s=peer.pacing.fence_interval_s,
         timeout_s=peer.pacing.fence_timeout_s,

@@ -1,4 +1,4 @@
-"""A listening socket: accepts, and hands each connection with its source address to the door.
+"""A listening socket: accepts, and hands on each connection with its source address.
 
 It knows no neighbors. Keys for TCP MD5 must be on the listening socket before a peer calls, so
 they are set from outside (`protect`). Two sockets serve `::` and `0.0.0.0`: a dual-stack socket
@@ -27,7 +27,7 @@ PAUSE_S: Final = 1.0
 """After running out of descriptors; connections wait in the backlog meanwhile."""
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
-Door = Callable[[socket.socket, IPAddress], None]
+OnAccept = Callable[[socket.socket, IPAddress], None]
 
 
 def open_listener(listen: ListenAddress) -> socket.socket:
@@ -42,7 +42,7 @@ def open_listener(listen: ListenAddress) -> socket.socket:
     except PermissionError as error:
         sock.close()
         raise StartupError(
-            f"may not listen on {listen.address} port {listen.port}: give the service "
+            f"no permission to listen on {listen.address} port {listen.port}: give the service "
             "AmbientCapabilities=CAP_NET_BIND_SERVICE, let the service manager pass the socket "
             "(socket activation), or choose a port above 1023 with bgp.listen"
         ) from error
@@ -67,9 +67,9 @@ def _source(address: tuple[str, int] | tuple[str, int, int, int]) -> IPAddress:
 
 
 class Listener:
-    def __init__(self, sock: socket.socket, door: Door) -> None:
+    def __init__(self, sock: socket.socket, refused_callers: OnAccept) -> None:
         self.sock = sock
-        self._door = door
+        self._on_accept = refused_callers
         self._loop = asyncio.get_running_loop()
         self._resume: asyncio.TimerHandle | None = None
         sock.setblocking(False)
@@ -102,7 +102,7 @@ class Listener:
             except OSError as error:
                 self._accept_failed(error)
                 return
-            self._door(sock, _source(address))
+            self._on_accept(sock, _source(address))
 
     def _accept_failed(self, error: OSError) -> None:
         if error.errno not in _EXHAUSTED:

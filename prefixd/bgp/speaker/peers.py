@@ -1,9 +1,9 @@
-"""All neighbors, configured and dynamic, and the doors they come through.
+"""All neighbors, configured and dynamic, and the listening sockets.
 
 Owns one `Peer` per neighbor, the listening sockets with their keys, and admission: a caller is
 looked up by address (configured neighbor first, then the longest dynamic prefix) before anything
-is built for it, and an unknown one is closed without a word. Carries out reload plans. Knows
-nothing of routes; whoever does is the `Observer` handed to every peer.
+is built for it, and an unknown one is closed at once. Carries out reload plans. Knows nothing of
+routes; the `PeerObserver` given to every peer does.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from ipaddress import ip_network
 from typing import Final, Protocol
 
 from prefixd.bgp.fsm.state import PeerState
-from prefixd.bgp.peer.interface import Observer
+from prefixd.bgp.peer.interface import PeerObserver
 from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.peer.shutdown import signed
 from prefixd.bgp.reload import Effect, PeerChange, ReloadPlan, plan_reload
@@ -57,7 +57,7 @@ SWEEP_S: Final = 60.0
 
 
 class Tasks(Protocol):
-    """Whoever keeps tasks running; the supervisor, in the daemon."""
+    """What keeps tasks running; the supervisor, in the daemon."""
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> None: ...
 
@@ -65,18 +65,18 @@ class Tasks(Protocol):
 
 
 @dataclass(slots=True)
-class DoorCounters:
+class RefusedCallers:
     unknown: int = 0
     too_often: int = 0
     full: int = 0
     range_full: int = 0
 
 
-class Roster:
+class PeerRegistry:
     def __init__(
         self,
         settings: SpeakerSettings,
-        observer: Observer,
+        observer: PeerObserver,
         *,
         clock: Clock,
         jitter: Callable[[], float],
@@ -88,7 +88,7 @@ class Roster:
         `settings.listen`."""
         self.settings = settings
         self.abilities: HostAbilities = probe_host()
-        self.door = DoorCounters()
+        self.refused_callers = RefusedCallers()
         self._observer = observer
         self._clock = clock
         self._jitter = jitter
@@ -117,7 +117,7 @@ class Roster:
         return tuple(listener.port for listener in self._listeners)
 
     def start(self) -> None:
-        """Open the doors, then call. The rules must be loaded before this."""
+        """Listen, then connect. The rules must be loaded before this."""
         if not self.settings.live:
             return
         if self._inherited:
@@ -158,7 +158,8 @@ class Roster:
             # Never unprotected instead: its calls are closed until the kernel or the file changes.
             self._unprotected.add(network)
             log.error(
-                "cannot protect a neighbor", extra={"network": str(network), "error": str(error)}
+                "cannot set the TCP keys of a neighbor",
+                extra={"network": str(network), "error": str(error)},
             )
         else:
             self._unprotected.discard(network)
@@ -182,28 +183,28 @@ class Roster:
             ended.set()
 
         if settings.enabled:
-            # Before its task has had a turn: somebody may be at the door already.
+            # Before its task has had a turn: the router may have connected already.
             peer.start()
         self._tasks.start(_task_name(peer), run)
         return peer
 
     def _arrived(self, sock: socket.socket, source: IPAddress) -> None:
-        """Somebody has connected. Whatever is not wanted is closed without a word."""
+        """A router has connected. What is not wanted is closed at once."""
         peer = self._by_address.get(source)
         found = None if peer is not None else self._range_of(source)
         network = ip_network(source) if found is None else found.prefix
         if (peer is None and found is None) or network in self._unprotected:
-            self.door.unknown += 1
+            self.refused_callers.unknown += 1
             sock.close()
             return
         pending = sum(peer.handshakes for peer in self._peers.values())
         match self._admission.ask(source, pending, self._clock.monotonic()):
             case Admitted.TOO_OFTEN:
-                self.door.too_often += 1
+                self.refused_callers.too_often += 1
                 sock.close()
                 return
             case Admitted.FULL:
-                self.door.full += 1
+                self.refused_callers.full += 1
                 sock.close()
                 return
             case Admitted.YES:
@@ -211,7 +212,7 @@ class Roster:
         if peer is None and found is not None:
             peer = self._add_dynamic(found, source)
         if peer is None:
-            self.door.range_full += 1
+            self.refused_callers.range_full += 1
             sock.close()
             return
         peer.accept(sock)
@@ -265,7 +266,7 @@ class Roster:
             del self._by_address[peer.settings.address]
 
     def apply(self, new: SpeakerSettings) -> ReloadPlan:
-        """Carry out what `plan_reload` says; the caller has shown the plan to whoever asked."""
+        """Carry out what `plan_reload` says; the caller has reported the plan."""
         plan = plan_reload(self.settings, new)
         if new.admission != self.settings.admission:
             self._admission = Admission(new.admission)
@@ -329,7 +330,8 @@ class Roster:
                 async with asyncio.timeout(STOP_LIMIT_S):
                     await asyncio.gather(*ends)
             except TimeoutError:
-                log.warning("some neighbors did not say goodbye in time")
+                names = [name for name in self._peers if not self._running[name].is_set()]
+                log.warning("timed out closing BGP sessions", extra={"peers": sorted(names)})
         for peer in self._peers.values():
             await self._tasks.stop(_task_name(peer))
         self._peers.clear()

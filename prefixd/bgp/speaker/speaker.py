@@ -1,4 +1,4 @@
-"""All neighbors and the one table they are told from: announce, withdraw, replace, status.
+"""All neighbors and the one table they receive: announce, withdraw, replace, status.
 
 The shell around `rib`: it gives the pure parts their sessions, their sockets and their time.
 Announcing changes the Loc-RIB and returns; peers follow from the event loop, in slices of a few
@@ -19,9 +19,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from prefixd.bgp.peer.interface import Link
+from prefixd.bgp.peer.interface import PeerHandle
 from prefixd.bgp.reload import ReloadPlan
-from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.distribution import Distribution
 from prefixd.bgp.rib.export import explain
 from prefixd.bgp.rib.loc_rib import Drift, LocRib
 from prefixd.bgp.rib.overlap import Packet
@@ -30,11 +30,11 @@ from prefixd.bgp.rib.route import Route
 from prefixd.bgp.rib.update_group import UpdateGroup
 from prefixd.bgp.rib.verdict import Finding, Step, Withheld
 from prefixd.bgp.settings import IPNetwork, SpeakerSettings, StopMode, default_stop_mode
-from prefixd.bgp.speaker.advertise import Telling
+from prefixd.bgp.speaker.advertise import Advertiser
 from prefixd.bgp.speaker.events import RulesExpired, SpeakerEvent, TablesDiffered
-from prefixd.bgp.speaker.inbound import Hearing
-from prefixd.bgp.speaker.neighbors import Standings
-from prefixd.bgp.speaker.peers import Roster, Tasks
+from prefixd.bgp.speaker.inbound import InboundEvents
+from prefixd.bgp.speaker.neighbors import NeighborStates
+from prefixd.bgp.speaker.peers import PeerRegistry, Tasks
 from prefixd.bgp.speaker.status import (
     PeerTable,
     Progress,
@@ -59,31 +59,33 @@ class Speaker:
         clock: Clock,
         jitter: Callable[[], float],
         tasks: Tasks,
-        tell: Callable[[SpeakerEvent], None],
+        publish: Callable[[SpeakerEvent], None],
         untouchable: tuple[IPNetwork, ...] = (),
         restarting_for_s: float = 0.0,
         inherited: Sequence[int] = (),
     ) -> None:
-        """`tell` hears of everything that happens; it must not block."""
+        """`publish` gets every event; it must not block."""
         self.loc = LocRib()
-        self._fanout = Fanout(self.loc)
+        self._distribution = Distribution(self.loc)
         self._clock = clock
-        self._tell = tell
-        self._standings = Standings(settings, untouchable)
-        self._telling = Telling(self._fanout, self._standings, clock=clock, tell=tell)
+        self._publish = publish
+        self._states = NeighborStates(settings, untouchable)
+        self._advertiser = Advertiser(
+            self._distribution, self._states, clock=clock, publish=publish
+        )
         self._housekeeping: asyncio.TimerHandle | None = None
         self._checked_at = 0.0
-        hearing = Hearing(
-            self._fanout,
-            self._standings,
-            self._telling,
+        inbound = InboundEvents(
+            self._distribution,
+            self._states,
+            self._advertiser,
             clock=clock,
-            tell=tell,
-            present=lambda name: self.roster.get(name),
+            publish=publish,
+            present=lambda name: self.registry.get(name),
         )
-        self.roster = Roster(
+        self.registry = PeerRegistry(
             settings,
-            hearing,
+            inbound,
             clock=clock,
             jitter=jitter,
             tasks=tasks,
@@ -94,20 +96,20 @@ class Speaker:
     # Life
 
     def start(self) -> None:
-        """The Loc-RIB is complete: open the doors."""
-        self._fanout.ready()
+        """The Loc-RIB is complete: listen and connect."""
+        self._distribution.ready()
         self._checked_at = self._clock.monotonic()
         self._housekeep()
-        self.roster.start()
+        self.registry.start()
 
     async def stop(self, mode: StopMode | None = None, text: str = "") -> None:
         """End every session in its configured way, or all in one."""
-        for standing in self._standings:
-            chosen = mode or default_stop_mode(standing.link.settings)
-            if standing.up and chosen is StopMode.WITHDRAW:
-                self._telling.take_back(standing)
-        await self.roster.stop(mode, text)
-        self._telling.stop()
+        for state in self._states:
+            chosen = mode or default_stop_mode(state.handle.settings)
+            if state.up and chosen is StopMode.WITHDRAW:
+                self._advertiser.withdraw_all(state)
+        await self.registry.stop(mode, text)
+        self._advertiser.stop()
         if self._housekeeping is not None:
             self._housekeeping.cancel()
             self._housekeeping = None
@@ -117,12 +119,12 @@ class Speaker:
     ) -> ReloadPlan:
         """New settings: sessions that need not fall stay up and get the difference only. Without
         `untouchable` what was declared so stays so."""
-        plan = self.roster.apply(settings)
-        links = self.roster.peers()
-        for name in self._standings.take_over(settings, untouchable, links):
-            self._fanout.peer_down(name)
-        for link in links:
-            self._telling.change_terms(link.name)
+        plan = self.registry.apply(settings)
+        handles = self.registry.peers()
+        for name in self._states.take_over(settings, untouchable, handles):
+            self._distribution.peer_down(name)
+        for handle in handles:
+            self._advertiser.change_terms(handle.name)
         return plan
 
     def _housekeep(self) -> None:
@@ -130,19 +132,19 @@ class Speaker:
         now = self._clock.monotonic()
         gone, keys = self.loc.expire(self._clock.now_us() - EXPIRY_GRACE_US)
         if gone:
-            self._tell(RulesExpired(gone))
-            self._telling.moved(keys)
-        for standing in self._standings:
-            if standing.up:
-                self._telling.digest(standing)
-            elif self.roster.get(standing.link.name) is None:
-                self._standings.forget(standing.link.name)  # a dynamic neighbor that left
-        if now - self._checked_at >= self.roster.settings.self_check_s:
+            self._publish(RulesExpired(gone))
+            self._advertiser.changed(keys)
+        for state in self._states:
+            if state.up:
+                self._advertiser.note_progress(state)
+            elif self.registry.get(state.handle.name) is None:
+                self._states.forget(state.handle.name)  # a dynamic neighbor that left
+        if now - self._checked_at >= self.registry.settings.self_check_s:
             self._checked_at = now
-            if found := self._fanout.self_check(now):
-                log.error("tables differed from what they should be", extra={"keys": found})
-                self._tell(TablesDiffered(found))
-                self._telling.ask_all()
+            if found := self._distribution.self_check(now):
+                log.error("Adj-RIB-Out self-check repaired entries", extra={"entries": found})
+                self._publish(TablesDiffered(found))
+                self._advertiser.ask_all()
         loop = asyncio.get_running_loop()
         self._housekeeping = loop.call_later(EXPIRY_CHECK_S, self._housekeep)
 
@@ -150,37 +152,37 @@ class Speaker:
 
     @property
     def revision(self) -> int:
-        """Rises with every change of what shall be on the wire."""
+        """Rises with every change of the routes to announce."""
         return self.loc.revision
 
     def announce(self, routes: Iterable[Route]) -> None:
         """Add or change; peers follow at once or as fast as they can."""
         routes = tuple(routes)
         self._widen_scope(routes)
-        self._telling.moved(self.loc.put(routes))
+        self._advertiser.changed(self.loc.put(routes))
 
     def withdraw(self, route_ids: Iterable[str]) -> None:
-        self._telling.moved(self.loc.remove(route_ids))
+        self._advertiser.changed(self.loc.remove(route_ids))
 
     def replace(self, routes: Iterable[Route]) -> Drift:
         """Hold exactly these."""
         routes = tuple(routes)
         self._widen_scope(routes)
         drift, keys = self.loc.replace(routes)
-        self._telling.moved(keys)
+        self._advertiser.changed(keys)
         return drift
 
     def _widen_scope(self, routes: Iterable[Route]) -> None:
-        if self._standings.widen_scope(routes):
-            for standing in self._standings:
-                self._telling.change_terms(standing.link.name)
+        if self._states.widen_scope(routes):
+            for state in self._states:
+                self._advertiser.change_terms(state.handle.name)
 
-    def pardon(self, peer: str) -> bool:
+    def release(self, peer: str) -> bool:
         """Send a neighbor the rules that were quarantined for it once more."""
-        standing = self._standings.get(peer)
-        if standing is None or not standing.quarantine.pardon():
+        state = self._states.get(peer)
+        if state is None or not state.quarantine.release():
             return False
-        self._telling.change_terms(peer)
+        self._advertiser.change_terms(peer)
         return True
 
     # Questions: they send nothing
@@ -188,20 +190,23 @@ class Speaker:
     def preview(self, route: Route) -> tuple[Preview, ...]:
         """What every neighbor would receive of it."""
         return tuple(
-            preview(link.name, self._group(link), self.loc, route) for link in self.roster.peers()
+            preview(handle.name, self._group(handle), self.loc, route)
+            for handle in self.registry.peers()
         )
 
     def simulate(self, packet: Packet) -> dict[str, Decision]:
         """Which rule decides the packet at every neighbor, once everything is delivered."""
-        return {link.name: simulate(self._group(link), packet) for link in self.roster.peers()}
+        return {
+            handle.name: simulate(self._group(handle), packet) for handle in self.registry.peers()
+        }
 
     def explain(self, route_id: str, peer: str) -> tuple[Finding, ...]:
         """The chain of steps for one route and one neighbor, up to the one that stopped it."""
-        route, link = self.loc.get(route_id), self.roster.get(peer)
-        if route is None or link is None:
+        route, handle = self.loc.get(route_id), self.registry.get(peer)
+        if route is None or handle is None:
             return ()
-        findings = explain(route, self._standings.terms(link))
-        verdict = self._group(link).verdict(route.key)
+        findings = explain(route, self._states.terms(handle))
+        verdict = self._group(handle).verdict(route.key)
         if isinstance(verdict, Withheld) and verdict.step is Step.BUDGET:
             findings += (Finding(Step.BUDGET, passed=False, detail=verdict.detail),)
         return findings
@@ -213,33 +218,33 @@ class Speaker:
 
     def progress(self, peer: str) -> Progress | None:
         """To ask for many routes at once; stale with the next change."""
-        link = self.roster.get(peer)
-        if link is None:
+        handle = self.registry.get(peer)
+        if handle is None:
             return None
-        member = self._fanout.member(peer)
-        return Progress(self.loc, member.group if member else self._group(link), member)
+        member = self._distribution.member(peer)
+        return Progress(self.loc, member.group if member else self._group(handle), member)
 
     def status(self) -> SpeakerStatus:
         return SpeakerStatus(
             revision=self.loc.revision,
             rules=len(self.loc),
-            groups=self._fanout.group_count(),
-            peers=tuple(self._table(link) for link in self.roster.peers()),
+            groups=self._distribution.group_count(),
+            peers=tuple(self._table(handle) for handle in self.registry.peers()),
         )
 
-    def _table(self, link: Link) -> PeerTable:
-        standing = self._standings.of(link)
+    def _table(self, handle: PeerHandle) -> PeerTable:
+        state = self._states.of(handle)
         return peer_table(
-            link.status(),
-            self._fanout,
-            self._fanout.member(link.name),
-            standing.received,
-            standing.quarantine,
+            handle.status(),
+            self._distribution,
+            self._distribution.member(handle.name),
+            state.received,
+            state.quarantine,
             now=self._clock.monotonic(),
-            most_rules=standing.most_rules,
-            fence_s=standing.fence_s,
-            faults=dict(standing.faults),
+            most_rules=state.most_rules,
+            fence_s=state.fence_s,
+            faults=dict(state.faults),
         )
 
-    def _group(self, link: Link) -> UpdateGroup:
-        return self._fanout.group_for(self._standings.terms(link), self._clock.monotonic())
+    def _group(self, handle: PeerHandle) -> UpdateGroup:
+        return self._distribution.group_for(self._states.terms(handle), self._clock.monotonic())

@@ -6,8 +6,8 @@ from typing import Final
 
 from prefixd.bgp.peer.interface import PeerStatus
 from prefixd.bgp.rib.adj_rib_in import AdjRibIn, Doubt
-from prefixd.bgp.rib.distribution import Fanout
-from prefixd.bgp.rib.group_member import Member
+from prefixd.bgp.rib.distribution import Distribution
+from prefixd.bgp.rib.group_member import GroupMember
 from prefixd.bgp.rib.loc_rib import LocRib
 from prefixd.bgp.rib.quarantine import Evidence, Quarantine
 from prefixd.bgp.rib.route import Key, Route
@@ -23,9 +23,9 @@ class RuleStage(StrEnum):
     WRITTEN = "written"
     """The kernel has taken it."""
     DELIVERED = "delivered"
-    """The neighbor has parsed it, and the session lived on."""
+    """The neighbor has parsed it, and the session stayed up."""
     SEEN = "seen"
-    """The neighbor showed us that it holds it."""
+    """The neighbor sent it back to us, so it holds it."""
     WITHHELD = "withheld"
     QUARANTINED = "quarantined"
     SHADOWED = "shadowed"
@@ -48,19 +48,19 @@ class Progress:
     What concerns all rules is looked up once: a listing asks for tens of thousands.
     """
 
-    __slots__ = ("_group", "_loc", "_member", "_proven", "_unheard")
+    __slots__ = ("_group", "_loc", "_member", "_proven", "_unsent")
 
-    def __init__(self, loc: LocRib, group: UpdateGroup, member: Member | None) -> None:
+    def __init__(self, loc: LocRib, group: UpdateGroup, member: GroupMember | None) -> None:
         self._loc = loc
         self._group = group
         self._member = member
-        self._unheard: frozenset[Key] = frozenset()
+        self._unsent: frozenset[Key] = frozenset()
         self._proven = -1
         if member is not None:
             if member.own is None:
                 behind = group.since(member.cursor)
-                self._unheard = frozenset(key for chunk in behind for key, _ in chunk.before)
-            if any(fence.works for fence in member.fences.values()):
+                self._unsent = frozenset(key for chunk in behind for key, _ in chunk.before)
+            if any(probe.works for probe in member.probes.values()):
                 self._proven = member.proven
 
     @property
@@ -94,9 +94,9 @@ class Progress:
             return RuleStage.DOWN
         out = member.table_source
         if (
-            key in self._unheard
-            or key in out.outbox.urgent
-            or out.told(key) is not self._group.desired(key)
+            key in self._unsent
+            or key in out.pending.urgent
+            or out.advertised(key) is not self._group.desired(key)
         ):
             return RuleStage.PENDING
         if key in member.seen:
@@ -112,15 +112,15 @@ _UNSPLIT: Final = {stage: RuleState(stage=stage) for stage in RuleStage}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerTable:
-    """One neighbor: its session, what it was told, what it told us."""
+    """One neighbor: its session, routes advertised and received."""
 
     session: PeerStatus
     rules: dict[Family, int]
-    """Told, by family."""
+    """Advertised, by family."""
     announced: int
     """Routes announced in this session, repetitions included."""
     withdrawn: int
-    outbox: int
+    pending: int
     oldest_s: float
     synced_revision: int
     lag: int
@@ -139,8 +139,8 @@ class PeerTable:
 
 def peer_table(
     session: PeerStatus,
-    fanout: Fanout,
-    member: Member | None,
+    distribution: Distribution,
+    member: GroupMember | None,
     received: AdjRibIn,
     quarantine: Quarantine,
     *,
@@ -150,19 +150,19 @@ def peer_table(
     faults: dict[str, int],
 ) -> PeerTable:
     out = None if member is None else member.table_source
-    synced = fanout.synced_revision(session.name)
-    works = [] if member is None else [fence.works for fence in member.fences.values()]
+    synced = distribution.synced_revision(session.name)
+    works = [] if member is None else [probe.works for probe in member.probes.values()]
     return PeerTable(
         session=session,
         rules={} if out is None else {f: len(t) for f, t in out.table.items() if t},
         announced=0 if member is None else member.announced,
         withdrawn=0 if member is None else member.withdrawn,
-        outbox=0 if out is None else len(out.outbox),
-        oldest_s=0.0 if out is None else out.outbox.waiting_s(now),
+        pending=0 if out is None else len(out.pending),
+        oldest_s=0.0 if out is None else out.pending.waiting_s(now),
         synced_revision=synced,
-        lag=fanout.loc.revision - synced,
+        lag=distribution.loc.revision - synced,
         withheld={} if member is None else member.group.withheld(),
-        quarantined=tuple(quarantine.convicted.values()),
+        quarantined=tuple(quarantine.quarantined.values()),
         budget_lowered_to=most_rules,
         fence_works=True if True in works else (None if None in works else False),
         fence_round_trip_s=fence_s,

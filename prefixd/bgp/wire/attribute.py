@@ -4,7 +4,7 @@ The table says for each type which flags it must carry, how its value is decoded
 that cannot be decoded costs (RFC 7606 7). MP_REACH_NLRI and MP_UNREACH_NLRI are not in it: what
 theirs costs depends on the family, see `attribute_list.py`, which also walks the list.
 
-Attributes nobody here needs to understand are not parsed at all: they stay `RawAttribute` with
+Attributes that are not needed here are not parsed at all: they stay `RawAttribute` with
 flags and octets untouched. Parsing what one does not need has cost others their sessions
 (CVE-2023-38802).
 """
@@ -80,7 +80,7 @@ from prefixd.bgp.wire.scalar import (
 
 @dataclass(frozen=True, slots=True)
 class RawAttribute:
-    """An attribute this codec does not read, byte for byte."""
+    """An attribute that this codec does not parse, byte for byte."""
 
     flags: int
     code: int

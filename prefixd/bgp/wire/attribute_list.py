@@ -8,7 +8,7 @@
 
 The frame is read before the content and content never moves a frame. What is wrong with a value
 becomes a `Fault` with the reaction of RFC 7606, the attribute is left out of the result, and the
-next one is read. Only three things end the session here: a well-known attribute nobody knows, a
+next one is read. Only three things end the session here: an unknown well-known attribute, a
 second list of routes, and a list of routes that cannot be walked when the session has no other
 family to live for.
 """

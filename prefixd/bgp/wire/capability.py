@@ -8,7 +8,7 @@
 
 Those we understand become typed values; all others, and those whose length is impossible, stay a
 `RawCapability` and are written back byte for byte. Whether a capability is acceptable is decided
-by whoever negotiates, not here.
+by the negotiation, not here.
 """
 
 from collections.abc import Callable
@@ -130,7 +130,7 @@ class LongLivedGracefulRestart:
 
 @dataclass(frozen=True, slots=True)
 class Fqdn:
-    """Code 73: names for people. Octets as received; whoever shows them escapes them."""
+    """Code 73: names for people. Octets as received; escape them before showing."""
 
     host: bytes
     domain: bytes = b""

@@ -137,7 +137,7 @@ def _encode_prefix(match: PrefixMatch, afi: int) -> bytes:
     if len(match.pattern) != (bits + 7) >> 3 or mask_octets(match.pattern, bits) != match.pattern:
         raise _refused(f"pattern {match.pattern.hex()} is not one of {bits} bits", kind.name)
     if not _prefix_is_possible(afi, length, offset):
-        raise _refused(f"length {length} offset {offset} is no prefix of AFI {afi}", kind.name)
+        raise _refused(f"invalid prefix of AFI {afi}: length {length}, offset {offset}", kind.name)
     if afi == AFI_IPV6:
         return bytes((kind, length, offset)) + match.pattern
     return bytes((kind, length)) + match.pattern

@@ -8,7 +8,7 @@
 
 Rates are bits per second on this side and IEEE-754 *bytes* per second on the other; the conversion
 happens here and nowhere else. The wire has 24 bits of mantissa, so `as_sent` says what the router
-will really be told. Everything a router might take to its hardware and regret (NaN, infinity, a
+will really receive. Everything a router might take to its hardware and regret (NaN, infinity, a
 negative rate) is refused when encoding and reported when decoding.
 
 A rule without any action means "let it pass". That is never an accident on the way out: an empty
@@ -160,7 +160,7 @@ def encode_actions(actions: Sequence[Action]) -> tuple[tuple[bytes, ...], tuple[
     choose either), both redirects to an address at once, an impossible number.
     """
     if not actions:
-        raise _refused("a rule without actions lets traffic pass; say Accept if that is meant")
+        raise _refused("a rule without actions lets traffic pass; use Accept for that")
     communities = [_encode(action) for action in actions if not isinstance(action, Accept)]
     if len(actions) > 1 and len(communities) < len(actions):
         raise _refused("accept excludes every other action")
@@ -198,7 +198,7 @@ def _encode(action: Action) -> bytes:
         case RateLimit():
             rate = _float32(action.rate_bps / _BITS)
             if rate == 0:
-                raise _refused("a limit of 0 bit/s is a discard; say so")
+                raise _refused("a limit of 0 bit/s is a discard; use Discard")
             return _RATE.pack(0x80, 0x06, _short_as(action.asn), rate)
         case PacketRateLimit():
             return _RATE.pack(0x80, 0x0C, _short_as(action.asn), _float32(action.rate_pps))

@@ -228,7 +228,7 @@ def _bit_test(item: Item, flags: int) -> bool:
 
 
 def canonical_bitmask(items: Sequence[Item]) -> tuple[Item, ...]:
-    """Terms in order and each once. Bit logic is kept as written: minimising it helps nobody."""
+    """Terms in order and each once. Bit logic is kept as written: minimising it has no use."""
     ordered: list[tuple[Item, ...]] = []
     for term in groups(items):
         clean = sorted({Item(op & ~AND, value) for op, value in term}, key=_bitmask_order)

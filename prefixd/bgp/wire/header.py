@@ -6,7 +6,7 @@
     |            Length             |     Type      |
     +-------------------------------+---------------+
 
-The header is judged as soon as it is there, before the body has arrived, so that nobody can make
+The header is judged as soon as it is there, before the body has arrived, so that no peer can make
 us wait for, or buffer, more than their message may have.
 """
 

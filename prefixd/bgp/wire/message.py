@@ -58,7 +58,7 @@ def decode_refresh(reader: Reader) -> RouteRefresh:
             )
         if subtype == RefreshSubtype.REQUEST:
             raise WireError(
-                "an outbound route filter nobody negotiated",
+                "an outbound route filter that was not negotiated",
                 offset=reader.offset,
                 field="ROUTE-REFRESH",
                 code=ErrorCode.MESSAGE_HEADER,

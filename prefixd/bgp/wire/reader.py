@@ -6,7 +6,7 @@ its own length; what is read inside can never reach the bytes behind it (RFC 760
 a message must not depend on the sanity of its content).
 
 The reader knows no field of BGP. The names it is given serve its errors and `trace.TracingReader`;
-the error code that running out of bytes means is told by the caller, who alone knows whether this
+the error code that running out of bytes means comes from the caller, which alone knows whether this
 is an OPEN or an attribute.
 """
 

@@ -100,7 +100,7 @@ def _not_negotiated(offset: int) -> Fault:
 def _reset_if_nothing_was_read(update: Update) -> None:
     """Treat-as-withdraw needs routes to withdraw (RFC 7606 5.2).
 
-    With none in sight nobody can say which routes the broken attribute was meant for. A list of
+    With none in sight it is not known which routes the broken attribute was meant for. A list of
     withdrawals counts as routes here: it was read completely, and a reset would cost more.
     """
     if update.nlri or update.withdrawn:

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 import pytest
 
 from prefixd.announce.announcer import BgpAnnouncer
-from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.distribution import Distribution
 from prefixd.bgp.rib.export_terms import ExportPolicy, Terms
 from prefixd.bgp.rib.loc_rib import Drift, LocRib
 from prefixd.bgp.rib.preview import Preview, preview
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.rib.route_action import FlowTreatment
+from prefixd.bgp.rib.route_action import FlowSpecActions
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.wire.flowspec_action import RateLimit
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
@@ -63,9 +63,9 @@ class Table:
         return self.loc.replace(routes)[0]
 
     def preview(self, route: Route) -> list[Preview]:
-        fanout = Fanout(self.loc)
+        distribution = Distribution(self.loc)
         return [
-            preview(name, fanout.group_for(each, 0.0), self.loc, route)
+            preview(name, distribution.group_for(each, 0.0), self.loc, route)
             for name, each in self.terms.items()
         ]
 
@@ -93,7 +93,7 @@ def test_announce_change_withdraw() -> None:
     announcer.announce([an_intent("m1", rate=1_000_000)])
     route = table.loc.get("m1")
     assert route is not None
-    assert route.treatment == FlowTreatment((RateLimit(1e6, asn=65000),))
+    assert route.action == FlowSpecActions((RateLimit(1e6, asn=65000),))
     assert announcer.revision > before
     announcer.withdraw(["m1", "unknown"])
     assert held(table) == {"m2"}
@@ -171,7 +171,7 @@ def test_no_empty_withdrawal_reaches_the_table() -> None:
 
 
 def test_preview_has_a_value_for_each_neighbor() -> None:
-    known = a_route("dst 192.0.2.1/32 proto udp", treatment=FlowTreatment((RateLimit(1e6),)))
+    known = a_route("dst 192.0.2.1/32 proto udp", action=FlowSpecActions((RateLimit(1e6),)))
     table = Table()
     table.loc.put([known])
     table.terms = {

@@ -6,7 +6,7 @@ import pytest
 
 from prefixd.announce.translate import Untranslatable, flow_of, match_of, route_of, rule_of_flow
 from prefixd.bgp.rib.route import Route, describe, rule_of
-from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.route_action import BlackholeAction, FlowSpecActions
 from prefixd.bgp.wire import flowspec_action as act
 from prefixd.bgp.wire.flowspec_text import format_rule, parse_rule
 from prefixd.domain.ids import MitigationId
@@ -87,12 +87,12 @@ ACTIONS: dict[str, tuple[Action, act.Action]] = {
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_an_action_and_its_treatment(name: str) -> None:
+def test_an_action_and_its_route_action(name: str) -> None:
     action, wanted = ACTIONS[name]
     route = route_of(intent(Match(dst=HOST), action), 65000)
     assert not isinstance(route, Untranslatable)
-    assert route.treatment == FlowTreatment((wanted,))
-    assert rule_of_flow(flow_of(Match(dst=HOST)), FlowTreatment((wanted,))) == Rule(
+    assert route.action == FlowSpecActions((wanted,))
+    assert rule_of_flow(flow_of(Match(dst=HOST)), FlowSpecActions((wanted,))) == Rule(
         Match(dst=HOST), action
     )
     assert (route.route_id, route.priority, route.expires_at_us, route.owner) == (
@@ -115,7 +115,7 @@ def test_a_blackhole_is_a_host_route_with_communities() -> None:
     route = route_of(intent(Match(dst=HOST, protocol=17), Blackhole()), 65000)
     assert not isinstance(route, Untranslatable)
     assert describe(*route.key) == "192.0.2.1/32"
-    assert route.treatment == BlackholeTreatment((0xFFFF029A, 0xFFFFFF01), b"")
+    assert route.action == BlackholeAction((0xFFFF029A, 0xFFFFFF01), b"")
 
 
 def test_age_comes_from_the_identifier() -> None:
@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[Match, Action, str]] = {
     "no flags": (Match(dst=HOST, tcp_flags=TcpFlags(0, 0)), Discard(), "select nothing"),
     "flag out of reach": (Match(dst=HOST, tcp_flags=TcpFlags(0x1000, 0x1000)), Discard(), "4096"),
     "port": (Match(dst=HOST, dst_ports=(PortRange(1, 70000),)), Discard(), "0..65535"),
-    "no rate": (Match(dst=HOST), Police(0), "discard; say so"),
+    "no rate": (Match(dst=HOST), Police(0), "discard; use Discard"),
     "DSCP": (Match(dst=HOST), Mark(64), "outside 0..63"),
     "no redirect": (Match(dst=HOST), Redirect(), "either a route target or a next hop"),
     "bad target": (Match(dst=HOST), Redirect(route_target="x"), "not a route target"),
@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[Match, Action, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_said_exactly_is_refused_with_a_reason(name: str) -> None:
+def test_what_has_no_exact_form_is_refused_with_a_reason(name: str) -> None:
     match, action, reason = REFUSED[name]
     found = route_of(intent(match, action), 65000)
     assert isinstance(found, Untranslatable)
@@ -159,8 +159,8 @@ def test_what_cannot_be_said_exactly_is_refused_with_a_reason(name: str) -> None
 
 WORDLESS = {
     "dst 192.0.2.1/32 proto tcp,udp": "several protocols",
-    "dst 192.0.2.1/32 port 53": "port has no word",
-    "dst 192.0.2.1/32 dscp 46": "dscp has no word",
+    "dst 192.0.2.1/32 port 53": "port cannot be shown",
+    "dst 192.0.2.1/32 dscp 46": "dscp cannot be shown",
     "dst 192.0.2.1/32 tcp-flags syn|ack": "combination of TCP flags",
     "dst 192.0.2.1/32 tcp-flags =syn,=ack": "alternatives",
     "dst 192.0.2.1/32 fragment !is-fragment": "fragment bits",
@@ -170,16 +170,16 @@ WORDLESS = {
 
 
 @pytest.mark.parametrize("text", WORDLESS)
-def test_learned_rules_without_a_word_here(text: str) -> None:
-    found = rule_of_flow(parse_rule(text), FlowTreatment((act.Discard(),)))
+def test_learned_rules_that_we_cannot_show(text: str) -> None:
+    found = rule_of_flow(parse_rule(text), FlowSpecActions((act.Discard(),)))
     assert isinstance(found, Untranslatable)
     assert WORDLESS[text] in found.reason
 
 
-def test_learned_actions_without_a_word_here() -> None:
+def test_learned_actions_that_we_cannot_show() -> None:
     flow = flow_of(Match(dst=HOST))
     for actions in ((act.Accept(),), (act.Discard(), act.MarkDscp(1)), (act.PacketRateLimit(5),)):
-        assert isinstance(rule_of_flow(flow, FlowTreatment(actions)), Untranslatable)
+        assert isinstance(rule_of_flow(flow, FlowSpecActions(actions)), Untranslatable)
 
 
 def test_a_rule_asked_for_by_hand_may_use_the_reserve() -> None:

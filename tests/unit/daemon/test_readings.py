@@ -87,7 +87,7 @@ async def test_a_removed_neighbor_leaves_no_series_behind() -> None:
         shown = await found.samples()
         assert shown["prefixd_bgp_session_up", "edge1"] == 0
         assert shown["prefixd_bgp_session_changes_total", "edge1 down"] == 0
-        speaker.apply(replace(speaker.roster.settings, peers=()), ())
+        speaker.apply(replace(speaker.registry.settings, peers=()), ())
         assert not [labels for _, labels in await found.later() if "edge1" in labels]
 
 

@@ -94,7 +94,7 @@ def test_a_cut_message_is_explained_as_far_as_it_goes(capsys: pytest.CaptureFixt
     status, out = run(capsys, HEX["U1"][:60])
     assert status == 1
     assert "not read" in out
-    assert "=> error 30 octets, the header says 72" in out
+    assert "=> error 30 octets, the header gives 72" in out
     status, out = run(capsys, "ffff")
     assert "=> error 2 octets, a header has 19" in out
 

@@ -179,11 +179,11 @@ class TestCollision:
         neighbor = self.colliding()
         survivor = self.SURVIVOR[ids]
         loser = 3 - survivor
-        told = neighbor.handle(OpenArrived(first, ids))
-        told += neighbor.handle(OpenArrived(3 - first, ids))
-        assert Proceed(survivor) in told
-        assert Proceed(loser) not in told
-        drops = [each for each in told if isinstance(each, Drop)]
+        advertised = neighbor.handle(OpenArrived(first, ids))
+        advertised += neighbor.handle(OpenArrived(3 - first, ids))
+        assert Proceed(survivor) in advertised
+        assert Proceed(loser) not in advertised
+        drops = [each for each in advertised if isinstance(each, Drop)]
         assert [(drop.connection, drop.notification) for drop in drops] == [(loser, COLLISION)]
         assert neighbor.connections == {survivor}
 

@@ -53,7 +53,7 @@ def withdrawn(*texts: str) -> Outcome:
     return Outcome(withdrawn=(Routes(family=IPV4_FLOWSPEC, nlri=rules),))
 
 
-def told(events: object) -> list[str]:
+def words_of(events: object) -> list[str]:
     assert isinstance(events, list)
     words = []
     for event in events:
@@ -78,8 +78,8 @@ def test_watching_keeps_and_reports_nothing() -> None:
 
 def test_a_rule_comes_and_goes() -> None:
     table = a_table()
-    assert told(table.apply(announced(VICTIM), 1)) == [f"Learned {VICTIM}"]
-    assert told(table.apply(withdrawn(VICTIM), 2)) == [f"Lost {VICTIM}"]
+    assert words_of(table.apply(announced(VICTIM), 1)) == [f"Learned {VICTIM}"]
+    assert words_of(table.apply(withdrawn(VICTIM), 2)) == [f"Lost {VICTIM}"]
     assert table.apply(withdrawn(VICTIM), 3) == []
 
 
@@ -118,7 +118,7 @@ def test_a_required_community() -> None:
 def test_a_rule_that_turns_doubtful_is_lost() -> None:
     table = a_table()
     table.apply(announced(VICTIM), 1)
-    assert told(table.apply(announced(VICTIM, attributes=()), 2)) == [f"Lost {VICTIM}"]
+    assert words_of(table.apply(announced(VICTIM, attributes=()), 2)) == [f"Lost {VICTIM}"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_excess_ends_the_session_only_where_that_was_agreed() -> None:
 def test_a_rule_longer_than_agreed_is_not_taken() -> None:
     table = a_table(replace(TAKING, max_items=4))
     short, long = "dst 192.0.2.1/32 dport 1,3,5", "dst 192.0.2.1/32 dport 1,3,5,7"
-    assert told(table.apply(announced(short), 1)) == [f"Learned {short}"]
+    assert words_of(table.apply(announced(short), 1)) == [f"Learned {short}"]
     assert table.apply(announced(long), 2) == []
     assert table.ignored == {Doubt.TOO_LONG: 1}
 
@@ -169,7 +169,9 @@ def test_a_rule_longer_than_agreed_is_not_taken() -> None:
 def test_a_disabled_family_is_forgotten() -> None:
     table = a_table()
     table.apply(announced(VICTIM), 1)
-    assert told(table.apply(Outcome(disabled=frozenset({IPV4_FLOWSPEC})), 2)) == [f"Lost {VICTIM}"]
+    assert words_of(table.apply(Outcome(disabled=frozenset({IPV4_FLOWSPEC})), 2)) == [
+        f"Lost {VICTIM}"
+    ]
 
 
 def test_what_a_restarted_peer_does_not_confirm_goes() -> None:
@@ -177,7 +179,7 @@ def test_what_a_restarted_peer_does_not_confirm_goes() -> None:
     table.apply(announced(VICTIM, "dst 192.0.2.2/32"), 1)
     table.mark_stale([IPV4_FLOWSPEC])
     table.apply(announced(VICTIM), 2)
-    assert told(table.sweep([IPV4_FLOWSPEC])) == ["Lost dst 192.0.2.2/32"]
+    assert words_of(table.sweep([IPV4_FLOWSPEC])) == ["Lost dst 192.0.2.2/32"]
     assert table.sweep([IPV4_FLOWSPEC, IPV4_UNICAST]) == []
 
 

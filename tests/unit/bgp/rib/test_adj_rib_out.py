@@ -6,12 +6,12 @@ from itertools import count
 
 from prefixd.bgp.rib.adj_rib_out import Chunk, Table
 from prefixd.bgp.rib.attributes import AttributeEncoder
-from prefixd.bgp.rib.distribution import Fanout
+from prefixd.bgp.rib.distribution import Distribution
 from prefixd.bgp.rib.export_terms import ExportPolicy, Pacing, RtbhTerms, Terms
 from prefixd.bgp.rib.loc_rib import LocRib
-from prefixd.bgp.rib.refresh_probe import FenceSettings
+from prefixd.bgp.rib.refresh_probe import ProbeSettings
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.route_action import BlackholeAction, FlowSpecActions
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.flowspec_action import Accept, RateLimit, RedirectToAddress
@@ -27,7 +27,7 @@ TERMS = Terms(
     policy=ExportPolicy(),
     pacing=Pacing(batch_s=0.0, quiet_s=0.0),
 )
-LIMIT = FlowTreatment((RateLimit(1e6),))
+LIMIT = FlowSpecActions((RateLimit(1e6),))
 
 
 class Desk:
@@ -35,26 +35,28 @@ class Desk:
 
     def __init__(self) -> None:
         self.loc = LocRib()
-        self.fanout = Fanout(self.loc)
-        self.fanout.ready()
+        self.distribution = Distribution(self.loc)
+        self.distribution.ready()
         self._clock = count(1000.0, 1.0)
 
     def up(self, *names: str, terms: Terms = TERMS) -> None:
         for name in names:
-            self.fanout.peer_up(name, terms, FenceSettings(wanted=False), fence_usable=False)
+            self.distribution.peer_up(name, terms, ProbeSettings(wanted=False), probe_usable=False)
         for name in names:
             self.chunks(name)
 
     def put(self, *routes: Route) -> None:
-        self.fanout.changed(self.loc.put(routes), next(self._clock))
+        self.distribution.changed(self.loc.put(routes), next(self._clock))
 
     def remove(self, *ids: str) -> None:
-        self.fanout.changed(self.loc.remove(ids), next(self._clock))
+        self.distribution.changed(self.loc.remove(ids), next(self._clock))
 
     def chunks(self, name: str) -> list[Chunk]:
         now = next(self._clock)
         found: list[Chunk] = []
-        while (chunk := self.fanout.next_chunk(name, now)) is not None or self.fanout.judging(name):
+        while (
+            chunk := self.distribution.next_chunk(name, now)
+        ) is not None or self.distribution.judging(name):
             if chunk is not None:
                 found.append(chunk)
         return found
@@ -84,7 +86,7 @@ def test_peers_in_step_get_the_same_octets() -> None:
     first = desk.chunks("a")
     assert [id(chunk) for chunk in desk.chunks("b")] == [id(chunk) for chunk in first]
     assert [id(chunk) for chunk in desk.chunks("c")] == [id(chunk) for chunk in first]
-    assert desk.fanout.group_count() == 1
+    assert desk.distribution.group_count() == 1
 
 
 def test_what_came_and_went_costs_nothing() -> None:
@@ -100,7 +102,7 @@ def test_a_changed_action_is_one_announcement() -> None:
     desk.up("a")
     desk.put(*hosts(1))
     desk.chunks("a")
-    desk.put(a_route("dst 198.18.0.0/32 proto udp dport 53", "r0", treatment=LIMIT))
+    desk.put(a_route("dst 198.18.0.0/32 proto udp dport 53", "r0", action=LIMIT))
     [chunk] = desk.chunks("a")
     assert (chunk.announced, chunk.withdrawn, chunk.messages) == (1, 0, 1)
 
@@ -135,7 +137,7 @@ def test_many_actions_still_fit_one_write() -> None:
     desk.put(
         *(
             a_route(f"dst 198.18.0.{n % 250}/32 dport {n}", f"r{n}",
-                    treatment=FlowTreatment((RateLimit(1e6 + 1000 * n),)))
+                    action=FlowSpecActions((RateLimit(1e6 + 1000 * n),)))
             for n in range(1, 900)
         )
     )  # fmt: skip
@@ -145,19 +147,19 @@ def test_many_actions_still_fit_one_write() -> None:
 def test_the_best_rules_are_told_first() -> None:
     desk = Desk()
     desk.put(*hosts(1500), a_route("dst 192.0.2.1/32", "urgent", priority=9))
-    desk.fanout.peer_up("a", TERMS, FenceSettings(wanted=False), fence_usable=False)
+    desk.distribution.peer_up("a", TERMS, ProbeSettings(wanted=False), probe_usable=False)
     first, *_ = desk.chunks("a")
     assert a_route("dst 192.0.2.1/32").nlri in first.octets
 
 
 def test_end_of_rib_waits_for_a_complete_table() -> None:
     desk = Desk()
-    desk.fanout = Fanout(desk.loc)  # not ready yet
-    desk.fanout.peer_up("a", TERMS, FenceSettings(wanted=False), fence_usable=False)
+    desk.distribution = Distribution(desk.loc)  # not ready yet
+    desk.distribution.peer_up("a", TERMS, ProbeSettings(wanted=False), probe_usable=False)
     assert desk.chunks("a") == []
     desk.put(*hosts(1))
     assert sum(chunk.announced for chunk in desk.chunks("a")) == 1
-    desk.fanout.ready()
+    desk.distribution.ready()
     [chunk] = desk.chunks("a")
     assert chunk.octets.hex().count("800f03000") == 2
 
@@ -166,24 +168,24 @@ def test_end_of_rib_waits_for_a_paced_dump() -> None:
     desk = Desk()
     desk.put(*hosts(300))
     terms = replace(TERMS, pacing=Pacing(rules_per_second=100))
-    desk.fanout.peer_up("a", terms, FenceSettings(wanted=False), fence_usable=False)
-    told = 0
-    while told < 300:
-        assert desk.fanout.wake_at("a", 0.0) is not None
+    desk.distribution.peer_up("a", terms, ProbeSettings(wanted=False), probe_usable=False)
+    advertised = 0
+    while advertised < 300:
+        assert desk.distribution.wake_at("a", 0.0) is not None
         for chunk in desk.chunks("a"):
-            assert chunk.announced or told == 300, "End-of-RIB too early"
-            told += chunk.announced
-    assert desk.fanout.member("a") is not None
+            assert chunk.announced or advertised == 300, "End-of-RIB too early"
+            advertised += chunk.announced
+    assert desk.distribution.member("a") is not None
 
 
 def test_a_large_change_is_judged_in_slices_and_told_in_full() -> None:
     desk = Desk()
     desk.up("a")
     desk.put(*hosts(2000))
-    assert desk.fanout.judging("a")
-    assert desk.fanout.synced_revision("a") < desk.loc.revision
+    assert desk.distribution.judging("a")
+    assert desk.distribution.synced_revision("a") < desk.loc.revision
     assert sum(chunk.announced for chunk in desk.chunks("a")) == 2000
-    assert desk.fanout.synced_revision("a") == desk.loc.revision
+    assert desk.distribution.synced_revision("a") == desk.loc.revision
 
 
 def test_a_slow_peer_leaves_its_group_and_comes_back() -> None:
@@ -192,25 +194,25 @@ def test_a_slow_peer_leaves_its_group_and_comes_back() -> None:
     for number in range(80):
         desk.put(*hosts(1, start=number))
         desk.chunks("fast")
-    desk.fanout.drop_laggards(1000.0)
-    slow = desk.fanout.member("slow")
+    desk.distribution.detach_slow(1000.0)
+    slow = desk.distribution.member("slow")
     assert slow is not None
     assert not slow.in_step
     [chunk] = desk.chunks("slow")
     assert chunk.announced == 80  # coalesced, not eighty chunks
     assert slow.in_step
-    assert desk.fanout.told("slow") == desk.fanout.told("fast")
+    assert desk.distribution.advertised("slow") == desk.distribution.advertised("fast")
 
 
 def test_another_peers_trouble_is_not_mine() -> None:
     desk = Desk()
     desk.up("a", "b")
     desk.put(*hosts(5))
-    desk.fanout.peer_down("b")
+    desk.distribution.peer_down("b")
     assert sum(chunk.announced for chunk in desk.chunks("a")) == 5
     desk.up("b")
-    told: Table = desk.fanout.told("b")
-    assert len(told[IPV4_FLOWSPEC]) == 5
+    advertised: Table = desk.distribution.advertised("b")
+    assert len(advertised[IPV4_FLOWSPEC]) == 5
 
 
 def test_attributes_of_every_kind_of_peer() -> None:
@@ -226,10 +228,10 @@ def test_attributes_of_every_kind_of_peer() -> None:
     assert external.encode(IPV4_FLOWSPEC, DISCARD).octets.hex() == (
         "4001010040020602010000fde9c010088006000000000000"
     )
-    assert internal.encode(IPV4_FLOWSPEC, FlowTreatment((Accept(),))).octets.hex() == (
+    assert internal.encode(IPV4_FLOWSPEC, FlowSpecActions((Accept(),))).octets.hex() == (
         "4001010040020040050400000064"
     )
-    v6 = FlowTreatment((RedirectToAddress(bytes(15) + b"\1"),))
+    v6 = FlowSpecActions((RedirectToAddress(bytes(15) + b"\1"),))
     assert "c01914000c" in internal.encode(IPV6_FLOWSPEC, v6).octets.hex()
 
 
@@ -242,12 +244,12 @@ def test_attributes_of_a_blackhole() -> None:
         rtbh=RtbhTerms(next_hop_v4=IPv4Address("192.0.2.66"), large_communities=((1, 2, 3),)),
     )
     encoder = AttributeEncoder(terms)
-    v4 = encoder.encode(IPV4_UNICAST, BlackholeTreatment())
+    v4 = encoder.encode(IPV4_UNICAST, BlackholeAction())
     assert v4.octets.hex() == (
         "4001010040020602010000fde9400304c0000242" "80040400000005" "c0080c"
         + "fde90007ffff029affffff01" + "c0200c000000010000000200000003"
     )  # fmt: skip
-    v6 = encoder.encode(IPV6_UNICAST, BlackholeTreatment((0xFFFF029A,), bytes(16)))
+    v6 = encoder.encode(IPV6_UNICAST, BlackholeAction((0xFFFF029A,), bytes(16)))
     assert (v6.next_hop, "400304" in v6.octets.hex()) == (bytes(16), False)
 
 
@@ -255,7 +257,7 @@ def desk_of(rules: int, at_once: int, terms: Terms = TERMS) -> Desk:
     desk = Desk()
     desk.put(*hosts(rules))
     desk.up("a", terms=terms)
-    desk.fanout.at_once = at_once
+    desk.distribution.at_once = at_once
     return desk
 
 
@@ -263,23 +265,23 @@ def test_new_terms_are_judged_in_slices_and_nothing_leaves_before() -> None:
     """Ten rules, three at a time: the tenth is still told while the first are looked at."""
     desk = desk_of(10, 3)
     picky = replace(TERMS, policy=ExportPolicy(owners=frozenset({"nobody"})))
-    desk.fanout.terms_changed("a", picky, 2000.0)
+    desk.distribution.terms_changed("a", picky, 2000.0)
     for _ in range(3):
-        assert desk.fanout.next_chunk("a", 2000.0) is None
-        assert desk.fanout.judging("a")
-    assert len(desk.fanout.told("a")[IPV4_FLOWSPEC]) == 10
+        assert desk.distribution.next_chunk("a", 2000.0) is None
+        assert desk.distribution.judging("a")
+    assert len(desk.distribution.advertised("a")[IPV4_FLOWSPEC]) == 10
     assert sum(chunk.withdrawn for chunk in desk.chunks("a")) == 10
-    assert desk.fanout.wake_at("a", 3000.0) is None
+    assert desk.distribution.wake_at("a", 3000.0) is None
 
 
 def test_a_rule_that_comes_while_new_terms_are_judged_does_not_wait() -> None:
     desk = desk_of(10, 3)
-    desk.fanout.terms_changed("a", replace(TERMS, names=frozenset({"a"})), 2000.0)
+    desk.distribution.terms_changed("a", replace(TERMS, names=frozenset({"a"})), 2000.0)
     desk.put(*hosts(1, start=50))
-    chunk = desk.fanout.next_chunk("a", 2000.0)
+    chunk = desk.distribution.next_chunk("a", 2000.0)
     assert chunk is not None
     assert chunk.announced == 1
-    assert desk.fanout.judging("a")
+    assert desk.distribution.judging("a")
 
 
 def test_rules_that_stay_cost_the_routers_pace_nothing() -> None:
@@ -287,9 +289,9 @@ def test_rules_that_stay_cost_the_routers_pace_nothing() -> None:
     slow = replace(TERMS, pacing=Pacing(rules_per_second=100))
     desk = desk_of(90, 250, slow)
     narrower = replace(slow, pacing=Pacing(rules_per_second=5))
-    desk.fanout.terms_changed("a", narrower, 2000.0)
+    desk.distribution.terms_changed("a", narrower, 2000.0)
     assert desk.chunks("a") == []
-    assert desk.fanout.wake_at("a", 2001.0) is None
+    assert desk.distribution.wake_at("a", 2001.0) is None
     desk.put(*hosts(5, start=100))
     assert sum(chunk.announced for chunk in desk.chunks("a")) == 5
 
@@ -298,6 +300,6 @@ def test_terms_that_change_twice_keep_what_the_first_change_asked_for() -> None:
     """Another community rewrites every route, also when a second change follows at once."""
     desk = desk_of(4, 1)
     rewritten = replace(TERMS, policy=ExportPolicy(communities=(1,)))
-    desk.fanout.terms_changed("a", rewritten, 2000.0)
-    desk.fanout.terms_changed("a", replace(rewritten, names=frozenset({"a"})), 2000.0)
+    desk.distribution.terms_changed("a", rewritten, 2000.0)
+    desk.distribution.terms_changed("a", replace(rewritten, names=frozenset({"a"})), 2000.0)
     assert sum(chunk.announced for chunk in desk.chunks("a")) == 4

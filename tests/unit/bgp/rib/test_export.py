@@ -7,7 +7,7 @@ import pytest
 from prefixd.bgp.rib.export import explain, judge
 from prefixd.bgp.rib.export_terms import ExportPolicy, Terms
 from prefixd.bgp.rib.route import Key, Route, describe, host_nlri
-from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.route_action import BlackholeAction, FlowSpecActions
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.rib.safety import OwnSession, SafetyNet
 from prefixd.bgp.rib.verdict import EXPORT, Reason, Split, Step, Withheld
@@ -31,7 +31,7 @@ OPEN = Terms(
     policy=ExportPolicy(),
 )
 VICTIM = "dst 192.0.2.1/32 proto udp dport 53"
-LIMIT = FlowTreatment((RateLimit(1e6),))
+LIMIT = FlowSpecActions((RateLimit(1e6),))
 
 
 def reason(route: Route, terms: Terms) -> Reason | None:
@@ -52,7 +52,7 @@ def hole(text: str) -> Route:
         route_id=text,
         family=IPV4_UNICAST,
         nlri=host_nlri(Prefix.parse(text)),
-        treatment=BlackholeTreatment(),
+        action=BlackholeAction(),
     )
 
 
@@ -79,11 +79,11 @@ WITHHELD = {
     "source": (a_route("dst 192.0.2.1/32 src 203.0.113.5/32"),
                policy(sources=(Prefix.parse("198.51.100.0/24"),)), Reason.SOURCE_NOT_ALLOWED),
     "length": (a_route("dst 192.0.2.0/25"), policy(min_length_v4=32), Reason.PREFIX_LENGTH),
-    "ability": (a_route(VICTIM, treatment=FlowTreatment((PacketRateLimit(10),))), profile("junos"),
+    "ability": (a_route(VICTIM, action=FlowSpecActions((PacketRateLimit(10),))), profile("junos"),
                 Reason.ABILITY),
-    "sample": (a_route(VICTIM, treatment=FlowTreatment((TrafficAction(sample=True),))),
+    "sample": (a_route(VICTIM, action=FlowSpecActions((TrafficAction(sample=True),))),
                profile("eos"), Reason.ABILITY),
-    "low rate": (a_route(VICTIM, treatment=FlowTreatment((RateLimit(1000),))), profile("junos"),
+    "low rate": (a_route(VICTIM, action=FlowSpecActions((RateLimit(1000),))), profile("junos"),
                  Reason.RATE_TOO_LOW),
     "component": (a_route("dst 2001:db8::1/128 flow-label 5"), profile("junos"), Reason.COMPONENT),
     "XR fragments": (a_route("dst 192.0.2.1/32 fragment is-fragment|first-fragment"),
@@ -97,7 +97,7 @@ WITHHELD = {
         a_route("dst 192.0.2.1/32 dport " + ",".join(str(n) for n in range(1, 400, 2))),
         profile("frr"), Reason.PARTS),
     "limit of a long list": (
-        a_route("dst 192.0.2.1/32 dport 1,3,5,7,9,11", treatment=LIMIT), profile("frr"),
+        a_route("dst 192.0.2.1/32 dport 1,3,5,7,9,11", action=LIMIT), profile("frr"),
         Reason.RATE_WOULD_MULTIPLY),
 }  # fmt: skip
 
@@ -113,7 +113,7 @@ def test_withheld(name: str) -> None:
 
 
 def test_the_lowest_rate_a_router_can_police_is_exported() -> None:
-    lowest = a_route(VICTIM, treatment=FlowTreatment((RateLimit(8000),)))
+    lowest = a_route(VICTIM, action=FlowSpecActions((RateLimit(8000),)))
     assert judge(lowest, profile("junos")) is EXPORT
 
 
@@ -160,18 +160,16 @@ def test_a_rule_of_240_octets_is_cut_where_a_router_cannot_read_the_length() -> 
 
 
 @pytest.mark.parametrize(
-    "treatment",
+    "action",
     [
-        FlowTreatment((MarkDscp(46),)),
-        FlowTreatment((route_target("65000:1"),)),
-        FlowTreatment((RedirectToAddress(bytes(4)),)),
+        FlowSpecActions((MarkDscp(46),)),
+        FlowSpecActions((route_target("65000:1"),)),
+        FlowSpecActions((RedirectToAddress(bytes(4)),)),
     ],
 )
-def test_other_treatments_may_be_split(treatment: FlowTreatment) -> None:
+def test_other_actions_may_be_split(action: FlowSpecActions) -> None:
     terms = replace(OPEN, profile=replace(PROFILES["bird"], max_items=1))
-    assert isinstance(
-        judge(a_route("dst 192.0.2.1/32 dport 1,3", treatment=treatment), terms), Split
-    )
+    assert isinstance(judge(a_route("dst 192.0.2.1/32 dport 1,3", action=action), terms), Split)
 
 
 NET = SafetyNet(

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 from prefixd.bgp.rib.loc_rib import LocRib
 from prefixd.bgp.rib.route import Key, Route
-from prefixd.bgp.rib.route_action import FlowTreatment
+from prefixd.bgp.rib.route_action import FlowSpecActions
 from prefixd.bgp.wire.flowspec_action import Accept, MarkDscp, RateLimit, route_target
 from tests.kit.speaking import DISCARD, a_route
 
 VICTIM = "dst 192.0.2.1/32 proto udp"
 
 
-def limit(rate_bps: float) -> FlowTreatment:
-    return FlowTreatment((RateLimit(rate_bps),))
+def limit(rate_bps: float) -> FlowSpecActions:
+    return FlowSpecActions((RateLimit(rate_bps),))
 
 
 def winner(loc: LocRib, route: Route) -> str | None:
@@ -29,14 +29,14 @@ def test_spellings_of_one_match_share_a_key() -> None:
 
 def test_priority_then_strictness_then_age_decide() -> None:
     ladder = [
-        a_route(VICTIM, "first", treatment=FlowTreatment((Accept(),)), priority=9),
-        a_route(VICTIM, "discard newer", treatment=DISCARD, since_us=2),
-        a_route(VICTIM, "discard older", treatment=DISCARD, since_us=1),
-        a_route(VICTIM, "slow", treatment=limit(1e6)),
-        a_route(VICTIM, "fast", treatment=limit(9e6)),
-        a_route(VICTIM, "redirect", treatment=FlowTreatment((route_target("65000:1"),))),
-        a_route(VICTIM, "mark", treatment=FlowTreatment((MarkDscp(8),))),
-        a_route(VICTIM, "accept", treatment=FlowTreatment((Accept(),))),
+        a_route(VICTIM, "first", action=FlowSpecActions((Accept(),)), priority=9),
+        a_route(VICTIM, "discard newer", action=DISCARD, since_us=2),
+        a_route(VICTIM, "discard older", action=DISCARD, since_us=1),
+        a_route(VICTIM, "slow", action=limit(1e6)),
+        a_route(VICTIM, "fast", action=limit(9e6)),
+        a_route(VICTIM, "redirect", action=FlowSpecActions((route_target("65000:1"),))),
+        a_route(VICTIM, "mark", action=FlowSpecActions((MarkDscp(8),))),
+        a_route(VICTIM, "accept", action=FlowSpecActions((Accept(),))),
     ]
     loc = LocRib()
     loc.put(reversed(ladder))
@@ -51,7 +51,7 @@ def test_priority_then_strictness_then_age_decide() -> None:
 
 def test_a_shadow_that_leaves_touches_nothing() -> None:
     loc = LocRib()
-    loc.put([a_route(VICTIM, "a", priority=1), a_route(VICTIM, "b", treatment=limit(1e6))])
+    loc.put([a_route(VICTIM, "a", priority=1), a_route(VICTIM, "b", action=limit(1e6))])
     before = loc.revision
     assert loc.remove(["b", "unknown"]) == set()
     assert loc.revision == before
@@ -88,7 +88,7 @@ def test_replace_says_what_differed() -> None:
     kept, changed, gone = (a_route(f"dst 192.0.2.{n}/32", f"r{n}") for n in (1, 2, 3))
     loc.put([kept, changed, gone])
     new = a_route("dst 192.0.2.4/32", "r4")
-    drift, keys = loc.replace([kept, replace(changed, treatment=limit(1e6)), new])
+    drift, keys = loc.replace([kept, replace(changed, action=limit(1e6)), new])
     assert (drift.missing, drift.surplus, drift.changed) == (("r4",), ("r3",), ("r2",))
     assert keys == {changed.key, gone.key, new.key}
     again, keys = loc.replace(loc.routes())
@@ -96,10 +96,10 @@ def test_replace_says_what_differed() -> None:
     assert keys == set()
 
 
-def test_treatments_are_shared() -> None:
+def test_actions_are_shared() -> None:
     loc = LocRib()
-    loc.put(a_route(f"dst 192.0.2.{n}/32", treatment=limit(5e6)) for n in range(1, 50))
-    assert len({id(route.treatment) for route in loc.routes()}) == 1
+    loc.put(a_route(f"dst 192.0.2.{n}/32", action=limit(5e6)) for n in range(1, 50))
+    assert len({id(route.action) for route in loc.routes()}) == 1
 
 
 def test_rules_that_differ_in_one_late_octet_stay_apart() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from prefixd.bgp.rib.export_terms import Pacing
-from prefixd.bgp.rib.pending import Outbox
+from prefixd.bgp.rib.pending import Pending
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 
@@ -13,7 +13,7 @@ def keys(*numbers: int) -> list[Key]:
 
 
 def test_one_change_after_a_quiet_time_leaves_at_once() -> None:
-    box = Outbox(Pacing())
+    box = Pending(Pacing())
     assert box.ready_at(10.0) is None
     box.mark(keys(1), 1, 10.0)
     assert box.ready_at(10.0) == 10.0
@@ -22,7 +22,7 @@ def test_one_change_after_a_quiet_time_leaves_at_once() -> None:
 
 
 def test_a_change_right_after_another_waits_for_company() -> None:
-    box = Outbox(Pacing(batch_s=0.02, quiet_s=0.05))
+    box = Pending(Pacing(batch_s=0.02, quiet_s=0.05))
     box.mark(keys(1), 1, 10.0)
     box.take(10.0, 100)
     box.mark(keys(2), 2, 10.01)
@@ -32,7 +32,7 @@ def test_a_change_right_after_another_waits_for_company() -> None:
 
 
 def test_enough_company_does_not_wait() -> None:
-    box = Outbox(Pacing(batch_keys=3))
+    box = Pending(Pacing(batch_keys=3))
     box.mark(keys(1), 1, 10.0)
     box.take(10.0, 100)
     box.mark(keys(2, 3, 4), 2, 10.01)
@@ -40,7 +40,7 @@ def test_enough_company_does_not_wait() -> None:
 
 
 def test_a_key_marked_often_is_one_key() -> None:
-    box = Outbox(Pacing())
+    box = Pending(Pacing())
     for revision in range(100):
         box.mark(keys(1, 2), revision, 10.0)
     assert len(box) == 2
@@ -49,7 +49,7 @@ def test_a_key_marked_often_is_one_key() -> None:
 
 
 def test_changes_overtake_a_dump() -> None:
-    box = Outbox(Pacing())
+    box = Pending(Pacing())
     box.mark_bulk(keys(*range(10)))
     box.mark(keys(99), 1, 10.0)
     taken = [key for key, _ in box.take(10.0, 3)]
@@ -57,7 +57,7 @@ def test_changes_overtake_a_dump() -> None:
 
 
 def test_a_key_in_both_lanes_is_taken_once_and_keeps_its_force() -> None:
-    box = Outbox(Pacing())
+    box = Pending(Pacing())
     box.mark_bulk(keys(1), force=True)
     box.mark_bulk(keys(1))
     box.mark(keys(1), 1, 10.0)
@@ -66,7 +66,7 @@ def test_a_key_in_both_lanes_is_taken_once_and_keeps_its_force() -> None:
 
 
 def test_a_dump_keeps_the_routers_pace() -> None:
-    box = Outbox(Pacing(rules_per_second=100))
+    box = Pending(Pacing(rules_per_second=100))
     box.mark_bulk(keys(*range(350)))
     assert len(box.take(10.0, 1000)) == 100
     assert box.take(10.0, 1000) == []
@@ -76,7 +76,7 @@ def test_a_dump_keeps_the_routers_pace() -> None:
 
 
 def test_urgent_changes_may_run_one_second_into_debt() -> None:
-    box = Outbox(Pacing(rules_per_second=100))
+    box = Pending(Pacing(rules_per_second=100))
     box.mark_bulk(keys(*range(100)))
     box.take(10.0, 1000)
     box.mark(keys(*range(200, 500)), 1, 10.0)

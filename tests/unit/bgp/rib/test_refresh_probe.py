@@ -1,10 +1,10 @@
 """ROUTE-REFRESH as an acknowledgement: asked rarely, believed only when answered."""
 
-from prefixd.bgp.rib.refresh_probe import Fence, FenceSettings
+from prefixd.bgp.rib.refresh_probe import ProbeSettings, RefreshProbe
 
 
-def a_fence(**changes: object) -> Fence:
-    return Fence(FenceSettings(**changes), usable=True)  # type: ignore[arg-type]  # builder
+def a_fence(**changes: object) -> RefreshProbe:
+    return RefreshProbe(ProbeSettings(**changes), usable=True)  # type: ignore[arg-type]  # builder
 
 
 def test_an_answer_proves_what_was_written_before_the_question() -> None:
@@ -38,7 +38,7 @@ def test_silence_teaches_not_to_ask() -> None:
 
 
 def test_a_peer_that_cannot_answer_is_never_asked() -> None:
-    for fence in (a_fence(wanted=False), Fence(FenceSettings(), usable=False)):
+    for fence in (a_fence(wanted=False), RefreshProbe(ProbeSettings(), usable=False)):
         assert not fence.ask(1, 100.0)
         assert fence.works is False
 

@@ -12,7 +12,7 @@ from prefixd.bgp.rib.route import (
     precedence,
     prefix_of,
 )
-from prefixd.bgp.rib.route_action import BlackholeTreatment, FlowTreatment
+from prefixd.bgp.rib.route_action import BlackholeAction, FlowSpecActions
 from prefixd.bgp.wire.flowspec_action import Discard, RateLimit
 from prefixd.bgp.wire.flowspec_text import parse_rule
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST
@@ -25,7 +25,7 @@ TEXT = "dst 192.0.2.1/32 proto udp dport 53"
 def test_a_route_made_from_octets_knows_its_rule() -> None:
     nlri = nlri_of(parse_rule(TEXT))
     route = Route(
-        route_id="r", family=IPV4_FLOWSPEC, nlri=nlri, treatment=FlowTreatment((Discard(),))
+        route_id="r", family=IPV4_FLOWSPEC, nlri=nlri, action=FlowSpecActions((Discard(),))
     )
     assert route.rule == parse_rule(TEXT)
     assert route.key == Key(IPV4_FLOWSPEC, nlri)
@@ -43,7 +43,7 @@ def test_a_route_keeps_the_rule_that_its_maker_brings() -> None:
 def test_a_unicast_route_has_a_prefix_and_no_rule() -> None:
     prefix = Prefix.parse("192.0.2.1")
     nlri = host_nlri(prefix)
-    route = Route(route_id="r", family=IPV4_UNICAST, nlri=nlri, treatment=BlackholeTreatment())
+    route = Route(route_id="r", family=IPV4_UNICAST, nlri=nlri, action=BlackholeAction())
     assert route.rule is None
     assert prefix_of(*route.key) == prefix
     assert describe(*route.key) == "192.0.2.1/32"
@@ -62,12 +62,12 @@ def test_a_long_rule_has_two_length_octets() -> None:
 
 
 def test_precedence_is_priority_then_strictness_then_age() -> None:
-    limit = FlowTreatment((RateLimit(1e6),))
+    limit = FlowSpecActions((RateLimit(1e6),))
     ranked = [
-        a_route(TEXT, "important", priority=1, treatment=limit),
+        a_route(TEXT, "important", priority=1, action=limit),
         a_route(TEXT, "strict"),
-        a_route(TEXT, "new", since_us=2, treatment=limit),
-        a_route(TEXT, "old", since_us=1, treatment=limit),
+        a_route(TEXT, "new", since_us=2, action=limit),
+        a_route(TEXT, "old", since_us=1, action=limit),
     ]
     backwards = ranked[::-1]
     assert sorted(backwards, key=precedence) == ranked

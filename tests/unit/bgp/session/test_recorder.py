@@ -88,10 +88,10 @@ def test_a_kept_transcript() -> None:
 
 
 def test_the_transcript_tells_the_story() -> None:
-    told = "\n".join(transcript(a_life().out.getvalue().splitlines()))
-    assert "out  open held, peer AS 64501" in told
-    assert "out  up, hold time 90 s, ipv4-flowspec, ipv6-flowspec" in told
-    assert 'out  down, we notified: 6/2 cease/administrative shutdown "prefixd: ops: bye"' in told
+    lines = "\n".join(transcript(a_life().out.getvalue().splitlines()))
+    assert "out  open held, peer AS 64501" in lines
+    assert "out  up, hold time 90 s, ipv4-flowspec, ipv6-flowspec" in lines
+    assert 'out  down, we notified: 6/2 cease/administrative shutdown "prefixd: ops: bye"' in lines
 
 
 def test_a_full_journal_falls_silent() -> None:

@@ -24,7 +24,7 @@ from prefixd.bgp.settings import (
 )
 from prefixd.bgp.speaker import listener as listener_module
 from prefixd.bgp.speaker.listener import open_listener
-from prefixd.bgp.speaker.peers import Roster
+from prefixd.bgp.speaker.peers import PeerRegistry
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.clock import SystemClock
 from prefixd.errors import StartupError
@@ -36,33 +36,33 @@ PASSIVE = a_peer("router", direction=Direction.PASSIVE)
 
 
 @contextlib.asynccontextmanager
-async def a_roster(settings: SpeakerSettings) -> AsyncIterator[tuple[Roster, Watcher]]:
+async def a_roster(settings: SpeakerSettings) -> AsyncIterator[tuple[PeerRegistry, Watcher]]:
     watcher, tasks = Watcher(), Supervisor()
-    roster = Roster(
+    registry = PeerRegistry(
         settings, watcher, clock=SystemClock(), jitter=random.Random(3).random, tasks=tasks
     )
-    roster.start()
+    registry.start()
     try:
-        yield roster, watcher
+        yield registry, watcher
         assert not [task.last_error for task in tasks.tasks() if task.restarts]
     finally:
-        await roster.stop()
+        await registry.stop()
         await tasks.stop_all()
 
 
 @contextlib.asynccontextmanager
-async def with_a_neighbor() -> AsyncIterator[tuple[Roster, Watcher, "Caller"]]:
+async def with_a_neighbor() -> AsyncIterator[tuple[PeerRegistry, Watcher, "Caller"]]:
     """A roster with one passive neighbor that has called and come up."""
     settings = a_speaker(listen=LISTEN, peers=(PASSIVE,))
-    async with a_roster(settings) as (roster, watcher), Caller(roster) as caller:
+    async with a_roster(settings) as (registry, watcher), Caller(registry) as caller:
         await caller.come_up()
         await watcher.until(lambda: watcher.ups)
-        yield roster, watcher, caller
+        yield registry, watcher, caller
 
 
 class Caller:
-    def __init__(self, roster: Roster) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", roster.ports[0]))
+    def __init__(self, registry: PeerRegistry) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", registry.ports[0]))
         self.sock.setblocking(False)
         self._loop = asyncio.get_running_loop()
 
@@ -89,15 +89,15 @@ class Caller:
 
 async def test_a_stranger_hears_nothing() -> None:
     nobody = a_peer("elsewhere", "192.0.2.9", direction=Direction.PASSIVE)
-    async with a_roster(a_speaker(listen=LISTEN, peers=(nobody,))) as (roster, _):
-        async with Caller(roster) as caller:
+    async with a_roster(a_speaker(listen=LISTEN, peers=(nobody,))) as (registry, _):
+        async with Caller(registry) as caller:
             assert await caller.heard() == b""
-        assert roster.door.unknown == 1
+        assert registry.refused_callers.unknown == 1
 
 
 async def test_a_neighbor_comes_in() -> None:
-    async with with_a_neighbor() as (roster, _, _caller):
-        status = roster.peers()[0].status()
+    async with with_a_neighbor() as (registry, _, _caller):
+        status = registry.peers()[0].status()
         assert status.transport is not None
         assert status.transport.incoming
 
@@ -105,10 +105,10 @@ async def test_a_neighbor_comes_in() -> None:
 async def test_too_many_calls_a_minute() -> None:
     admission = AdmissionSettings(connections_per_source_per_minute=2)
     settings = a_speaker(listen=LISTEN, peers=(PASSIVE,), admission=admission)
-    async with a_roster(settings) as (roster, _):
-        async with Caller(roster), Caller(roster), Caller(roster) as third:
+    async with a_roster(settings) as (registry, _):
+        async with Caller(registry), Caller(registry), Caller(registry) as third:
             assert await third.heard() == b""
-        assert roster.door.too_often == 1
+        assert registry.refused_callers.too_often == 1
 
 
 class TestDynamic:
@@ -117,26 +117,26 @@ class TestDynamic:
         return a_speaker(listen=LISTEN, dynamic=(DynamicRange(**{**values, **changes}),))  # type: ignore[arg-type]  # a builder
 
     async def test_appears_with_the_template(self) -> None:
-        async with a_roster(self.settings()) as (roster, watcher):
-            async with Caller(roster) as caller:
+        async with a_roster(self.settings()) as (registry, watcher):
+            async with Caller(registry) as caller:
                 await caller.come_up()
                 await watcher.until(lambda: watcher.ups)
-                (peer,) = roster.peers()
+                (peer,) = registry.peers()
                 assert peer.name == "edge-127.0.0.1"
                 assert peer.status().dynamic
             await watcher.until(lambda: watcher.downs)
-            assert roster.peers() == (peer,), "its counters linger"
+            assert registry.peers() == (peer,), "its counters linger"
 
     async def test_a_full_range_takes_nobody(self) -> None:
-        async with a_roster(self.settings(max_peers=0)) as (roster, _):
-            async with Caller(roster) as caller:
+        async with a_roster(self.settings(max_peers=0)) as (registry, _):
+            async with Caller(registry) as caller:
                 assert await caller.heard() == b""
-            assert roster.door.range_full == 1
+            assert registry.refused_callers.range_full == 1
 
     async def test_an_as_number_outside_the_range_is_refused(self) -> None:
         template = replace(PASSIVE, peer_asns=frozenset({64777}))
-        async with a_roster(self.settings(template=template)) as (roster, watcher):
-            async with Caller(roster) as caller:
+        async with a_roster(self.settings(template=template)) as (registry, watcher):
+            async with Caller(registry) as caller:
                 await caller.come_up()
                 assert (await caller.heard())[-3:] == b"\x03\x02\x02"
             assert watcher.ups == []
@@ -145,72 +145,72 @@ class TestDynamic:
         wide = DynamicRange(name="wide", prefix=ip_network("127.0.0.0/8"), template=PASSIVE)
         close = DynamicRange(name="close", prefix=ip_network("127.0.0.0/24"), template=PASSIVE)
         settings = a_speaker(listen=LISTEN, dynamic=(wide, close))
-        async with a_roster(settings) as (roster, watcher), Caller(roster) as caller:
+        async with a_roster(settings) as (registry, watcher), Caller(registry) as caller:
             await caller.come_up()
             await watcher.until(lambda: watcher.ups)
-            assert roster.peers()[0].name == "close-127.0.0.1"
+            assert registry.peers()[0].name == "close-127.0.0.1"
 
 
 class TestReload:
     async def test_a_description_costs_nothing(self) -> None:
-        async with with_a_neighbor() as (roster, watcher, _):
-            new = replace(roster.settings, peers=(replace(PASSIVE, description="core"),))
-            assert roster.apply(new).peers[0].effect is Effect.LIVE
-            assert roster.peers()[0].state is PeerState.ESTABLISHED
+        async with with_a_neighbor() as (registry, watcher, _):
+            new = replace(registry.settings, peers=(replace(PASSIVE, description="core"),))
+            assert registry.apply(new).peers[0].effect is Effect.LIVE
+            assert registry.peers()[0].state is PeerState.ESTABLISHED
             assert watcher.downs == []
-            assert roster.peers()[0].settings.description == "core"
+            assert registry.peers()[0].settings.description == "core"
 
     async def test_families_cost_the_session_but_not_the_rules(self) -> None:
-        async with with_a_neighbor() as (roster, watcher, caller):
-            new = replace(roster.settings, peers=(replace(PASSIVE, families=(IPV4_FLOWSPEC,)),))
-            roster.apply(new)
+        async with with_a_neighbor() as (registry, watcher, caller):
+            new = replace(registry.settings, peers=(replace(PASSIVE, families=(IPV4_FLOWSPEC,)),))
+            registry.apply(new)
             await watcher.until(lambda: watcher.downs)
             assert (await caller.heard())[18:19] != b"\x03", "no NOTIFICATION"
             assert watcher.downs[0][1].notification is None
 
     async def test_a_removed_neighbor_hears_6_3(self) -> None:
-        async with with_a_neighbor() as (roster, watcher, caller):
-            roster.apply(replace(roster.settings, peers=()))
+        async with with_a_neighbor() as (registry, watcher, caller):
+            registry.apply(replace(registry.settings, peers=()))
             await watcher.until(lambda: watcher.downs)
             assert (await caller.heard())[-3:] == b"\x03\x06\x03"
-            assert roster.peers() == ()
+            assert registry.peers() == ()
 
     async def test_a_neighbor_set_up_anew(self) -> None:
-        async with with_a_neighbor() as (roster, watcher, _):
-            old = roster.peers()[0]
-            roster.apply(replace(roster.settings, peers=(replace(PASSIVE, multihop=5),)))
+        async with with_a_neighbor() as (registry, watcher, _):
+            old = registry.peers()[0]
+            registry.apply(replace(registry.settings, peers=(replace(PASSIVE, multihop=5),)))
             await watcher.until(lambda: watcher.downs)
-            assert roster.peers()[0] is not old
-            async with Caller(roster) as again:
+            assert registry.peers()[0] is not old
+            async with Caller(registry) as again:
                 await again.come_up()
                 await watcher.until(lambda: len(watcher.ups) == 2)
 
 
 async def test_everybody_is_told_goodbye() -> None:
-    async with with_a_neighbor() as (roster, _, caller):
+    async with with_a_neighbor() as (registry, _, caller):
         farewell = asyncio.create_task(caller.heard())
-        stopping = asyncio.create_task(roster.stop(StopMode.WITHDRAW, "prefixd: ops: bye"))
+        stopping = asyncio.create_task(registry.stop(StopMode.WITHDRAW, "prefixd: ops: bye"))
         assert (await farewell).endswith(b"\x06\x02\x11prefixd: ops: bye")
         caller.sock.close()
         await stopping
-        assert roster.peers() == ()
+        assert registry.peers() == ()
 
 
 async def test_a_goodbye_without_words_names_the_operator() -> None:
-    async with with_a_neighbor() as (roster, _, caller):
+    async with with_a_neighbor() as (registry, _, caller):
         farewell = asyncio.create_task(caller.heard())
-        stopping = asyncio.create_task(roster.stop(StopMode.WITHDRAW))
+        stopping = asyncio.create_task(registry.stop(StopMode.WITHDRAW))
         assert (await farewell).endswith(b"prefixd: operator: prefixd stops")
         caller.sock.close()
         await stopping
 
 
 async def test_mock_mode_opens_nothing() -> None:
-    async with a_roster(a_speaker(listen=LISTEN, peers=(PASSIVE,), live=False)) as (roster, _):
-        assert roster.ports == ()
-        assert roster.peers() == ()
-        roster.apply(replace(roster.settings, peers=(replace(PASSIVE, name="more"),)))
-        assert roster.peers() == ()
+    async with a_roster(a_speaker(listen=LISTEN, peers=(PASSIVE,), live=False)) as (registry, _):
+        assert registry.ports == ()
+        assert registry.peers() == ()
+        registry.apply(replace(registry.settings, peers=(replace(PASSIVE, name="more"),)))
+        assert registry.peers() == ()
 
 
 def test_a_port_in_use_is_said_so() -> None:

@@ -8,7 +8,7 @@ from prefixd.bgp.fsm.state import DownKind, DownReason
 from prefixd.bgp.rib.adj_rib_in import Doubt
 from prefixd.bgp.rib.attributes import AttributeEncoder
 from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Terms
-from prefixd.bgp.rib.route_action import FlowTreatment
+from prefixd.bgp.rib.route_action import FlowSpecActions
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.rib.verdict import Reason, Step
 from prefixd.bgp.settings import (
@@ -61,7 +61,7 @@ async def test_the_life_of_a_rule() -> None:
         speaker.announce([a_route(HOSTS[1], "m2")])
         assert stage(at_work, "m2") is RuleStage.PENDING
         await router.until(lambda r: len(r.rules) == 2)
-        speaker.announce([a_route(HOSTS[0], "m3", treatment=FlowTreatment((RateLimit(1e6),)))])
+        speaker.announce([a_route(HOSTS[0], "m3", action=FlowSpecActions((RateLimit(1e6),)))])
         assert stage(at_work, "m3") is RuleStage.SHADOWED
         speaker.withdraw(["m1"])
         await at_work.until(lambda: stage(at_work, "m3") is not RuleStage.PENDING)
@@ -97,7 +97,7 @@ async def test_a_poison_rule_is_found_and_only_it_stays_out() -> None:
             # A changed rule is another rule: it gets its chance.
             router.objects_to = lambda _: None
             at_work.speaker.announce(
-                [a_route(HOSTS[17], HOSTS[17], treatment=FlowTreatment((RateLimit(1e6),)))]
+                [a_route(HOSTS[17], HOSTS[17], action=FlowSpecActions((RateLimit(1e6),)))]
             )
             await router.until(lambda r: len(r.rules) == 30)
 
@@ -149,11 +149,11 @@ async def test_policy_changes_send_the_difference_only() -> None:
             speaker.start()
             await router.until(lambda r: len(r.rules) == 30)
             stricter = replace(settings, export=ExportPolicy(owners=frozenset({"a"})))
-            speaker.apply(replace(speaker.roster.settings, peers=(stricter,)))
+            speaker.apply(replace(speaker.registry.settings, peers=(stricter,)))
             await router.until(lambda r: len(r.rules) == 20)
             assert (router.sessions, at_work.speaker.status().peers[0].withdrawn) == (1, 10)
             marked = replace(settings, export=ExportPolicy(communities=(65000 << 16 | 1,)))
-            speaker.apply(replace(speaker.roster.settings, peers=(marked,)))
+            speaker.apply(replace(speaker.registry.settings, peers=(marked,)))
             await router.until(lambda r: len(r.rules) == 30)
             await at_work.until(lambda: speaker.status().peers[0].announced == 60)
             assert router.sessions == 1
@@ -165,9 +165,9 @@ async def test_what_is_declared_untouchable_later_leaves_the_router() -> None:
         speaker.replace([a_route(text, text) for text in HOSTS])
         speaker.start()
         await router.until(lambda r: len(r.rules) == 30)
-        speaker.apply(speaker.roster.settings, (ip_network("192.0.2.1/32"),))
+        speaker.apply(speaker.registry.settings, (ip_network("192.0.2.1/32"),))
         await router.until(lambda r: r.rules == set(HOSTS[1:]))
-        speaker.apply(speaker.roster.settings)  # not said again, still so
+        speaker.apply(speaker.registry.settings)  # not said again, still so
         assert speaker.state(HOSTS[0], "edge").reason is Reason.SAFETY  # type: ignore[union-attr]  # because it is held
         assert router.sessions == 1
 
@@ -285,14 +285,14 @@ async def test_the_last_words_of_a_removed_neighbor_do_not_concern_its_namesake(
         speaker.replace([a_route(HOSTS[0], "m1")])
         speaker.start()
         await old.until(lambda r: len(r.rules) == 1)
-        gone = speaker.roster.get("edge")
+        gone = speaker.registry.get("edge")
         assert gone is not None
-        settings = speaker.roster.settings
+        settings = speaker.registry.settings
         speaker.apply(replace(settings, peers=()))
         assert speaker.status().peers == ()
         speaker.apply(replace(settings, peers=(neighbor(new),)))
         await new.until(lambda r: len(r.rules) == 1)
-        observer = speaker.roster._observer
+        observer = speaker.registry._observer
         observer.session_down(gone, DownReason(DownKind.WE_CLOSED, None, "at last"))
         assert speaker.status().peers[0].rules == {IPV4_FLOWSPEC: 1}
         speaker.announce([a_route(HOSTS[1], "m2")])

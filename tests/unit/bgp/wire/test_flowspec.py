@@ -240,11 +240,11 @@ REFUSED = {
     ),
     "offset in IPv4": (
         FlowSpecRule(IPV4_FLOWSPEC, (prefix_pattern(Kind.DST_PREFIX, 16, 8, b"\x0a"),)),
-        "no prefix of AFI 1",
+        "invalid prefix of AFI 1",
     ),
     "IPv6 length in IPv4": (
         FlowSpecRule(IPV4_FLOWSPEC, (PrefixMatch(Kind.DST_PREFIX, 64, bytes(8)),)),
-        "no prefix of AFI 1",
+        "invalid prefix of AFI 1",
     ),
     "rd outside VPN": (FlowSpecRule(IPV4_FLOWSPEC, (HOST,), rd=bytes(8)), "VPN families"),
     "VPN without rd": (FlowSpecRule(IPV4_FLOWSPEC_VPN, (HOST,)), "VPN families"),

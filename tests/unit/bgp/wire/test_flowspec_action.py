@@ -24,15 +24,15 @@ from prefixd.bgp.wire.flowspec_action import (
 )
 
 REFUSED: dict[str, tuple[list[Action], str]] = {
-    "nothing": ([], "say Accept"),
+    "nothing": ([], "use Accept"),
     "not a number": ([RateLimit(math.nan)], "rate of nan"),
     "infinite": ([RateLimit(math.inf)], "rate of inf"),
     "negative": ([RateLimit(-1)], "is none"),
     "negative packets": ([PacketRateLimit(-0.5)], "is none"),
     "too large": ([PacketRateLimit(1e39)], "is none"),
-    "zero limit": ([RateLimit(0)], "discard; say so"),
-    "minus zero limit": ([RateLimit(-0.0)], "discard; say so"),
-    "denormal to zero": ([RateLimit(1e-300)], "discard; say so"),
+    "zero limit": ([RateLimit(0)], "discard; use Discard"),
+    "minus zero limit": ([RateLimit(-0.0)], "discard; use Discard"),
+    "denormal to zero": ([RateLimit(1e-300)], "discard; use Discard"),
     "same kind twice": ([RateLimit(1e6), Discard()], "one kind"),
     "two redirects": (
         [RedirectToNextHop(), RedirectToAddress(bytes((192, 0, 2, 1)))],
