@@ -26,10 +26,10 @@ from prefixd.domain.agreement import Agreement, Bypass
 from prefixd.domain.group import Evidence, EvidenceRole, Group
 from prefixd.domain.signal import Polarity
 
-Wishes = Sequence[tuple[Origin, Agreement]]
+Agreements = Sequence[tuple[Origin, Agreement]]
 
 
-def rule_for(settings: CorrelationSettings, agreements: Wishes) -> Rule:
+def rule_for(settings: CorrelationSettings, agreements: Agreements) -> Rule:
     """The rule in force; `agreements` come strongest first."""
     if not settings.enabled:
         return Rule(
@@ -78,7 +78,7 @@ def _overridden(rule: Rule, origin: Origin, agreement: Agreement) -> Rule:
 
 
 def assess(
-    group: Group, settings: CorrelationSettings, agreements: Wishes, now_us: int
+    group: Group, settings: CorrelationSettings, agreements: Agreements, now_us: int
 ) -> Assessment:
     rule = rule_for(settings, agreements)
     weighed = [weigh(item, settings, rule.half_life_s, now_us) for item in group.evidence]

@@ -19,7 +19,7 @@ SHOWN_PLACES: Final = 4
 
 
 class Origin(StrEnum):
-    """Whose wish decided a value of the rule."""
+    """Whose setting decided a value of the rule."""
 
     PLAYBOOK = "playbook"
     CUSTOMER = "customer"
@@ -62,7 +62,7 @@ class Assessment:
     """`agrees` is how things stand now; `met` is sticky and may rest on an earlier moment.
 
     `representative` is the evidence to act for: primary, firing, fresh, the highest contribution,
-    the newest of equals. None means nobody may be acted for, whatever `met` says.
+    the newest of equals. None means that no evidence may be acted for, whatever `met` says.
     """
 
     met: bool
@@ -80,7 +80,7 @@ class Assessment:
 
     @property
     def inputs(self) -> tuple[Input, ...]:
-        """What each source brought, for people and records; made only when somebody asks."""
+        """What each source brought, for people and records; made only on request."""
         counted = {id(one) for one in self.chosen}
         return tuple(item.shown(counted=id(item) in counted) for item in self.weighed)
 

@@ -83,7 +83,7 @@ def attach(
     held = [group for group in fitting if _has(group, given)]
     chosen = held
     if given.kind is SignalKind.FIRING:
-        # A repeat reaches whoever has it already, however many others have become more recent.
+        # A repeat reaches the groups that have it already, however many others are more recent.
         limit = settings.source(given.source).max_attach
         others = [group for group in fitting if group not in held]
         chosen = [*held, *others[: max(0, limit - len(held))]]

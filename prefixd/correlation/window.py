@@ -51,7 +51,7 @@ class Place:
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """What the inventory says of the victim; empty for a victim nobody owns."""
+    """What the inventory says of the victim; empty for a victim without an owner."""
 
     customer_id: str | None = None
     service_id: str | None = None

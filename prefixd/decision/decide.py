@@ -12,14 +12,14 @@ always the same:
     6  guardrails   is the change allowed?
 
 Step 5 comes before the demand for agreement in one respect: a report that a live rule already
-covers keeps that rule alive by itself. Agreement was needed to make the rule; asking for it anew
+covers keeps that rule alive by itself. Agreement was needed to make the rule; asking for it again
 with each report would let the rule expire in the middle of the attack.
 
 Time alone may take a later step of a playbook or retry what was held, but never keeps a rule
 alive: that takes a report.
 
 Whatever is refused leaves live rules as they are. When something better is refused (a later step,
-wider ports), the next best is tried, down to keeping what there is; the record says both.
+wider ports), the next best is tried, down to keeping what there is; the record has both.
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """What a decision is: a plan, the group as it will be, and everything that led there.
 
-The plan is one of the flat classes below; whoever carries it out brings ids and does the saving.
+The plan is one of the flat classes below; the code that applies it adds ids and saves it.
 The rest is evidence: `prefixd.decision.explain` turns it into a sentence and into a record that is
 stored once and never recomputed.
 """

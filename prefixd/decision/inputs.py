@@ -69,7 +69,7 @@ class Case:
 
     @property
     def brings_news(self) -> bool:
-        """Whether somebody reported something, or only time went by."""
+        """Whether there is a new report, or only time went by."""
         return self.trigger.kind in _BRINGS_NEWS
 
     @property
@@ -91,7 +91,7 @@ def open_case(
     firing = _firing(group, rules, now_us)
     attack = _attack(group, owner, firing)
     playbook = select_playbook(rules.policy.playbooks, attack)
-    assessment = assess(group, rules.correlation, _wishes(playbook, owner), now_us)
+    assessment = assess(group, rules.correlation, _agreements(playbook, owner), now_us)
     sources = assessment.sources
     if assessment.forced or assessment.bypass:
         sources = max(sources, SOURCES_TO_DROP_WHEN_STRICT)
@@ -167,10 +167,10 @@ def _vector(group: Group, firing: Sequence[Evidence]) -> Vector:
     return max(named, key=lambda item: (item.last_seen_us, item.vector)).vector
 
 
-def _wishes(playbook: Playbook | None, owner: Owner) -> list[tuple[Origin, Agreement]]:
-    wishes: list[tuple[Origin, Agreement]] = []
+def _agreements(playbook: Playbook | None, owner: Owner) -> list[tuple[Origin, Agreement]]:
+    found: list[tuple[Origin, Agreement]] = []
     if playbook is not None and playbook.correlation is not None:
-        wishes.append((Origin.PLAYBOOK, playbook.correlation))
+        found.append((Origin.PLAYBOOK, playbook.correlation))
     if owner.customer.correlation is not None:
-        wishes.append((Origin.CUSTOMER, owner.customer.correlation))
-    return wishes
+        found.append((Origin.CUSTOMER, owner.customer.correlation))
+    return found

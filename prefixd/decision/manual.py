@@ -170,7 +170,7 @@ def _nonsense(request: ManualRequest) -> tuple[Refusal, ...]:
     refusals: list[Refusal] = []
     match = request.match
     if match.dst is None and match.src is None:
-        sentence = "a rule without a destination would match everybody"
+        sentence = "a rule without a destination would match all traffic"
         refusals.append(Refusal("no_destination", sentence, "required", "none"))
     has_ports = bool(match.dst_ports or match.src_ports)
     if has_ports and match.protocol is not None and match.protocol not in PORT_PROTOCOLS:

@@ -138,7 +138,7 @@ class Engine:
         self._stopping = True
         self._core.effects.tell([SystemStopping(at_us=self._core.time.now_us())])
         timeout_s = self._core.snapshot.settings.drain_timeout_s
-        finished = await self._core.workers.drain(timeout_s)
+        finished = await self._core.queues.drain(timeout_s)
         await self._intake.drain(timeout_s)
         self._core.bus.close()
         return finished
@@ -203,7 +203,7 @@ class Engine:
             pop=core.snapshot.pop,
             dry_run=core.snapshot.dry_run,
             live=len(core.live.mitigations),
-            queue_depth=core.workers.waiting,
+            queue_depth=core.queues.waiting,
             last_reconcile=self._reconciler.last,
             started_at_us=self._started_at_us,
             config_loaded_at_us=core.snapshot.loaded_at_us,

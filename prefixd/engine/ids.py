@@ -1,6 +1,6 @@
 """New identifiers: UUID version 7 (RFC 9562 5.7), so that rows sort and cluster by age.
 
-The 12 bits after the version are a counter that starts anew, at random, each millisecond: ids made
+The 12 bits after the version are a counter that starts again, at random, each millisecond: ids made
 here are strictly increasing, which keeps index inserts at the right-hand edge and makes
 (time, id) a total order.
 """

@@ -1,6 +1,6 @@
 """A signal comes in: is it news, which group does it join, what follows, what is stored.
 
-The verb here runs in the victim's line and writes nothing itself; everything it wants (the signal
+The verb here runs in the victim's queue and writes nothing itself; everything it notes (the signal
 with its fate, the group, a mitigation, the explanation, the audit) becomes one unit. So a signal is
 stored together with what was decided about it: a crash before the commit leaves nothing and the
 sender, who got no answer, tries again; a crash after it leaves everything.

@@ -1,4 +1,4 @@
-"""Signals at the door: put into their victim's line, and answered when they are durable.
+"""Signals arrive: put into their victim's queue, and answered when they are durable.
 
 A signal that has to wait too long for its turn is stored as `queued` and answered so; it keeps its
 place, and a start takes up what a crash left in that state.
@@ -44,7 +44,7 @@ class Intake:
         return answer
 
     def _keep_waiting(self, taken: Arrival, answer: "asyncio.Future[IngestAnswer]") -> None:
-        """It waited long enough: store it and tell the sender so; it keeps its place."""
+        """It waited long enough: store it and answer `queued`; it keeps its place."""
         task = asyncio.get_running_loop().create_task(self._store_waiting(taken, answer))
         self._late.add(task)
         task.add_done_callback(self._late.discard)
@@ -80,7 +80,7 @@ class Intake:
         answer.add_done_callback(_ignore_failure)
 
     async def drain(self, timeout_s: float) -> None:
-        """Let those be answered who were told that they wait."""
+        """Finish the signals that are being stored as `queued`."""
         if self._late:
             await asyncio.wait(set(self._late), timeout=timeout_s)
 
@@ -93,16 +93,16 @@ def _ignore_failure(answer: "asyncio.Future[IngestAnswer]") -> None:
 async def _batch_answers(
     signals: Sequence[Signal], answers: Sequence["asyncio.Future[IngestAnswer] | Busy"]
 ) -> list[IngestAnswer]:
-    told: list[IngestAnswer] = []
+    given: list[IngestAnswer] = []
     failures: list[Busy | StoreUnavailable] = []
     for signal, answer in zip(signals, answers, strict=True):
         try:
             if isinstance(answer, Busy):
                 raise answer
-            told.append(await answer)
+            given.append(await answer)
         except (Busy, StoreUnavailable) as error:
             failures.append(error)
-            told.append(
+            given.append(
                 IngestAnswer(
                     signal_id="",
                     external_id=signal.external_id,
@@ -113,4 +113,4 @@ async def _batch_answers(
             )
     if failures and len(failures) == len(signals):
         raise failures[0]
-    return told
+    return given

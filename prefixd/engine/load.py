@@ -1,4 +1,4 @@
-"""The live picture from the store: what the engine knows before it answers anyone.
+"""The live state from the store: what the engine knows before it answers the first request.
 
 A row that cannot be read is reported and left out; it never keeps the others from being loaded. A
 safelist that cannot be read is not "no safelist": until it can, nothing new is mitigated.
@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 
 
 async def load(core: Core) -> Sequence[Unreadable]:
-    """The live rows that cannot be read; the rest is in the picture now. Raises StoreUnavailable
+    """The live rows that cannot be read; the rest is in the live state now. Raises StoreUnavailable
     when the rows cannot be had at all."""
     store, pop = core.store, core.snapshot.pop
     await load_safelist(core)
     live = await store.mitigations.live(pop)
     for unreadable in live.unreadable:
         log.error(
-            "a live row cannot be read and is not announced",
+            "live row unreadable, not announced",
             extra={"mitigation_id": unreadable.id, "reason": unreadable.reason},
         )
     for row in sorted(live.rows, key=lambda row: (row.created_at_us, row.mitigation_id)):
@@ -33,7 +33,7 @@ async def load(core: Core) -> Sequence[Unreadable]:
     groups = await store.groups.live(pop)
     for unreadable in groups.unreadable:
         log.error(
-            "a group cannot be read; its attack needs to be reported again",
+            "group unreadable, its attack must be reported again",
             extra={"group_id": unreadable.id, "reason": unreadable.reason},
         )
     for group in groups.rows:
@@ -48,7 +48,7 @@ async def load_safelist(core: Core) -> None:
     try:
         stored = await core.store.safelist.all()
     except StoreUnavailable as error:
-        log.error("the safelist cannot be read: nothing new is mitigated", exc_info=error)
+        log.error("safelist unreadable: nothing new is mitigated", exc_info=error)
         core.snapshot = with_safelist(core.snapshot, None)
     else:
         core.snapshot = with_safelist(core.snapshot, stored)
@@ -67,7 +67,7 @@ async def _load_signals(core: Core) -> None:
 
 
 async def _load_withdrawals(core: Core) -> None:
-    """What people took back lately, so that a restart does not end a quiet period."""
+    """What operators withdrew lately, so that a restart does not end a quiet period."""
     quiet_us = core.snapshot.rules.limits.quiet_period_after_withdraw_s * 1_000_000
     wanted = MitigationFilter(statuses=frozenset({Status.WITHDRAWN.value}), pop=core.snapshot.pop)
     page = await core.store.mitigations.page(wanted, PageRequest(limit=PAGE_MAX))

@@ -1,8 +1,8 @@
 """What other instances do on the same database, as far as it concerns this POP.
 
-A mitigation made elsewhere for our POP is put on our wire; one of ours that was ended elsewhere is
-taken off. A safelist change is everybody's. Rows of other POPs only move the counts that global
-limits look at. When the line to the database was away, everything is read again.
+A mitigation created elsewhere for our POP is announced here; one of ours that was ended elsewhere
+is withdrawn. A safelist change concerns all POPs. Rows of other POPs only change the counts that
+global limits compare. After the connection to the database was lost, everything is read again.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class OtherInstances:
             try:
                 await self.follow(change)
             except StoreUnavailable as error:
-                # `Lost` follows when the line is back, and then everything is read again.
+                # `Lost` follows when the connection is back, and then everything is read again.
                 self._core.lose_store(error)
 
     async def follow(self, change: Change | Lost) -> None:

@@ -1,12 +1,12 @@
-"""What the engine needs of the two rooms it does not import: rules on the wire, and alerts.
+"""What the engine needs of two packages it does not import: announced rules, and alerts.
 
 Announcer. Synchronous: it changes what the routers shall have, in memory; sessions follow by diff.
 `replace` makes its rules equal to the given ones and returns what differed.
 
 Notifier. Takes news and never blocks; it owns its queue and its losses.
 
-The store is no port. There is one implementation of it, over two databases, and the engine imports
-it as it is (ADR 0012).
+The store is not a port: there is one implementation of it, over two databases, and the engine
+imports it directly (ADR 0012).
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ class Drift(Protocol):
 class Announcer(Protocol):
     @property
     def revision(self) -> int:
-        """Grows with every change of the rules it holds, whoever caused it."""
+        """Grows with every change of the rules it holds."""
         ...
 
     def announce(self, intents: Iterable[Intent]) -> None:
@@ -39,7 +39,7 @@ class Announcer(Protocol):
         ...
 
     def withdraw(self, mitigation_ids: Iterable[str]) -> None:
-        """Unknown ids are fine: what shall be gone is gone."""
+        """Unknown ids are ignored: those rules are gone already."""
         ...
 
     def replace(self, intents: Sequence[Intent]) -> Drift:
@@ -63,7 +63,7 @@ class PreparedAlerts(Protocol):
         ...
 
     def doubt(self) -> None:
-        """Nobody knows whether the change is durable."""
+        """It is unknown whether the change is durable."""
         ...
 
 
@@ -73,5 +73,5 @@ class Notifier(Protocol):
         ...
 
     def prepare(self, news: Sequence[News]) -> PreparedAlerts | None:
-        """Before a change is saved; None when nobody would be told."""
+        """Before a change is saved; None when no destination wants them."""
         ...

@@ -73,7 +73,7 @@ class Queries:
     # the rest
 
     def safelist(self) -> Sequence[SafelistEntry]:
-        """What is in force, whoever said so. Empty as well when it cannot be read: then
+        """All entries in force. Empty as well when it cannot be read: then
         `safelist_readable` is False and nothing new is mitigated."""
         safelist = self._core.snapshot.safelist
         return () if safelist is None else safelist.entries

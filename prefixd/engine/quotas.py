@@ -1,8 +1,8 @@
 """How many mitigations are live: here, elsewhere, by customer, and how many are new.
 
 Only committed rows are counted, plus what a running commit is about to add: that is *reserved*
-meanwhile, so that the next decision already counts it. Whoever reserved gives back, whether the
-commit succeeded or not.
+meanwhile, so that the next decision already counts it. A reservation is given back when the commit
+has ended, whether it succeeded or not.
 
 A quota that fills up is reported once on the way up: when it is nearly full, early enough to raise
 it, and again when it is full. It has to fall clearly below that mark before it is reported again.

@@ -1,13 +1,13 @@
-"""The wire made equal to the store, in both directions, as often as anyone likes.
+"""Routers made equal to the store, in both directions, as often as wanted.
 
-Two comparisons, each idempotent. The *picture* is compared with the store: another instance, a
-commit whose answer was lost or a hand in the database may have changed rows. Then the *RIB* is
-compared with the picture: what is missing is announced, what is surplus withdrawn, what differs
-replaced. After a clean run the difference is zero, so any difference is counted and told.
+Two comparisons, each idempotent. The live state is compared with the store: another instance, a
+commit whose answer was lost or an edit in the database may have changed rows. Then the RIB is
+compared with the live state: what is missing is announced, what is surplus withdrawn, what differs
+replaced. After a clean run the difference is zero, so any difference is counted and reported.
 
-A row that cannot be read keeps what it announced: not knowing is no order to withdraw. And rows
-that vanished altogether (not ended: gone) are believed one by one, but not when it is most of
-them: an empty table is more often a fault than a wish.
+If a row cannot be read, its rule stays announced. Rows that are gone from the table (not ended:
+gone) are withdrawn, but not when it is most of them: an empty table is more often a fault than an
+intent.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from prefixd.errors import StoreUnavailable
 log = logging.getLogger(__name__)
 
 ASK_STORE_EVERY = 10
-"""Every so many looks the store is asked as well, in case a change was told to nobody."""
+"""Every so many looks the store is asked as well, in case a notification was lost."""
 
 
 @dataclass(slots=True)
@@ -52,24 +52,24 @@ class Reconciler:
         self._clean_at = (-1, -1)
 
     def begin(self, unreadable: Sequence[Unreadable]) -> ReconcileAnswer:
-        """At the start: the picture has just been read, only the RIB has to follow."""
-        return self._follow_picture(False, unreadable, expect_drift=True)
+        """At the start: the live state has just been read, only the RIB has to follow."""
+        return self._repair(False, unreadable, expect_drift=True)
 
     async def run(self, *, expect_drift: bool = False) -> ReconcileAnswer:
         """Compare and heal. `expect_drift` after a start or a reload, where a difference is the
         point and no news. Raises StoreUnavailable, having changed nothing."""
-        async with self._running:  # held over our own reads only; nobody else waits for it
+        async with self._running:  # held over our own reads only; no other code waits for it
             self._core.suspect = False
             try:
                 guarded, unreadable = await self._follow_store()
             except StoreUnavailable:
                 self._core.suspect = True
                 raise
-        return self._follow_picture(guarded, unreadable, expect_drift=expect_drift)
+        return self._repair(guarded, unreadable, expect_drift=expect_drift)
 
     async def run_timer(self) -> None:
         """Look again at the interval. Most looks find that nothing moved, and cost nothing; every
-        tenth asks the store too, and so does the first after it was away."""
+        tenth asks the store too, and so does the first after it was unreachable."""
         core = self._core
         looks = 0
         while True:
@@ -93,7 +93,7 @@ class Reconciler:
         seen = (core.live.revision, core.announcer.revision)
         if seen == self._clean_at and not guarded:
             return None
-        return self._follow_picture(guarded, (), expect_drift=False)
+        return self._repair(guarded, (), expect_drift=False)
 
     async def _follow_versions(self) -> bool:
         core = self._core
@@ -110,7 +110,7 @@ class Reconciler:
         live = await core.store.mitigations.live(core.snapshot.pop)
         for unreadable in live.unreadable:
             log.error(
-                "a live row cannot be read; its rule stays as it is",
+                "live row unreadable, its rule stays announced",
                 extra={"mitigation_id": unreadable.id, "reason": unreadable.reason},
             )
         stored = {row.mitigation_id for row in live.rows}
@@ -132,8 +132,8 @@ class Reconciler:
             self.counts.adopted += 1
 
     async def _follow_vanished(self, vanished: Sequence[MitigationId]) -> bool:
-        """Rows of the picture that the store no longer lists as live: ended elsewhere, made after
-        the list was read, or gone. True when so many are gone that nobody is believed."""
+        """Rows of the live state that the store no longer lists as live: ended elsewhere, made
+        after the list was read, or gone. True when too many are gone to act on it."""
         core = self._core
         gone: list[Mitigation] = []
         for mitigation_id in vanished:
@@ -148,19 +148,19 @@ class Reconciler:
         if len(gone) > settings.withdraw_guard_count and share > settings.withdraw_guard_share:
             self.counts.guarded += 1
             log.error(
-                "most live rows are gone from the store; no rule is withdrawn for that",
+                "most live rows are gone from the store, no rule withdrawn",
                 extra={"gone": len(gone), "live": len(core.live.mitigations)},
             )
             return True
         for row in gone:
             log.warning(
-                "a live row is gone from the store; its rule is withdrawn",
+                "live row gone from the store, its rule is withdrawn",
                 extra={"mitigation_id": row.mitigation_id},
             )
             core.live.forget(row.mitigation_id)
         return False
 
-    def _follow_picture(
+    def _repair(
         self, guarded: bool, unreadable: Sequence[Unreadable], *, expect_drift: bool
     ) -> ReconcileAnswer:
         core = self._core
@@ -205,13 +205,13 @@ class Reconciler:
         return answer
 
     def _is_ending(self, mitigation_id: MitigationId) -> bool:
-        """Its time is over and its end is about to be saved: nobody made a mistake."""
+        """It expired and its end is about to be saved: this is not drift."""
         row = self._core.live.mitigations.get(mitigation_id)
         return row is not None and row.on_the_wire
 
     def desired(self) -> list[Intent]:
-        """What the world shall hear now. A row whose time is over is not part of it, even while
-        its ending cannot be saved."""
+        """What shall be announced now. A row that expired is not part of it, even while its end
+        cannot be saved."""
         core = self._core
         now_us = core.time.now_us()
         return [

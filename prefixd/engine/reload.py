@@ -4,8 +4,8 @@ What arrives here was read and validated as a whole. The audit row is saved firs
 is unreachable the reload is refused and everything is as before. Then one assignment makes the new
 bundle the one in force; decisions under way finish with the one they began with. After that what is
 live is looked at again, as far as the change concerns it: rules that the safelist now covers are
-withdrawn, groups whose playbook or owner changed are decided anew, and the RIB is compared with the
-store. What concerns no decision (a log level, a timeout) decides nothing.
+withdrawn, groups whose playbook or owner changed are decided again, and the RIB is compared with
+the store. What concerns no decision (a log level, a timeout) decides nothing.
 
 Dry-run rows never turn into real ones. When the mode becomes `enforced` they end, so that the next
 report makes a real rule where one is still wanted.
@@ -138,7 +138,7 @@ async def _end(
     cause: WithdrawReason,
     why: Callable[[Mitigation], str],
 ) -> list[str]:
-    """By the system, each in its victim's line."""
+    """By the system, each in its victim's queue."""
     answers = [
         core.ask(row.victim, partial(withdraw_one, row, why(row), SYSTEM, cause), patient=False)
         for row in rows

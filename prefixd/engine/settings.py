@@ -74,7 +74,7 @@ class EngineSettings:
     ] = 10
     """An empty table is more often a fault than what an operator wants."""
     withdraw_guard_share: Annotated[Share, Doc("See withdraw_guard_count.")] = 0.5
-    store_retry_s: Annotated[PositiveNumber, Doc("Pause while the database is away.")] = 1.0
+    store_retry_s: Annotated[PositiveNumber, Doc("Pause while the database is unreachable.")] = 1.0
     held_retry_s: Annotated[
         PositiveNumber, Doc("How often a group without room is looked at again.")
     ] = 30.0
@@ -99,7 +99,7 @@ class Snapshot:
 
     `safelist` None means that the stored entries cannot be read, and then nothing new may be
     mitigated; the engine fills it when it starts. `rules.pop` and `rules.dry_run` say the same as
-    `settings`: whoever builds the bundle takes care of that.
+    `settings`: the code that builds the bundle ensures that.
     """
 
     settings: EngineSettings

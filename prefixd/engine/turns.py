@@ -6,9 +6,9 @@ the live state and reserving what the decision takes no other code runs: that is
 needs no lock. Then the unit is saved; then it enters the live state; then effects; then the callers
 get their answers.
 
-A conflict means that a row had moved on: another instance wrote it, or a commit of ours was stored
-although its answer was lost. The live state is read again from the store, row by row and only where
-the turn looked, and the verbs are asked once more.
+A conflict means that a row has a newer version: another instance wrote it, or a commit of ours was
+stored although its answer was lost. The live state is read again from the store, row by row and
+only where the turn looked, and the verbs are asked once more.
 
 When the database is unreachable new signals are refused and existing rules are kept.
 """
@@ -34,7 +34,7 @@ from prefixd.engine.live_state import LiveState
 from prefixd.engine.ports import Announcer, Notifier
 from prefixd.engine.settings import Snapshot
 from prefixd.engine.turn import Turn
-from prefixd.engine.victim_queue import Workers
+from prefixd.engine.victim_queue import VictimQueues
 from prefixd.errors import Conflict, StoreUnavailable
 from prefixd.store.store import Store
 
@@ -129,9 +129,9 @@ class Core:
         self.suspect = False
         """Something may be in the store that is not in the live state: compare them first."""
         self._retrying: set[asyncio.Task[None]] = set()
-        self.workers: Workers[AnyJob] = Workers(
+        self.queues: VictimQueues[AnyJob] = VictimQueues(
             self._start_turn,
-            line_limit=settings.victim_queue_limit,
+            queue_limit=settings.victim_queue_limit,
             total_limit=settings.total_queue_limit,
             turn_limit=settings.victim_batch_limit,
             patience_s=settings.answer_wait_s,
@@ -153,7 +153,7 @@ class Core:
         StoreUnavailable, or Busy. Raises Busy at once when the queue is full."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         job: Job[T] = Job(verb, answer, overdue)
-        self.workers.submit(EVERYBODY if victim is None else victim, job, patient=patient)  # type: ignore[arg-type]  # because a queue holds jobs of every answer type and never looks at the answer
+        self.queues.submit(EVERYBODY if victim is None else victim, job, patient=patient)  # type: ignore[arg-type]  # because a queue holds jobs of every answer type and never looks at the answer
         return answer
 
     def begin(self, victim: Prefix | None) -> Turn:
@@ -226,7 +226,7 @@ class Core:
                 raise problem
 
     async def _again(self, turn: Turn, run: _Attempts, conflict: Conflict) -> None:
-        """A row had moved on: read it again, and decide anew."""
+        """A row has a newer version: read it again, and decide again."""
         try:
             await self.refresh(turn, conflict)
             self._attempt(run)

@@ -1,7 +1,7 @@
 """What must be known before a rule may be made, longer kept or changed, and what a no looks like.
 
 None means "could not be read", and never "nothing there": a guardrail that meets a None refuses,
-because a rule made in doubt can hurt somebody while a rule not made leaves things as they are.
+because a rule made in doubt can hurt a customer while a rule not made leaves things as they are.
 Facts about live mitigations cover this POP unless their name says otherwise.
 """
 
@@ -29,7 +29,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 def unknown(code: str, what: str) -> Refusal:
-    return Refusal(code, f"{what} is not known: in doubt nothing new is made", "known", "unknown")
+    return Refusal(code, f"{what} is not known: in doubt no new rule is made", "known", "unknown")
 
 
 def not_allowed(code: str, what: str, value: str) -> Refusal:
@@ -38,7 +38,7 @@ def not_allowed(code: str, what: str, value: str) -> Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:
-    """A rule somebody took back a short while ago."""
+    """A rule that an operator withdrew a short while ago."""
 
     victim: Prefix
     vector: Vector
@@ -83,7 +83,7 @@ class Purpose(StrEnum):
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """The rule somebody wants, as the guardrails see it."""
+    """The wanted rule, as the guardrails see it."""
 
     purpose: Purpose
     rule: Rule

@@ -23,8 +23,8 @@ def session_flows(
 ) -> tuple[ProtectedFlow, ...]:
     """BGP and BFD between us and one peer, as packets to the peer and to us.
 
-    Without our own address only the packets to the peer can be told apart from everybody else's;
-    the safelist's infrastructure entries then have to cover us.
+    Without our own address only the packets to the peer can be recognized; the safelist's
+    infrastructure entries then have to cover us.
     """
     there = peer_address.host()
     here = None if own_address is None else own_address.host()

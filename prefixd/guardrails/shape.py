@@ -1,7 +1,7 @@
 """Checks of the rule itself: whom it touches, what it matches, how hard and how long it acts.
 
 Each looks at the proposed rule, the facts and the limits, and returns a `Refusal` or None. None of
-them counts anything: whether there is room for one more is asked in `room`.
+them counts anything: whether a quota allows one more is asked in `quota_checks`.
 """
 
 from prefixd.domain.mitigation import Origin
@@ -64,7 +64,7 @@ def has_destination(proposal: Proposal, facts: Facts, limits: Limits) -> Refusal
     if match.dst is not None or (match.src is not None and limits.allow_src_prefix_match):
         return None
     return Refusal(
-        "no_destination", "a rule without a destination would match everybody", "required", "none"
+        "no_destination", "a rule without a destination would match all traffic", "required", "none"
     )
 
 

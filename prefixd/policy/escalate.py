@@ -1,7 +1,7 @@
 """Which step of a playbook is due.
 
 The first step is taken at once. Each later one needs persistence (the age of the mitigation),
-confidence, and an attack that is still being reported: somebody fires, and has said so again since
+confidence, and an attack that is still being reported: a source fires, and has reported again since
 the step in force was taken. One report followed by silence is enough for a first answer, and not
 for a harder one. A step that does not name its own minimum takes the general one. One step at a
 time, so that the record shows each with its reason.
@@ -31,7 +31,7 @@ class Standing:
 
     confidence: float
     sources: int
-    firing: bool  # somebody still reports it
+    firing: bool  # a source still reports it
 
 
 @quick

@@ -53,7 +53,7 @@ class PlaybookMatch:
     service_ids: tuple[str, ...] = ()
     profiles: tuple[PolicyProfile, ...] = ()
     tags: tuple[str, ...] = ()  # any of the customer's
-    prefixes: tuple[Prefix, ...] = ()  # the victim lies in one of them
+    prefixes: tuple[Prefix, ...] = ()  # the victim is in one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Ports as sets: which destination ports a rule may name.
 
-An operator fears two mistakes. A rule that is wider than the attack hurts traffic nobody
-complained about, and a discard on a service's own port finishes the attacker's work. So, with E
+An operator fears two mistakes. A rule that is wider than the attack hurts traffic outside the
+attack, and a discard on a service's own port finishes the attacker's work. So, with E
 the ports seen under attack and A the ports the service is there to serve:
 
     E       A       the rule drops                  the rule lets some through

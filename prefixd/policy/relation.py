@@ -1,8 +1,8 @@
 """How two rules for one victim relate: as sets of packets, and by how hard they act.
 
 Whatever a match leaves open matches anything, so "no ports" is the widest set of ports there is and
-contains every list of them. An answer of `OVERLAP` is careful: it also covers pairs that could only
-be told apart by looking at every packet.
+contains every list of them. An answer of `OVERLAP` is careful: it also covers pairs that only a
+look at every packet could tell apart.
 """
 
 from enum import StrEnum

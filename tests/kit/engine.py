@@ -137,9 +137,9 @@ class House:
     async def settle(self) -> None:
         """Everything due is handed over and every line runs dry, until nothing is left to do."""
         core = self.engine._core
-        while self.engine._timers.fire_due() or core.workers.active:
+        while self.engine._timers.fire_due() or core.queues.active:
             await asyncio.sleep(0)
-            await core.workers.quiet()
+            await core.queues.quiet()
 
     async def pass_time(self, seconds: float, step_s: float = 1.0) -> None:
         """Time goes by in steps, and what is due happens in each."""

@@ -83,7 +83,7 @@ SENTENCES = {
     "refused": (
         decided(None, a_mitigation(), at_s=10, safelist=None),
         "Refused, and what is in force stays: the content of the safelist is not known: in doubt"
-        " nothing new is made.",
+        " no new rule is made.",
     ),
     "unowned": (
         decided(a_group(victim="203.0.113.9")),
