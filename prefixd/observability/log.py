@@ -1,6 +1,6 @@
 """Structured logs: one line per event.
 
-A log call is a constant phrase and fields: `log.info("peer established", extra={"peer": name})`;
+A log call is a constant phrase and fields: `log.info("session closed", extra={"peer": name})`;
 docs/observability.md lists the phrases.
 Two formats write it, JSON (one object a line) and text (for a terminal); control characters that a
 detector or a router put into a field cannot forge a second line in either. The request id travels

@@ -142,7 +142,7 @@ class Speaker:
         if now - self._checked_at >= self.registry.settings.self_check_s:
             self._checked_at = now
             if found := self._distribution.self_check(now):
-                log.error("Adj-RIB-Out self-check repaired entries", extra={"entries": found})
+                log.error("self-check repaired entries of an Adj-RIB-Out", extra={"entries": found})
                 self._publish(TablesDiffered(found))
                 self._advertiser.ask_all()
         loop = asyncio.get_running_loop()
