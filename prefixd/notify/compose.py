@@ -34,28 +34,35 @@ class Composer:
 
     def compose(self, item: News) -> Alert | None:
         match item:
-            case news.MitigationActivated(mitigation=value, text=text):
-                return self._mitigation(item, AlertEvent.MITIGATION_CREATED, why(value, text))
-            case news.MitigationExtended(mitigation=value):
+            case news.MitigationActivated(mitigation=value, text=text, actor=actor):
                 return self._mitigation(
-                    item, AlertEvent.MITIGATION_EXTENDED, f"now until {hour(value.expires_at_us)}"
+                    item.at_us, AlertEvent.MITIGATION_CREATED, value, why(value, text), actor
                 )
-            case news.MitigationEscalated(mitigation=value, old_rule=old, text=text):
-                was = f"was {format_action(old.action)}"
+            case news.MitigationExtended(mitigation=value, actor=actor):
+                until = f"now until {hour(value.expires_at_us)}"
                 return self._mitigation(
-                    item, AlertEvent.MITIGATION_ESCALATED, f"{was}; {why(value, text)}"
+                    item.at_us, AlertEvent.MITIGATION_EXTENDED, value, until, actor
                 )
-            case news.MitigationWithdrawn(actor=actor, text=text):
+            case news.MitigationEscalated(mitigation=value, old_rule=old, text=text, actor=actor):
+                reason = f"was {format_action(old.action)}; {why(value, text)}"
                 return self._mitigation(
-                    item, AlertEvent.MITIGATION_WITHDRAWN, f"by {actor.name}: {text}"
+                    item.at_us, AlertEvent.MITIGATION_ESCALATED, value, reason, actor
                 )
-            case news.MitigationExpired():
-                return self._mitigation(item, AlertEvent.MITIGATION_EXPIRED, "its lifetime ended")
-            case news.MitigationInexpressible(text=text):
-                return self._mitigation(item, AlertEvent.MITIGATION_FAILED, text)
-            case news.MitigationAcknowledged(actor=actor):
+            case news.MitigationWithdrawn(mitigation=value, actor=actor, text=text):
+                reason = f"by {actor.name}: {text}"
                 return self._mitigation(
-                    item, AlertEvent.MITIGATION_ACKNOWLEDGED, f"by {actor.name}"
+                    item.at_us, AlertEvent.MITIGATION_WITHDRAWN, value, reason, actor
+                )
+            case news.MitigationExpired(mitigation=value):
+                return self._mitigation(
+                    item.at_us, AlertEvent.MITIGATION_EXPIRED, value, "its lifetime ended"
+                )
+            case news.MitigationInexpressible(mitigation=value, text=text):
+                return self._mitigation(item.at_us, AlertEvent.MITIGATION_FAILED, value, text)
+            case news.MitigationAcknowledged(mitigation=value, actor=actor):
+                by = f"by {actor.name}"
+                return self._mitigation(
+                    item.at_us, AlertEvent.MITIGATION_ACKNOWLEDGED, value, by, actor
                 )
             case news.GuardrailRefused(victim=victim, vector=vector, text=text):
                 subject = Subject(
@@ -236,9 +243,9 @@ class Composer:
             actor=actor.name,
         )
 
-    def _mitigation(self, item: "_AboutMitigation", event: AlertEvent, summary: str) -> Alert:
-        value = item.mitigation
-        actor = getattr(item, "actor", SYSTEM)
+    def _mitigation(
+        self, at_us: int, event: AlertEvent, value: Mitigation, summary: str, actor: Actor = SYSTEM
+    ) -> Alert:
         severity, status = _WEIGHT[event]
         ends = status in {AlertStatus.RESOLVED, AlertStatus.ACKNOWLEDGED}
         raised = value.escalated_at_us is not None
@@ -253,7 +260,7 @@ class Composer:
             severity=severity,
             status=status,
             dedup_key=value.mitigation_id,
-            at_us=item.at_us,
+            at_us=at_us,
             pop=value.pop,
             title=f"{dry}{attack(value.vector)} on {victim}: {done}",
             summary=summary,
@@ -269,15 +276,6 @@ class Composer:
         return f"peer:{self.pop}:{peer}"
 
 
-_AboutMitigation = (
-    news.MitigationActivated
-    | news.MitigationExtended
-    | news.MitigationEscalated
-    | news.MitigationWithdrawn
-    | news.MitigationExpired
-    | news.MitigationInexpressible
-    | news.MitigationAcknowledged
-)
 _SystemNews = (
     news.PeerUp
     | news.PeerDown
