@@ -1,7 +1,7 @@
 """Writes the dashboards beside it: `python3 packaging/grafana/build.py`.
 
 A dashboard is a table of panels here and four hundred lines of JSON there. Panels are laid out in
-the order they stand in; stat panels are a quarter wide, the others half.
+the order of the table; stat panels are a quarter wide, the others half.
 """
 
 import json
@@ -71,7 +71,7 @@ OPERATIONS = [
     ),
     stat("Database", query(f"min(prefixd_db_up{{{SELECT}}})"), red_below=1),
     stat(
-        "Age of the last good reconcile",
+        "Age of the last successful reconcile",
         query(f"time() - max(prefixd_reconciliation_last_success_timestamp_seconds{{{SELECT}}})"),
         unit="s",
         red=120,
@@ -81,8 +81,8 @@ OPERATIONS = [
         query(total("prefixd_mitigations_active", "action_type, pop"), "{{action_type}} {{pop}}"),
     ),
     series(
-        "Begun and ended",
-        query(rate("prefixd_mitigations_created_total"), "begun"),
+        "Created and ended",
+        query(rate("prefixd_mitigations_created_total"), "created"),
         query(rate("prefixd_mitigations_extended_total"), "extended"),
         query(rate("prefixd_mitigations_expired_total"), "expired"),
         query(rate("prefixd_mitigations_withdrawn_total", "reason"), "withdrawn: {{reason}}"),
@@ -95,13 +95,13 @@ OPERATIONS = [
         query(most("prefixd_quota_used_ratio", "quota"), "{{quota}}"),
         unit="percentunit",
     ),
-    series("Lateness of expiries", *percentiles("prefixd_expiry_lateness_seconds"), unit="s"),
+    series("Delay of expiries", *percentiles("prefixd_expiry_lateness_seconds"), unit="s"),
     series(
         "Reconcile runs",
         query(rate("prefixd_reconciliation_runs_total", "status"), "{{status}}"),
         unit="ops",
     ),
-    series("Drift mended", query(rate("prefixd_drift_total", "kind"), "{{kind}}")),
+    series("Drift repaired", query(rate("prefixd_drift_total", "kind"), "{{kind}}")),
     series(
         "Commits",
         query(rate("prefixd_db_commits_total", "status"), "{{status}}"),
@@ -109,7 +109,7 @@ OPERATIONS = [
         unit="ops",
     ),
     series(
-        "Waiting",
+        "Queued",
         query(total("prefixd_worker_queue_depth"), "signals"),
         query(total("prefixd_db_queue_depth"), "units for the database"),
         query(total("prefixd_alerts_waiting"), "alerts"),
@@ -122,7 +122,7 @@ OPERATIONS = [
     ),
     series("Duration of requests", *percentiles("prefixd_http_request_duration_seconds"), unit="s"),
     series(
-        "Requests being answered",
+        "Requests in progress",
         query(total("prefixd_http_in_flight_requests", "route"), "{{route}}"),
     ),
     series(
@@ -131,12 +131,12 @@ OPERATIONS = [
         query(rate("prefixd_feed_resyncs_total"), "fell behind"),
     ),
     series(
-        "Event loop lateness",
+        "Event loop delay",
         query(most("prefixd_loop_lag_seconds", "instance"), "{{instance}}"),
         unit="s",
     ),
     series(
-        "Tasks that failed and ran again",
+        "Tasks restarted after an error",
         query(rate("prefixd_task_restarts_total", "task"), "{{task}}"),
     ),
 ]
@@ -153,7 +153,7 @@ SECURITY = [
         "Events by vector", query(rate("prefixd_events_ingested_total", "vector"), "{{vector}}")
     ),
     series(
-        "What became of events",
+        "Events by outcome",
         query(rate("prefixd_event_outcomes_total", "outcome"), "{{outcome}}"),
     ),
     series(
@@ -184,17 +184,17 @@ SECURITY = [
         query(rate("prefixd_signal_groups_total", "status"), "{{status}}"),
         query(total("prefixd_groups_live", "state"), "live: {{state}}"),
     ),
-    series("Sources that agreed", *percentiles("prefixd_signal_group_sources")),
+    series("Sources per group", *percentiles("prefixd_signal_group_sources")),
     series("Confidence", *percentiles("prefixd_correlation_confidence")),
     series(
-        "Agreement",
+        "Corroboration",
         query(rate("prefixd_corroboration_met_total", "vector"), "met: {{vector}}"),
         query(rate("prefixd_corroboration_timeout_total", "vector"), "not met: {{vector}}"),
     ),
     series(
         "Corroborating signals",
         query(rate("prefixd_corroborator_ingested_total", "source"), "{{source}}"),
-        query(rate("prefixd_corroborator_attached_total", "source"), "{{source}} joined"),
+        query(rate("prefixd_corroborator_attached_total", "source"), "{{source}} attached"),
         query(total("prefixd_corroborator_cache_size", "source"), "{{source}} waiting"),
     ),
     series(
@@ -219,18 +219,18 @@ BGP = [
         red=1,
     ),
     stat(
-        "Oldest untold change",
+        "Oldest pending change",
         query(f"max (prefixd_bgp_outbox_oldest_seconds{{{SELECT}}})"),
         unit="s",
         red=10,
     ),
     series("Sessions", query(most("prefixd_bgp_session_up", "peer"), "{{peer}}")),
     series(
-        "Ups and downs",
+        "Sessions up and down",
         query(rate("prefixd_bgp_session_changes_total", "peer, to"), "{{peer}} {{to}}"),
     ),
     series(
-        "Rules by state at each peer",
+        "Rules by state and neighbor",
         query(total("prefixd_bgp_peer_rules", "peer, state"), "{{peer}} {{state}}"),
     ),
     series("Rules by family", query(total("prefixd_rib_rules", "family"), "{{family}}")),
@@ -240,12 +240,12 @@ BGP = [
         unit="percentunit",
     ),
     series(
-        "Changes a peer has not been told",
+        "Pending changes by neighbor",
         query(total("prefixd_bgp_outbox_depth", "peer"), "{{peer}}"),
     ),
     series("Revisions behind", query(most("prefixd_bgp_revision_lag", "peer"), "{{peer}}")),
     series(
-        "Round trip of the refresh fence",
+        "Round trip of the route-refresh probe",
         query(most("prefixd_bgp_fence_seconds", "peer"), "{{peer}}"),
         unit="s",
     ),
