@@ -44,8 +44,6 @@ ALL: list[Target] = [
     Generic(url=URL, format=GenericFormat.V1),
     Generic(url=URL, format=GenericFormat.V2),
 ]
-
-
 HOSTILE = '<!channel> @everyone </b> <script> *x* `y` [a](http://e) | & " \\'
 
 

@@ -10,8 +10,6 @@ from prefixd.signals.reading import Reading
 from prefixd.signals.settings import AlertmanagerSettings
 
 NOW = time_us("2031-03-04T10:15:10Z") or 0
-
-
 READING = Reading(received_at_us=NOW)
 
 

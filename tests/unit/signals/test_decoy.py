@@ -22,8 +22,6 @@ from prefixd.signals.json_value import JsonValue
 from prefixd.signals.settings import DeceptionSettings
 
 NOW = time_us("2026-11-20T09:15:40Z") or 0
-
-
 SENSOR = DeceptionSettings(name="decoys-ams", decoys=("192.0.2.128/26",))
 
 

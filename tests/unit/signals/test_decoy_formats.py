@@ -19,11 +19,7 @@ from prefixd.signals.json_value import JsonValue
 from prefixd.signals.settings import DeceptionSettings
 
 NOW = time_us("2026-11-20T09:15:40Z") or 0
-
-
 SENSOR = DeceptionSettings(name="decoys-ams", decoys=("192.0.2.128/26",))
-
-
 WEBHOOK = {
     "id": "8d0f8b526f0c4d4a9a542f6f6f0a9b11", "topic": "attacker.observed", "type": "observed",
     "ts": "2026-11-20T09:15:30.250000+00:00", "v": 1,

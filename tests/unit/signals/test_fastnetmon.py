@@ -2,31 +2,13 @@
 
 from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Direction, Ignored, Signal, SignalKind
-from prefixd.signals.alertmanager import read_alertmanager
 from prefixd.signals.coerce import time_us
 from prefixd.signals.fastnetmon import read_fastnetmon, text_document
 from prefixd.signals.reading import Reading
-from prefixd.signals.settings import AlertmanagerSettings, FastNetMonSettings
+from prefixd.signals.settings import FastNetMonSettings
 
 NOW = time_us("2031-03-04T10:15:10Z") or 0
-
-
 READING = Reading(received_at_us=NOW)
-
-
-def alert(**labels):
-    base = {"alertname": "Flood", "vector": "udp_flood", "victim_ip": "198.51.100.24"}
-    merged = {name: value for name, value in {**base, **labels}.items() if value is not None}
-    return {"status": "firing", "labels": merged, "annotations": {}, "fingerprint": "f",
-            "startsAt": "2031-03-04T10:15:00Z"}  # fmt: skip
-
-
-def alerts(*members, reading=READING, **settings):
-    found = read_alertmanager(
-        {"version": "4", "alerts": list(members)}, AlertmanagerSettings(**settings), reading
-    )
-    assert isinstance(found, list)
-    return found
 
 
 def fastnetmon(action="ban", **details):

@@ -22,11 +22,7 @@ from prefixd.signals.settings import (
 from prefixd.signals.webhook import CompiledAdapter, compile_adapter, read_webhook
 
 NOW = time_us("2031-03-04T10:15:10Z") or 0
-
-
 READING = Reading(received_at_us=NOW)
-
-
 AUTH = WebhookAuth(type=AuthType.HMAC, secret_refs=("env:X",))
 
 
