@@ -6,10 +6,12 @@ understand is shown as it came: a table never fails because of one odd cell.
 """
 
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 _DURATION_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_LONGEST_S = 86_400
 _STEPS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -41,6 +43,23 @@ def parse_rate(text: str) -> int:
     if not 0 < value < 10**18:
         raise ArgumentTypeError(f"invalid rate {text!r}: write 20000000, 20M or 2.5G")
     return round(value)
+
+
+def seconds_type(what: str, least: float) -> Callable[[str], float]:
+    """What argparse calls for a number of seconds between `least` and a day."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not least <= value <= _LONGEST_S:  # false for `nan` too
+            raise ArgumentTypeError(
+                f"invalid {what} {text!r}: must be {least:g} to {_LONGEST_S:g} seconds"
+            )
+        return value
+
+    return parse
 
 
 def moment(text: object) -> datetime | None:

@@ -3,11 +3,13 @@
 import argparse
 import difflib
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from prefixd import __version__
+from prefixd.cli.amount import seconds_type
 from prefixd.cli.completion import FILES, context_names, files
 from prefixd.cli.context import Call
 from prefixd.cli.failure import usage
@@ -58,7 +60,8 @@ GLOBAL_ARGUMENTS: tuple[Argument, ...] = (
         help="table, json (the service's answer whole) or csv; default table"),
     arg("-C", "--context", metavar="NAME", completer=context_names,
         help="context of ctl.yaml (PREFIXD_CONTEXT)"),
-    arg("--timeout", type=float, metavar="SECONDS", help="timeout of a request; default 30"),
+    arg("--timeout", type=seconds_type("time", 0.001), metavar="SECONDS",
+        help="timeout of a request; default 30"),
     arg("--ca", metavar="FILE", help="CA that signed the certificate of the service"),
     arg("--cert", metavar="FILE", help="client certificate"),
     arg("--key", metavar="FILE", help="key of the client certificate"),
@@ -66,7 +69,7 @@ GLOBAL_ARGUMENTS: tuple[Argument, ...] = (
     flag("--no-color", help="no colors (so does NO_COLOR)"),
 )  # fmt: skip
 WATCH = arg(
-    "--watch", nargs="?", type=float, const=2.0, metavar="SECONDS",
+    "--watch", nargs="?", type=seconds_type("interval", 0.2), const=2.0, metavar="SECONDS",
     help="repeat every 2 seconds (or SECONDS) until interrupted",
 )  # fmt: skip
 
@@ -98,6 +101,10 @@ class Parser(argparse.ArgumentParser):
             guess = f"; did you mean `{near[0]}`?" if near else ""
             raise usage(f"unknown command {wrong['word']!r}{guess}", see)
         raise usage(message, see)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """argparse ignores a disk that is full."""
+        (file or sys.stdout).write(message)
 
     def commands(self) -> list[str]:
         if self._subparsers is None:

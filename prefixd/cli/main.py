@@ -32,10 +32,11 @@ from prefixd.cli.client import Client
 from prefixd.cli.completion import asked_by_a_shell, complete
 from prefixd.cli.context import Call
 from prefixd.cli.failure import ExitCode, Failure
+from prefixd.cli.files import reason_of
 from prefixd.cli.grammar import Command, Parser, build_parser
 from prefixd.cli.output import Output
 from prefixd.cli.target import Cookies, Target, choose_target
-from prefixd.cli.terminal import Prompt, quit_pipe, screen_of
+from prefixd.cli.terminal import Prompt, drop_output, screen_of
 from prefixd.clock import Clock, SystemClock
 
 COMMANDS: tuple[Command, ...] = (
@@ -95,31 +96,45 @@ def run(
     screen = screen_of(stdout, environ, plain=plain)
     out = Output(stdout, stderr, screen, screen_of(stderr, environ, plain=plain), "table")
     try:
-        words = build_grammar().parse_args(argv)
-        if "command" not in words:
-            words.parser.print_help(stdout)
-            return ExitCode.USAGE
-        out.form = getattr(words, "format", None) or "table"
-        target = choose_target(words, environ)
-        warn_of_risks(target, out)
-        cookies = Cookies(environ)
-        service = Client(target, clock, cookies.get(target.api))
-        call = Call(
-            words=words, out=out, service=service, prompt=Prompt(stdin, stderr),
-            clock=clock, cookies=cookies, environ=environ,
-        )  # fmt: skip
-        return perform(call)
+        try:
+            return start(argv, out, Prompt(stdin, stderr), environ, clock)
+        finally:
+            stdout.flush()
     except Failure as failure:
         out.say_painted("error: ", failure.message, "red")
         for hint in failure.hints:
             out.say(f"  {hint}")
         return failure.code
     except BrokenPipeError:
-        quit_pipe()
+        drop_output()
         return ExitCode.OK
+    except OSError as error:
+        what = error.filename or "cannot write the output"
+        out.say_painted("error: ", f"{what}: {reason_of(error)}", "red")
+        drop_output()
+        return ExitCode.USAGE
     except KeyboardInterrupt:
         out.say("")
         return 130
+
+
+def start(
+    argv: Sequence[str], out: Output, prompt: Prompt, environ: Mapping[str, str], clock: Clock
+) -> int:
+    words = build_grammar().parse_args(argv)
+    if "command" not in words:
+        out.text(words.parser.format_help())
+        return ExitCode.USAGE
+    out.form = getattr(words, "format", None) or "table"
+    target = choose_target(words, environ)
+    warn_of_risks(target, out)
+    cookies = Cookies(environ)
+    service = Client(target, clock, cookies.get(target.api))
+    call = Call(
+        words=words, out=out, service=service, prompt=prompt,
+        clock=clock, cookies=cookies, environ=environ,
+    )  # fmt: skip
+    return perform(call)
 
 
 def build_grammar() -> Parser:
@@ -127,7 +142,7 @@ def build_grammar() -> Parser:
 
 
 def perform(call: Call) -> int:
-    """Once, or with `--watch` again and again; an unreachable service is waited for."""
+    """Once, or with `--watch` repeatedly; an unreachable service is waited for."""
     command: Command = call.words.command
     every_s: float | None = getattr(call.words, "watch", None)
     if every_s is None and command.path == ("top",) and call.out.screen.interactive:
@@ -137,7 +152,7 @@ def perform(call: Call) -> int:
             code = command.run(call) or ExitCode.OK
             call.out.flush()
             return code
-        repeat(call, command, max(0.2, every_s))
+        repeat(call, command, every_s)
     finally:
         call.service.close()
 

@@ -83,6 +83,8 @@ def rib(call: Call) -> None:
     rules = tree["rules"]
     if call.words.peer is not None:
         rules = [rule for rule in rules if call.words.peer in rule["peers"]]
+        if not rules:  # an unknown name is an error, not a neighbor without rules
+            call.get(f"/v1/bgp/peers/{segment(call.words.peer)}")
     columns = [
         Column(title="MITIGATION", cell=lambda row: row["mitigation_id"], drop=2),
         Column(title="RULE", cell=lambda row: row["rule"], shrink=True, least=32),

@@ -19,11 +19,13 @@ import argparse
 import json
 import os
 import stat
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prefixd.cli.amount import seconds_type
 from prefixd.cli.failure import usage
 from prefixd.cli.files import read_mapping, reason_of
 
@@ -84,7 +86,7 @@ def choose_target(words: argparse.Namespace, environ: Mapping[str, str]) -> Targ
     named: str | None = getattr(words, "context", None) or environ.get("PREFIXD_CONTEXT") or None
     entry, name = _entry(named, words, environ)
     alone = named is not None
-    timeout_s = getattr(words, "timeout", None) or entry.get("timeout_seconds") or DEFAULT_TIMEOUT_S
+    timeout_s = getattr(words, "timeout", None) or _timeout_of(entry) or DEFAULT_TIMEOUT_S
     return Target(
         api=(
             getattr(words, "api", None)
@@ -99,7 +101,7 @@ def choose_target(words: argparse.Namespace, environ: Mapping[str, str]) -> Targ
         cert=_path(getattr(words, "cert", None) or entry.get("cert")),
         key=_path(getattr(words, "key", None) or entry.get("key")),
         insecure=bool(getattr(words, "insecure", False) or entry.get("insecure")),
-        timeout_s=float(timeout_s),
+        timeout_s=timeout_s,
         context=name,
     )
 
@@ -121,6 +123,14 @@ def _entry(
         known = ", ".join(contexts.entries) or "none"
         raise usage(f"unknown context {name!r}: not in {contexts.path}", f"known: {known}")
     return contexts.entries[name], name
+
+
+def _timeout_of(entry: Mapping[str, Any]) -> float | None:
+    value = entry.get("timeout_seconds")
+    try:
+        return None if value is None else seconds_type("timeout_seconds", 0.001)(str(value))
+    except ArgumentTypeError as error:
+        raise usage(str(error)) from error
 
 
 def _token_of(entry: Mapping[str, Any]) -> str | None:

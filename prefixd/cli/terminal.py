@@ -58,8 +58,8 @@ def visible_lines(text: str) -> str:
     return "\n".join(visible(line.replace("\t", "    ")) for line in text.split("\n"))
 
 
-def quit_pipe() -> None:
-    """The reader has closed our output; the interpreter must not complain while it flushes."""
+def drop_output() -> None:
+    """The output cannot be written; the interpreter must not complain while it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -84,9 +84,12 @@ class Prompt:
     def password(self, question: str, *, twice: bool = False) -> str:
         if not self.interactive:
             raise usage("no terminal to ask for a password", "use --password-stdin")
-        first = getpass.getpass(f"{question}: ")
-        if twice and getpass.getpass(f"{question} again: ") != first:
-            raise usage("the two passwords differ")
+        try:
+            first = getpass.getpass(f"{question}: ")
+            if twice and getpass.getpass(f"{question} again: ") != first:
+                raise usage("the two passwords differ")
+        except EOFError as error:
+            raise usage("no password given") from error
         return first
 
     def piped_password(self) -> str:

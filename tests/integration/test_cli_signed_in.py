@@ -1,5 +1,6 @@
 """prefixdctl against a daemon that has no operator yet, and on a real terminal."""
 
+import json
 import os
 import pty
 import re
@@ -110,6 +111,27 @@ def test_a_terminal_gets_colours_and_lines_that_fit(daemon: DaemonProcess) -> No
         _, shown = on_a_terminal(daemon, "events", "list", *words, **more)
         assert "\x1b" not in shown
         assert "mitigated" in shown
+
+
+def test_a_token_revokes_another_by_name(daemon: DaemonProcess) -> None:
+    add_first_admin(daemon)
+    on_a_terminal(daemon, "login", "root1", answers={"Password: ": "correct horse"})
+    _, shown = on_a_terminal(daemon, "-f", "json", "tokens", "create", "boss", "operators", "read")
+    secret = json.loads(shown)["token"]
+    for name in ("one", "two"):
+        assert on_a_terminal(daemon, "tokens", "create", name, "ingest")[0] == 0
+    code, shown = on_a_terminal(daemon, "tokens", "revoke", "one", "-t", secret)
+    assert (code, "token one" in shown) == (0, True), shown
+    assert secret not in shown
+    code, shown = on_a_terminal(daemon, "tokens", "revoke", "two", PREFIXD_API_TOKEN=secret)
+    assert (code, "token two" in shown) == (0, True), shown
+
+
+def test_the_end_of_input_at_a_prompt_is_no_traceback(daemon: DaemonProcess) -> None:
+    code, shown = on_a_terminal(daemon, "login", "root1", answers={"Password: ": "\x04"})
+    assert code == 2
+    assert "no password given\n" in shown
+    assert "Traceback" not in shown
 
 
 def test_panic_asks_for_the_sentence(daemon: DaemonProcess) -> None:

@@ -10,9 +10,11 @@ import pytest
 from prefixd.api.app import ROUTES, account_routes
 from prefixd.api.config import AlertRoutes, ConfigRoutes
 from prefixd.cli import main as module
-from prefixd.cli import manual
+from prefixd.cli.client import Client
 from prefixd.cli.failure import Failure
-from prefixd.cli.grammar import Command
+from prefixd.cli.grammar import GLOBAL_ARGUMENTS, Argument, Command
+from prefixd.cli.target import Cookies, choose_target
+from tests.kit.clock import FakeClock
 from tests.unit.cli.kit import GRAMMAR
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -56,7 +58,16 @@ def test_every_command_explains_itself(
 
 @EACH
 def test_global_options_stand_before_or_after(command: Command) -> None:
-    words = shlex.split(manual.synopsis(command))[1 : 1 + len(command.path)]
+    words = filled(command)
+    parser = GRAMMAR
+    before = parser.parse_args(["-f", "json", *words])
+    after = parser.parse_args([*words, "-f", "json"])
+    assert (before.format, after.format) == ("json", "json")
+    assert before.command is after.command is command
+
+
+def filled(command: Command) -> list[str]:
+    """The shortest legal command line."""
     fillers = [
         ("x" if "choices" not in argument.options else argument.options["choices"][0])
         for argument in command.arguments
@@ -71,11 +82,48 @@ def test_global_options_stand_before_or_after(command: Command) -> None:
         if argument.options.get("required")
         for word in (argument.names[0], "x")
     ]
-    parser = GRAMMAR
-    before = parser.parse_args(["-f", "json", *words, *fillers, *required])
-    after = parser.parse_args([*words, *fillers, *required, "-f", "json"])
-    assert (before.format, after.format) == ("json", "json")
-    assert before.command is after.command is command
+    return [*command.path, *fillers, *required]
+
+
+@EACH
+def test_no_argument_is_stored_where_a_global_option_is(command: Command) -> None:
+    """`tokens revoke NAME` once sent the name as the bearer token."""
+    taken = {_destination(argument) for argument in GLOBAL_ARGUMENTS}
+    taken |= {"command", "parser", "root", "watch"}
+    assert taken & {_destination(argument) for argument in command.arguments} == set()
+
+
+def _destination(argument: Argument) -> str:
+    long = [name for name in argument.names if name.startswith("--")]
+    given = argument.options.get("dest") or (long or argument.names)[0]
+    return str(given).lstrip("-").replace("-", "_")
+
+
+MODES = {
+    "none": ([], {}, (None, None)),
+    "flag before": (["-t", "SECRET"], {}, ("SECRET", None)),
+    "flag over environment": (["-t", "SECRET"], {"PREFIXD_API_TOKEN": "other"}, ("SECRET", None)),
+    "environment": ([], {"PREFIXD_API_TOKEN": "SECRET"}, ("SECRET", None)),
+    "context": (["-C", "lab"], {"PREFIXD_API_TOKEN": "other"}, ("of-lab", None)),
+    "session": ([], {"PREFIXD_API": "http://signed-in"}, (None, "cookie")),
+}
+
+
+@EACH
+@pytest.mark.parametrize("mode", MODES)
+def test_every_verb_uses_the_given_token_or_session(
+    command: Command, mode: str, tmp_path: Path
+) -> None:
+    options, more, expected = MODES[mode]
+    environ = {"HOME": str(tmp_path), **more}
+    contexts = tmp_path / ".config/prefixd/ctl.yaml"
+    contexts.parent.mkdir(parents=True)
+    contexts.write_text("contexts: {lab: {api: 'http://lab', token: of-lab}}\n")
+    Cookies(environ).put("http://signed-in", "cookie")
+    for words in ([*options, *filled(command)], [*filled(command), *options]):
+        target = choose_target(GRAMMAR.parse_args(words), environ)
+        client = Client(target, FakeClock(), Cookies(environ).get(target.api))
+        assert (client.target.token, client.cookie) == expected
 
 
 def test_every_noun_is_described() -> None:
@@ -103,6 +151,23 @@ def test_everything_the_api_can_do_has_a_command() -> None:
     offered = {re.sub(r"\{[^}]*\}", "*", route.path) for route in routes}
     missing = offered - asked - set(NOT_FOR_HANDS)
     assert missing == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--timeout", "-1", "pops"], "invalid time '-1': must be 0.001 to 86400 seconds"),
+        (["--timeout", "nan", "pops"], "invalid time 'nan'"),
+        (["--timeout", "inf", "pops"], "invalid time 'inf'"),
+        (["pops", "--watch", "0"], "invalid interval '0': must be 0.2 to 86400 seconds"),
+        (["pops", "--watch", "-5"], "invalid interval '-5'"),
+    ],
+)
+def test_times_that_cannot_be_are_usage_errors(words: list[str], said: str) -> None:
+    with pytest.raises(Failure) as raised:
+        GRAMMAR.parse_args(words)
+    assert raised.value.code == 2
+    assert said in raised.value.message
 
 
 def test_abbreviations_are_refused() -> None:

@@ -3,13 +3,14 @@
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from prefixd.cli import main as module
 from prefixd.cli.failure import unreachable
 from tests.kit.clock import FakeClock
-from tests.unit.cli.kit import CannedService, answer, ctl
+from tests.unit.cli.kit import CannedService, Terminal, answer, ctl
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,39 @@ def test_risks_are_said_aloud() -> None:
     assert "warning: the token is sent unencrypted" in err
     _, _, err = run("-a", "https://127.0.0.1:1", "--insecure", "pops")
     assert "warning: --insecure" in err
+
+
+def test_an_interrupt_at_a_prompt_is_130_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(_question: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("getpass.getpass", interrupted)
+    out, err = io.StringIO(), io.StringIO()
+    environ = {"HOME": "/nonexistent", "PREFIXD_API": "http://127.0.0.1:1"}
+    code = module.run(["login", "alice"], Terminal(), out, err, environ, FakeClock())
+    assert (code, out.getvalue(), err.getvalue()) == (130, "", "\n")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["completion", "bash"], ["tokens"]])
+def test_output_to_a_full_disk_is_one_sentence(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "prefixd.cli.main", *words],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        )  # fmt: skip
+    assert done.stderr == "error: cannot write the output: no space left on device\n"
+    assert done.returncode == 2
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    path = tmp_path / ".config/prefixd/ctl.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("contexts: {a: {api: 'http://a'}}\n")
+    path.chmod(0o400)
+    code, out, err = run("contexts", "use", "a", HOME=str(tmp_path))
+    if code == 0:  # root may write it
+        assert out.startswith("a is current")
+    else:
+        assert (code, err) == (2, f"error: {path}: permission denied\n")

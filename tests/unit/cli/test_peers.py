@@ -1,5 +1,6 @@
 """Neighbors, rules and explanations, to the character."""
 
+from prefixd.cli.failure import refused
 from tests.unit.cli.kit import (
     ID,
     CannedService,
@@ -62,3 +63,22 @@ def test_rules_that_no_router_can_carry_are_named() -> None:
         "no rules\nwarning: 1 live mitigation that no router can carry:\n"
         f"  {ID}  dst 198.51.100.20/32: nothing can say it\n"
     )
+
+
+def test_rules_of_an_unknown_neighbor_are_an_error() -> None:
+    rule = {
+        "mitigation_id": ID, "rule": "dst 198.51.100.20/32", "action": "discard",
+        "expires_at": "2026-01-01T00:02:40Z", "peers": {"edge1": {"stage": "announced"}},
+    }  # fmt: skip
+    service = CannedService(
+        {
+            "GET /v1/bgp/rib": {"rules": [rule], "inexpressible": []},
+            "GET /v1/bgp/peers/edge2": a_peer(name="edge2"),
+            "GET /v1/bgp/peers/nosuch": refused("peer 'nosuch' not found (404)"),
+        }
+    )
+    said = ctl(service, "rib", "--peer", "nosuch")
+    assert (said.code, said.out) == (1, "")
+    assert "'nosuch' not found" in said.err
+    assert ctl(service, "rib", "--peer", "edge2").err == "no rules\n"
+    assert ID in ctl(service, "rib", "--peer", "edge1").out

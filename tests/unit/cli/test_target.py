@@ -88,6 +88,7 @@ def test_a_token_file_that_others_can_read_is_refused(home: Path) -> None:
     [
         ("contexts: {a: {api: x, tokn: y}}", "unknown key 'tokn'"),
         ("contexts: {a: {token: y}}", "needs api"),
+        ("current: a\ncontexts: {a: {api: x, timeout_seconds: 0}}", "invalid timeout_seconds '0'"),
         ("contexts: [a]", "must be a mapping"),
         ("[1]", "must be a mapping"),
         (": : :", "neither YAML nor JSON"),

@@ -1,11 +1,15 @@
 """What reaches a terminal, and what does not."""
 
+import io
 from datetime import timedelta
 
+import pytest
+
+from prefixd.cli.failure import Failure
 from prefixd.cli.table import Column, Time, table_lines
-from prefixd.cli.terminal import Screen, visible, visible_json
+from prefixd.cli.terminal import Prompt, Screen, visible, visible_json
 from tests.kit.clock import FakeClock
-from tests.unit.cli.kit import terminal
+from tests.unit.cli.kit import Terminal, terminal
 
 NOW = FakeClock().now()
 
@@ -35,3 +39,15 @@ def test_nothing_in_a_cell_can_command_the_terminal() -> None:
 
 def test_a_pipe_is_never_painted() -> None:
     assert Screen(width=None, colour=False, interactive=False).paint("x", "red") == "x"
+
+
+def test_the_end_of_input_at_a_password_prompt_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def ended(_question: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", ended)
+    with pytest.raises(Failure, match="no password given") as caught:
+        Prompt(Terminal(), io.StringIO()).password("Password")
+    assert caught.value.code == 2
