@@ -80,9 +80,10 @@ class Turn:
     def live_groups(self) -> tuple[Group, ...]:
         if self.victim is None:
             return ()
-        known = [
-            self.groups.get(group.group_id, group) for group in self.live.groups_of(self.victim)
-        ]
+        live = self.live.groups_of(self.victim)
+        if not self.groups:
+            return live
+        known = [self.groups.get(group.group_id, group) for group in live]
         held = {group.group_id for group in known}
         known += [group for key, group in self.groups.items() if key not in held]
         return tuple(group for group in known if group.is_live)
@@ -93,9 +94,10 @@ class Turn:
     def live_mitigations(self) -> tuple[Mitigation, ...]:
         if self.victim is None:
             return ()
-        known = [
-            self.mitigations.get(row.mitigation_id, row) for row in self.live.of_victim(self.victim)
-        ]
+        live = self.live.of_victim(self.victim)
+        if not self.mitigations:
+            return live
+        known = [self.mitigations.get(row.mitigation_id, row) for row in live]
         held = {row.mitigation_id for row in known}
         known += [row for key, row in self.mitigations.items() if key not in held]
         return tuple(row for row in known if row.is_live)

@@ -251,8 +251,9 @@ class Core:
         turn.enter(self.due)
         self.effects.apply(turn.mitigations.values(), turn.news, turn.alerts)
         if turn.mitigations:
-            limits = self.snapshot.rules.limits
-            self.effects.tell(tuple(self.live.quotas.near(limits, turn.now_us)))
+            near = self.live.quotas.near(self.snapshot.rules.limits, turn.now_us)
+            if news := tuple(near):
+                self.effects.tell(news)
 
     # the store, when it differs or is unreachable
 
