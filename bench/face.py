@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from prefixd.api.app import GUARD, build_app
+from prefixd.api.app import DIRECT, build_app
 from prefixd.api.authenticate import ModeAuthenticator
 from prefixd.api.cors import Cors
 from prefixd.api.route import Services
@@ -75,7 +75,7 @@ async def serve(port: int) -> None:
         runner = web.AppRunner(app, access_log=None, auto_decompress=False)
         await runner.setup()
         assert runner.server is not None
-        runner.server.request_handler = app[GUARD].before(runner.server.request_handler)
+        runner.server.request_handler = app[DIRECT].before(runner.server.request_handler)
         gc.freeze()  # as the daemon does it
         gc.set_threshold(50_000, 50, 100)
         await web.TCPSite(runner, "127.0.0.1", port).start()

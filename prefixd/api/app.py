@@ -19,8 +19,8 @@ from prefixd.api import (
     stats,
 )
 from prefixd.api.cors import Cors
-from prefixd.api.deadline import Deadlines
 from prefixd.api.endpoint import Endpoint
+from prefixd.api.fast.direct_routes import DirectRoutes
 from prefixd.api.middleware import Guard
 from prefixd.api.openapi import document_route
 from prefixd.api.operators import OperatorRoutes, PreferenceRoutes
@@ -49,7 +49,8 @@ ROUTES: tuple[Route, ...] = (
 """Routes that need nothing but `Services`. Those with a service of their own (accounts, adapters,
 configuration, the feed) are objects that the composer makes and hands in beside these."""
 
-GUARD = web.AppKey("guard", Guard)
+DIRECT = web.AppKey("direct", DirectRoutes)
+"""The server asks these before the router, see `fast`."""
 
 
 def account_routes(
@@ -86,19 +87,18 @@ def build_app(
         secure=settings.tls is not None,
     )
     app = web.Application(middlewares=[guard.middleware], client_max_size=settings.max_body_bytes)
-    app[GUARD] = guard
-    deadlines = Deadlines(settings.request_timeout_s)
+    direct = app[DIRECT] = DirectRoutes()
     limiter = RateLimiter(settings.rate_limit.events_per_second, settings.rate_limit.burst)
     if not settings.metrics_public:
         routes = [_signed_in(route) if route.path == "/metrics" else route for route in routes]
     routes = (*routes, FRONT_PAGE)
     extra = reference_route(routes)
     for route in (*routes, extra, document_route((*routes, extra))):
-        endpoint = Endpoint(route, services, limiter, deadlines, strict=strict)
+        endpoint = Endpoint(route, services, limiter, settings.request_timeout_s, strict=strict)
         for method in methods_of(route):
             app.router.add_route(method, route.path, endpoint.routed)
             if "{" not in route.path:
-                guard.door(method, route.path, endpoint.answer)
+                direct.add(method, route.path, guard.direct(method, route.path, endpoint.answer))
     return app
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 from multidict import istr
 
-from prefixd.api.raw_response import field_lines
+from prefixd.api.fast.response import field_lines
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 HEADERS = (

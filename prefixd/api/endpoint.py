@@ -6,29 +6,20 @@ Refusals happen before the body is read: a stranger's megabyte is never parsed. 
 route does not document are a fault of ours; `strict` (tests) makes them fail loudly.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
 from aiohttp import web
 
 from prefixd.api.body import ANY, check_media_type, decode_json, read_body
-from prefixd.api.cors import SAFE_METHODS
-from prefixd.api.deadline import Deadlines, Watch
 from prefixd.api.idempotency import FOLDED, Repeats
-from prefixd.api.problem import (
-    CODES,
-    ApiError,
-    conflict,
-    rate_limited,
-    unavailable,
-    wrong_shape,
-)
-from prefixd.api.raw_response import JSON, JSON_FIELD, Octets, field_line, field_lines
-from prefixd.api.reply import Reply
-from prefixd.api.route import Call, NoQuery, Route, Services, takes_key
+from prefixd.api.problem import ApiError, RateLimited, conflict, unavailable
+from prefixd.api.query import QueryReader
+from prefixd.api.reply import Reply, encoded
+from prefixd.api.route import Call, NoQuery, Route, Services, documented_statuses, takes_key
 from prefixd.auth.throttle import RateLimiter
 from prefixd.domain.actor import Actor, ActorKind
 from prefixd.engine.answers import Busy
@@ -52,9 +43,6 @@ ASKED = web.RequestKey("asked", Asked)
 
 NO_QUERY = NoQuery()
 NOTE_EVERY_S = 10.0
-QUERIES = 64
-"""Parsed query strings a route remembers: dashboards ask the same again and again."""
-_encoder = msgspec.json.Encoder()
 
 
 class Endpoint:
@@ -65,14 +53,14 @@ class Endpoint:
         route: Route,
         services: Services,
         limiter: RateLimiter,
-        deadlines: Deadlines,
+        timeout_s: float,
         *,
         strict: bool = False,
     ) -> None:
         self.route = route
         self._services = services
         self._limiter = limiter if route.limited else None
-        self._deadlines = deadlines
+        self._timeout_s = timeout_s
         self._strict = strict
         self._noted_at = float("-inf")
         self._public = route.permission is None and not route.signed_in
@@ -82,7 +70,7 @@ class Endpoint:
             Repeats(answers, services.clock) if answers is not None and takes_key(route) else None
         )
         self._statuses = documented_statuses(route)
-        self._queries: dict[str, msgspec.Struct] = {}
+        self._query = None if route.query is NoQuery else QueryReader(route.query)
         self._decoder = (
             None
             if route.body is None or route.body is bytes
@@ -97,7 +85,7 @@ class Endpoint:
 
     async def answer(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         route = self.route
-        watch: Watch | None = None
+        limit: asyncio.Timeout | None = None
         try:
             path, request_id, address = asked
             actor = NOBODY if self._free else await self._actor(request, address)
@@ -105,7 +93,7 @@ class Endpoint:
                 self._services,
                 actor,
                 None if route.body is None else await self._body(request),
-                NO_QUERY if route.query is NoQuery else self._query(request),
+                NO_QUERY if self._query is None else self._query.read(request),
                 path,
                 request,
                 request_id,
@@ -117,10 +105,10 @@ class Endpoint:
             if reply is None and route.endless:
                 reply = await route.handle(call)
             elif reply is None:
-                with self._deadlines.watch() as watch:
+                async with asyncio.timeout(self._timeout_s) as limit:
                     reply = await self._handled(call)
         except (ApiError, StoreUnavailable, Busy, Conflict, TimeoutError) as error:
-            refusal = self._refusal(error, watch)
+            refusal = self._refusal(error, limit)
             if refusal is None:
                 raise
             self._check(refusal.status)
@@ -128,16 +116,15 @@ class Endpoint:
         if isinstance(reply, web.StreamResponse):
             return reply
         self._check(reply.status)
-        return _encoded(reply, request)
+        return encoded(reply, request)
 
-    def _refusal(self, error: Exception, watch: Watch | None) -> ApiError | None:
+    def _refusal(self, error: Exception, limit: asyncio.Timeout | None) -> ApiError | None:
         """What the caller is told, if the error is not a fault of ours."""
         match error:
             case ApiError():
                 return error
-            case TimeoutError() if watch is not None and watch.expired:
-                limit_s = self._deadlines.limit_s
-                message = f"no answer within {limit_s:.0f} s; what was asked may still happen"
+            case TimeoutError() if limit is not None and limit.expired():
+                message = f"no answer within {self._timeout_s:.0f} s; it may still happen"
                 return ApiError(503, "too_slow", message, retry_after_s=1)
             case StoreUnavailable():
                 self._note_refusal(error)
@@ -185,13 +172,12 @@ class Endpoint:
             raise ApiError(403, "forbidden", message)
         return actor
 
-    def _take(self, whose: str, name: str, kind: str = "") -> None:
+    def _take(self, budget: str, name: str, kind: str = "") -> None:
         if self._limiter is None:
             return
-        wait_s = self._limiter.take(f"{whose}:{kind}:{name}", self._services.clock.monotonic())
+        wait_s = self._limiter.take(f"{budget}:{kind}:{name}", self._services.clock.monotonic())
         if wait_s > 0:
-            self._services.metrics.rate_limited.labels(whose).inc()
-            raise rate_limited(wait_s)
+            raise RateLimited(wait_s, budget)
 
     async def _body(self, request: web.Request) -> object:
         raw = await read_body(request)
@@ -202,84 +188,9 @@ class Endpoint:
         check_media_type(request)
         return decode_json(raw, self._decoder)
 
-    def _query(self, request: web.Request) -> msgspec.Struct:
-        """Handlers only read it, so one that was parsed before serves again."""
-        text = request.rel_url.raw_query_string
-        found = self._queries.get(text)
-        if found is None:
-            found = _parsed_query(request, self.route.query)
-            if len(self._queries) >= QUERIES:
-                self._queries.clear()
-            self._queries[text] = found
-        return found
-
     def _check(self, status: int) -> None:
         if self._strict and status not in self._statuses:
             raise AssertionError(
                 f"{self.route.method} {self.route.path} answered {status}, "
                 f"which its documentation does not name ({sorted(self._statuses)})"
             )
-
-
-def documented_statuses(route: Route) -> frozenset[int]:
-    """Every status a route can answer: what it says plus what its features bring along."""
-    return frozenset({*route.replies, *(CODES[code][0] for code in documented_codes(route))})
-
-
-def documented_codes(route: Route) -> tuple[str, ...]:
-    codes = ["internal"] if route.endless else ["internal", "too_slow"]
-    if route.permission is not None or route.signed_in:
-        codes += ["unauthorized", "unavailable"]
-    if route.permission is not None:
-        codes += ["forbidden"]
-    if "unauthorized" in codes and route.method not in SAFE_METHODS:
-        codes += ["bad_origin"]
-    if route.body is not None:
-        codes += ["too_large", "timeout", "bad_body"]
-        if route.body is not bytes:
-            codes += ["bad_json", "bad_media_type", "bad_field"]
-    if takes_key(route):
-        codes += ["bad_request", "key_in_use", "key_reused"]
-    if route.query is not NoQuery:
-        codes += ["bad_query"]
-    if route.limited:
-        codes += ["rate_limited"]
-    return tuple(dict.fromkeys([*codes, *route.errors]))
-
-
-def _parsed_query(request: web.Request, type_: type[msgspec.Struct]) -> msgspec.Struct:
-    given: Mapping[str, str] = request.query
-    if "%00" in request.query_string or "\0" in request.query_string:
-        raise ApiError(400, "bad_query", "the query holds a NUL character")
-    try:
-        return msgspec.convert(dict(given), type_, strict=False)
-    except msgspec.ValidationError as error:
-        shape = wrong_shape(error)
-        raise ApiError(400, "bad_query", shape.message, field=shape.field) from error
-
-
-def _encoded(reply: Reply, request: web.Request) -> Octets:
-    fields = field_lines(reply.headers.items()) if reply.headers else b""
-    if reply.etag is not None:
-        fields += _etag_line(reply.etag)
-        if _names(request.headers.get("If-None-Match"), reply.etag):
-            return Octets(304, fields)
-    if reply.value is None:
-        return Octets(reply.status, fields)
-    kind = reply.content_type
-    fields += JSON_FIELD if kind == JSON else field_line("Content-Type", kind)
-    body = reply.value if isinstance(reply.value, bytes) else _encoder.encode(reply.value)
-    return Octets(reply.status, fields, body)
-
-
-@lru_cache(maxsize=256)
-def _etag_line(etag: str) -> bytes:
-    return field_line("ETag", etag)
-
-
-def _names(header: str | None, etag: str) -> bool:
-    """Whether `If-None-Match` names this version, alone, in a list or by `*` (RFC 9110 13.1.2)."""
-    if header is None:
-        return False
-    given = [part.strip().removeprefix("W/") for part in header.split(",")]
-    return etag in given or given == ["*"]

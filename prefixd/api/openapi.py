@@ -12,11 +12,18 @@ from typing import Any
 import msgspec
 
 from prefixd import __version__
-from prefixd.api.endpoint import documented_codes
 from prefixd.api.idempotency import HEADER, LONGEST
 from prefixd.api.problem import CODES, ErrorBody
 from prefixd.api.reply import Reply
-from prefixd.api.route import PARAMETER, Call, NoQuery, Route, plain_path, takes_key
+from prefixd.api.route import (
+    PARAMETER,
+    Call,
+    NoQuery,
+    Route,
+    documented_codes,
+    plain_path,
+    takes_key,
+)
 
 NOT_MODIFIED = HTTPStatus.NOT_MODIFIED
 _REF = "#/components/schemas/{name}"

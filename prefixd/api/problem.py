@@ -122,10 +122,34 @@ def conflict(error: Conflict) -> ApiError:
 
 
 def rate_limited(wait_s: float, code: str = "rate_limited") -> ApiError:
+    message, seconds = _wait(wait_s)
+    return ApiError(429, code, message, retry_after_s=seconds)
+
+
+class RateLimited(ApiError):
+    """The rate limit of an `address` or an `actor` is used up."""
+
+    def __init__(self, wait_s: float, budget: str) -> None:
+        message, seconds = _wait(wait_s)
+        super().__init__(429, "rate_limited", message, retry_after_s=seconds)
+        self.budget = budget
+
+
+class LoginFailed(ApiError):
+    """A `wrong` user name or password; or `throttled` after too many of them."""
+
+    def __init__(self, wait_s: float = 0.0) -> None:
+        if wait_s > 0:
+            message, seconds = _wait(wait_s)
+            super().__init__(429, "throttled", message, retry_after_s=seconds)
+        else:
+            super().__init__(401, "unauthorized", "wrong user name or password")
+        self.reason = "throttled" if wait_s > 0 else "wrong"
+
+
+def _wait(wait_s: float) -> tuple[str, int]:
     seconds = max(1, -int(-wait_s // 1))
-    return ApiError(
-        429, code, f"too many requests; try again in {seconds} s", retry_after_s=seconds
-    )
+    return f"too many requests; try again in {seconds} s", seconds
 
 
 _AT = re.compile(r" - at `(?P<path>[^`]*)`$")

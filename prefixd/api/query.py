@@ -11,13 +11,14 @@ import binascii
 import re
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
+from aiohttp import web
 
-from prefixd.api.problem import ApiError, bad_request
+from prefixd.api.problem import ApiError, bad_request, wrong_shape
 from prefixd.clock import to_us
 from prefixd.domain.page import PAGE_DEFAULT, PAGE_MAX, Cursor, Page, PageRequest
 from prefixd.domain.prefix import Prefix
@@ -25,6 +26,7 @@ from prefixd.domain.vector import Vector, parse_vector
 
 Item = TypeVar("Item")
 MAX_REASON = 1024
+QUERIES = 64
 _LOST_PLUS = re.compile(r" (\d\d:\d\d)$")
 
 
@@ -146,3 +148,33 @@ def checked_reason(text: str) -> str:
     if not text.strip() or len(text) > MAX_REASON:
         raise bad_request(f"reason must have 1 to {MAX_REASON} characters", "reason")
     return text.strip()
+
+
+class QueryReader:
+    """The query strings of one route. Handlers only read a parsed query, so one that was parsed
+    before serves again: dashboards send the same again and again."""
+
+    def __init__(self, type_: type[msgspec.Struct]) -> None:
+        self._type = type_
+        self._parsed: dict[str, msgspec.Struct] = {}
+
+    def read(self, request: web.Request) -> msgspec.Struct:
+        text = request.rel_url.raw_query_string
+        found = self._parsed.get(text)
+        if found is None:
+            found = parsed_query(request, self._type)
+            if len(self._parsed) >= QUERIES:
+                self._parsed.clear()
+            self._parsed[text] = found
+        return found
+
+
+def parsed_query(request: web.Request, type_: type[msgspec.Struct]) -> msgspec.Struct:
+    given: Mapping[str, str] = request.query
+    if "%00" in request.query_string or "\0" in request.query_string:
+        raise ApiError(400, "bad_query", "the query holds a NUL character")
+    try:
+        return msgspec.convert(dict(given), type_, strict=False)
+    except msgspec.ValidationError as error:
+        shape = wrong_shape(error)
+        raise ApiError(400, "bad_query", shape.message, field=shape.field) from error

@@ -7,10 +7,9 @@ content policy.
 import html
 from collections.abc import Sequence
 
-from prefixd.api.endpoint import documented_codes
 from prefixd.api.problem import CODES
 from prefixd.api.reply import Reply
-from prefixd.api.route import Call, NoQuery, Route, plain_path
+from prefixd.api.route import Call, NoQuery, Route, documented_codes, plain_path
 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"

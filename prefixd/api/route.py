@@ -14,8 +14,10 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 from aiohttp import web
 
+from prefixd.api.cors import SAFE_METHODS
 from prefixd.api.idempotency import AnswerStore
 from prefixd.api.list_cache import ListCache
+from prefixd.api.problem import CODES
 from prefixd.api.reply import Reply
 from prefixd.clock import Clock
 from prefixd.domain.actor import Actor, Permission
@@ -134,6 +136,32 @@ class Route:
     """A stream: no limit on how long it takes."""
     at_hand: AtHand | None = None
     """Asked before `handle`: the answer, if it is in memory and nothing has to be waited for."""
+
+
+def documented_statuses(route: Route) -> frozenset[int]:
+    """Every status a route can answer: what it says plus what its features bring along."""
+    return frozenset({*route.replies, *(CODES[code][0] for code in documented_codes(route))})
+
+
+def documented_codes(route: Route) -> tuple[str, ...]:
+    codes = ["internal"] if route.endless else ["internal", "too_slow"]
+    if route.permission is not None or route.signed_in:
+        codes += ["unauthorized", "unavailable"]
+    if route.permission is not None:
+        codes += ["forbidden"]
+    if "unauthorized" in codes and route.method not in SAFE_METHODS:
+        codes += ["bad_origin"]
+    if route.body is not None:
+        codes += ["too_large", "timeout", "bad_body"]
+        if route.body is not bytes:
+            codes += ["bad_json", "bad_media_type", "bad_field"]
+    if takes_key(route):
+        codes += ["bad_request", "key_in_use", "key_reused"]
+    if route.query is not NoQuery:
+        codes += ["bad_query"]
+    if route.limited:
+        codes += ["rate_limited"]
+    return tuple(dict.fromkeys([*codes, *route.errors]))
 
 
 def takes_key(route: Route) -> bool:

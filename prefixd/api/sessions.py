@@ -8,7 +8,7 @@ import msgspec
 from aiohttp import web
 
 from prefixd.api.authenticate import COOKIE
-from prefixd.api.problem import ApiError, bad_request, rate_limited
+from prefixd.api.problem import LoginFailed, bad_request
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.auth.accounts import Accounts, LoginRefused
@@ -59,11 +59,7 @@ class SessionRoutes:
             raise bad_request(f"password must have 1 to {LONGEST_PASSWORD} characters", "password")
         answer = await self._accounts.login(body.username, body.password, call.address)
         if isinstance(answer, LoginRefused):
-            if answer.wait_s > 0:
-                call.services.metrics.login_failures.labels("throttled").inc()
-                raise rate_limited(answer.wait_s, "throttled")
-            call.services.metrics.login_failures.labels("wrong").inc()
-            raise ApiError(401, "unauthorized", "wrong user name or password")
+            raise LoginFailed(answer.wait_s)
         found = answer.operator
         cookie = _cookie(answer.cookie, self._idle_s, secure=self._secure(call.request))
         shown = Identity(found.operator_id, found.username, found.role)

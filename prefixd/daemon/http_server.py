@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from prefixd.api.app import GUARD
+from prefixd.api.app import DIRECT
 from prefixd.api.settings import ApiSettings, TlsSettings
 from prefixd.errors import StartupError
 
@@ -100,7 +100,7 @@ class HttpServer:
         sockets: Sequence[socket.socket],
         certificates: Certificates,
     ) -> None:
-        self._guard = app[GUARD]
+        self._direct = app[DIRECT]
         self._settings = settings
         self._sockets = list(sockets)
         self._context = certificates.context
@@ -117,7 +117,7 @@ class HttpServer:
         await self._runner.setup()
         server = self._runner.server
         assert server is not None, "setup makes it"
-        server.request_handler = self._guard.before(server.request_handler)
+        server.request_handler = self._direct.before(server.request_handler)
         for listening in self._sockets:
             await web.SockSite(
                 self._runner, listening, ssl_context=self._context, backlog=BACKLOG

@@ -11,12 +11,11 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from prefixd.api.app import build_app
-from prefixd.api.endpoint import documented_codes
 from prefixd.api.openapi import build_document
 from prefixd.api.problem import CODES, ApiError
 from prefixd.api.query import PageQuery, decode_cursor, encode_cursor, page_request
 from prefixd.api.reply import Reply
-from prefixd.api.route import Call, NoQuery, Route, Services
+from prefixd.api.route import Call, NoQuery, Route, Services, documented_codes
 from prefixd.api.settings import ApiSettings, RateLimitSettings
 from prefixd.domain.actor import Actor, Permission, Role, operator
 from prefixd.domain.page import Cursor

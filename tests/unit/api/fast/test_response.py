@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from prefixd.api.raw_response import JSON_FIELD, Octets, field_lines
+from prefixd.api.fast.response import JSON_FIELD, RawResponse, field_lines
 
 
-async def exchanged(answer: Octets, octets: bytes) -> bytes:
+async def exchanged(answer: RawResponse, octets: bytes) -> bytes:
     """What a server with this one answer sends back, until it closes or falls silent."""
 
     async def handle(_request: web.BaseRequest) -> web.StreamResponse:
@@ -39,7 +39,7 @@ def get(version: str = "1.1", *fields: str, method: str = "GET") -> bytes:
 
 
 async def test_an_answer_is_its_fields_its_length_and_its_body() -> None:
-    answer = Octets(200, JSON_FIELD, b'{"a":1}')
+    answer = RawResponse(200, JSON_FIELD, b'{"a":1}')
     answer.lead = b"X-Request-ID: r\r\n"
     assert await exchanged(answer, get()) == (
         b"HTTP/1.1 200 OK\r\nX-Request-ID: r\r\nContent-Type: application/json\r\n"
@@ -48,34 +48,63 @@ async def test_an_answer_is_its_fields_its_length_and_its_body() -> None:
 
 
 async def test_a_head_request_gets_the_length_and_no_body() -> None:
-    found = await exchanged(Octets(200, JSON_FIELD, b'{"a":1}'), get(method="HEAD"))
+    found = await exchanged(RawResponse(200, JSON_FIELD, b'{"a":1}'), get(method="HEAD"))
     assert b"Content-Length: 7\r\n" in found
     assert found.endswith(b"\r\n\r\n")
 
 
 @pytest.mark.parametrize("status", [204, 304])
 async def test_what_cannot_have_a_body_has_no_length(status: int) -> None:
-    found = await exchanged(Octets(status), get())
+    found = await exchanged(RawResponse(status), get())
     assert found.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"Content-Length" not in found
 
 
 async def test_an_empty_answer_says_that_it_is_empty() -> None:
-    assert b"Content-Length: 0\r\n" in await exchanged(Octets(200), get())
+    assert b"Content-Length: 0\r\n" in await exchanged(RawResponse(200), get())
 
 
 async def test_a_client_that_wants_to_close_is_told_so() -> None:
-    found = await exchanged(Octets(200, b"", b"x"), get("1.1", "Connection: close"))
+    found = await exchanged(RawResponse(200, b"", b"x"), get("1.1", "Connection: close"))
     assert b"Connection: close\r\n" in found
 
 
 async def test_a_client_of_http_1_0_is_kept_only_when_it_asks() -> None:
-    kept = await exchanged(Octets(200, b"", b"x"), get("1.0", "Connection: keep-alive"))
+    kept = await exchanged(RawResponse(200, b"", b"x"), get("1.0", "Connection: keep-alive"))
     assert b"Connection: keep-alive\r\n" in kept
-    assert b"Connection: close\r\n" in await exchanged(Octets(200, b"", b"x"), get("1.0"))
+    assert b"Connection: close\r\n" in await exchanged(RawResponse(200, b"", b"x"), get("1.0"))
 
 
 @pytest.mark.parametrize("text", ["a\r\nSet-Cookie: x", "a\nb", "a\rb"])
 def test_nobody_writes_a_header_of_their_own(text: str) -> None:
     with pytest.raises(ValueError, match="ETag holds a line break"):
         field_lines((("ETag", text),))
+
+
+async def test_a_kept_connection_serves_the_next_request() -> None:
+    """aiohttp asks the response's `keep_alive` after it was sent."""
+
+    async def handle(_request: web.BaseRequest) -> web.StreamResponse:
+        return RawResponse(200, b"", b"x")
+
+    runner = web.ServerRunner(web.Server(handle), shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        reader, writer = await asyncio.open_connection(*runner.addresses[0][:2])
+        for _ in range(2):
+            writer.write(get())
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(1) == b"x"
+        writer.write(get("1.1", "Connection: close"))
+        assert (await reader.read()).endswith(b"x")
+        writer.close()
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_forced_close_is_announced_and_kept() -> None:
+    answer = RawResponse(200, b"", b"x")
+    answer.force_close()
+    assert b"Connection: close\r\n" in await exchanged(answer, get())
+    assert answer.keep_alive is False

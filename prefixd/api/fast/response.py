@@ -1,12 +1,11 @@
-"""An answer that is complete when it is made: head and body leave in one write.
+"""A response that is complete when it is made: head and body leave in one write.
 
-The HTTP library's own response keeps its headers in a multidict, lets itself be changed until the
-last moment and walks everything once more when it is sent. That costs a third of a small request.
-Nearly all our answers are known in full when a handler returns, and most of their head is the same
-each time, so it is joined from ready pieces. What streams (the feed, the WebSocket) does not come
-through here.
+aiohttp's own response keeps its headers in a multidict, can be changed until the last moment and is
+walked once more when it is sent. Nearly all our responses are known in full when a handler returns,
+and most header lines are the same each time, so the head is joined from ready pieces. Streams (the
+feed, the WebSocket) use aiohttp's own.
 
-This file knows how an HTTP/1.1 answer is framed (RFC 9112) and nothing of what it says.
+This file knows how an HTTP/1.1 response is framed (RFC 9112) and nothing of its content.
 """
 
 from collections.abc import Iterable
@@ -22,42 +21,47 @@ _STATUS_LINES = {
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT.value, HTTPStatus.NOT_MODIFIED.value})
 
 
-class Octets(web.StreamResponse):
-    """`fields` are header lines of this answer, each with its end of line."""
+class RawResponse(web.StreamResponse):
+    """`fields` are header lines of this response, each with its end of line."""
 
     def __init__(self, status: int, fields: bytes = b"", body: bytes = b"") -> None:
         super().__init__(status=status)
         self.fields = fields
         self.lead = b""
-        """Header lines that every answer has; whoever lets this one out sets them."""
-        self._octets = body
+        """Header lines that every response has; the middleware sets them."""
+        self._content = body
         self._sent = False
+        self._stays_open: bool | None = None
 
     @property
-    def octets(self) -> bytes:
-        return self._octets
+    def keep_alive(self) -> bool | None:
+        """Whether the connection serves another request after this one."""
+        return self._stays_open
+
+    def force_close(self) -> None:
+        self._stays_open = False
 
     @property
     def prepared(self) -> bool:
         return self._sent
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Called by the HTTP library when the handler is done."""
+        """Called by aiohttp when the handler is done."""
         if self._sent:
             return
         self._sent = True
         transport = request.transport
         if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client left before its answer")
-        if self._keep_alive is None:
-            self._keep_alive = request.keep_alive
-        body = self._octets
-        pieces = [_STATUS_LINES[self._status], self.lead, self.fields]
-        if self._status not in _BODILESS:
+            raise ConnectionResetError("the client closed the connection before the response")
+        if self._stays_open is None:
+            self._stays_open = request.keep_alive
+        body, status = self._content, self.status
+        pieces = [_STATUS_LINES[status], self.lead, self.fields]
+        if status not in _BODILESS:
             pieces.append(b"Content-Length: %d\r\n" % len(body))
-        if not self._keep_alive:
+        if not self._stays_open:
             pieces.append(b"Connection: close\r\n")
-        elif request.version.minor == 0:  # who speaks 1.0 has to be told (RFC 9112 9.3)
+        elif request.version.minor == 0:  # HTTP/1.0 closes by default (RFC 9112 9.3)
             pieces.append(b"Connection: keep-alive\r\n")
         pieces.append(b"\r\n")
         if request.method != "HEAD":
@@ -67,11 +71,11 @@ class Octets(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """All of it went out in `prepare`."""
-        assert not data, "an answer of octets is complete when it is made"
+        assert not data, "a raw response is complete when it is made"
 
 
 def field_line(name: str, text: str) -> bytes:
-    """A header line. A line break in the value would begin a header of somebody else's choice."""
+    """A header line. A line break in the value would let a caller add a header."""
     if "\r" in text or "\n" in text:
         raise ValueError(f"{name} holds a line break")
     return f"{name}: {text}\r\n".encode()
