@@ -57,19 +57,19 @@ def adapter_of(compiled: CompiledAdapter) -> Adapter:
     )
 
 
-class Proofs:
+class WebhookAuthenticator:
     """Wrong signatures are counted by address, for all signed routes together."""
 
     def __init__(self) -> None:
         self._wrong = Attempts(WRONG, WINDOW_S)
 
     def check_address(self, call: Call[Any, Any]) -> None:
-        """Before anything of the body is read."""
+        """Before the body is read."""
         wait_s = self._wrong.wait_s(call.address, call.services.clock.monotonic())
         if wait_s > 0:
             raise rate_limited(wait_s, "throttled")
 
-    def prove(
+    def check(
         self, call: Call[Any, Any], request: Request, auth: WebhookAuth, secrets: Sequence[str]
     ) -> Verified:
         answer = verify(request, auth, secrets, call.services.clock.now_us())
@@ -85,7 +85,7 @@ class Proofs:
 
 
 def signed_request(call: Call[Any, Any], raw: bytes) -> Request:
-    """What there is to verify. Octets that are no text cannot be part of a right secret."""
+    """What a signature covers. Bytes that are not text cannot be part of a valid secret."""
     headers = call.request.headers.items()
     return Request(
         headers=tuple((name, value.encode("utf-8", "replace").decode()) for name, value in headers),

@@ -1,6 +1,6 @@
 """From a request to an actor, by the mode the operator chose.
 
-    none         everybody is admin; for loopback and trials
+    none         every caller is admin; for loopback and trials
     bearer       a session, a scoped token, or the shared token (operator by default)
     credentials  a session or a scoped token
     mtls         a client certificate whose name is mapped to a role; tokens and sessions too
@@ -73,8 +73,9 @@ class ModeAuthenticator:
         return None
 
     def _on_own_pages(self, request: web.Request, actor: Actor | None) -> Actor | None:
-        """A browser adds cookies, certificates and its place in the network by itself, whoever
-        wrote the page: such requests must come from our pages when they change or stream things."""
+        """A browser sends cookies and client certificates with requests of any page, and reaches
+        networks that the page's author cannot. Such requests must come from our own pages when
+        they change or stream something."""
         upgrade = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
         harmless = request.method in SAFE_METHODS and not upgrade
         if not harmless and not self._cors.same_site(request):

@@ -1,12 +1,12 @@
 """A request's body: bytes within bounds, then JSON that means one thing only.
 
-Whoever posts a document that two parsers would read differently gets a 400, not our reading of it:
+A document that two parsers would read differently is answered with a 400, not with our reading:
 duplicate members, NaN, text that is not UTF-8, lone surrogates. NUL characters are refused as well,
 because PostgreSQL cannot store them and SQLite can. Nesting is bounded, because what is stored as
-sent is walked again by everyone who reads it.
+sent is parsed again by every reader.
 
 Bodies may be gzip. They are inflated here and not by the HTTP library, which would do it before
-anybody is authenticated and without a bound.
+authentication and without a bound.
 """
 
 import asyncio
@@ -57,7 +57,9 @@ async def read_body(request: web.Request) -> bytes:
     except web.HTTPRequestEntityTooLarge as error:
         raise _too_large(request.client_max_size) from error
     except RequestPayloadError as error:
-        raise ApiError(400, "bad_body", "the body ended early or is not encoded as said") from error
+        raise ApiError(
+            400, "bad_body", "the body ended early or does not match its headers"
+        ) from error
     # No JSON document and no notify script's report begins like this.
     return _inflated(raw, request.client_max_size * EXPANSION) if raw[:2] == _GZIP else raw
 
@@ -97,7 +99,7 @@ def decode_any(raw: bytes) -> JsonValue:
 def _has_one_meaning(raw: bytes, value: JsonValue) -> bool:
     """Quick, and sure when it says yes; a no means to look closely.
 
-    A colon stands behind each name and inside strings. Of a member that is given twice only the
+    A colon stands behind each name and inside strings. Of a duplicate member only the
     last is left in `value`, so written down again it has fewer colons than were sent. An escape
     could stand for a colon (or for NUL): a text with such escapes is looked at closely.
     """
@@ -112,7 +114,7 @@ def _has_one_meaning(raw: bytes, value: JsonValue) -> bool:
 def _insist_on_one_meaning(raw: bytes) -> None:
     """`raw` is JSON already; this only looks for what the decoder lets pass."""
     if b"\\u0000" in raw and _NUL.search(raw):
-        raise wrong_json("it holds a NUL character")
+        raise wrong_json("NUL character")
     json.loads(raw, object_pairs_hook=_without_duplicates, parse_int=len, parse_float=len)
 
 
@@ -120,7 +122,7 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> None:
     names = [name for name, _ in pairs]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise wrong_json(f"{twice[:60]!r} is given twice")
+        raise wrong_json(f"duplicate member {twice[:60]!r}")
 
 
 def _inflated(raw: bytes, limit: int) -> bytes:
@@ -128,11 +130,11 @@ def _inflated(raw: bytes, limit: int) -> bytes:
     try:
         plain = inflater.decompress(raw, limit + 1)
     except zlib.error as error:
-        raise ApiError(400, "bad_body", "the body is not gzip") from error
+        raise ApiError(400, "bad_body", "invalid gzip body") from error
     if len(plain) > limit:
         raise _too_large(limit)
     if not inflater.eof or inflater.unused_data:
-        raise ApiError(400, "bad_body", "the gzip body ends early, or something follows it")
+        raise ApiError(400, "bad_body", "the gzip body ends early or has trailing data")
     return plain
 
 
@@ -141,4 +143,4 @@ def _too_large(limit: int) -> ApiError:
 
 
 def _too_deep() -> ApiError:
-    return wrong_json(f"it is nested deeper than {DEEPEST}")
+    return wrong_json(f"nested deeper than {DEEPEST}")

@@ -1,8 +1,8 @@
-"""The configuration in force, with its secrets starred; changing parts of it; loading it anew.
+"""The configuration in use, with its secrets masked; changing parts of it; reloading it.
 
 A change is validated whole, written to its file atomically (the old one kept as `.bak`) and then
-taken over like any reload. `If-Match` with the version that was read refuses to overwrite somebody
-else's change.
+applied like any reload. `If-Match` with the version that was read refuses to overwrite a change
+that was made since.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ View = Mapping[str, Any]
 
 
 class ConfigRejectedError(Exception):
-    """The new text is wrong; nothing changed. One line per problem."""
+    """The new text is invalid; nothing was changed. One line per problem."""
 
     def __init__(self, errors: Sequence[str]) -> None:
         super().__init__("; ".join(errors))
@@ -29,11 +29,11 @@ class ConfigRejectedError(Exception):
 
 
 class StaleVersionError(Exception):
-    """Somebody changed the part since it was read."""
+    """The part was changed after it was read."""
 
 
 class ConfigFiles(Protocol):
-    """What the routes below ask of whoever owns the files."""
+    """What the routes below need from the owner of the files."""
 
     def view(self, part: str) -> View:
         """`settings`, `inventory`, `playbooks`, `correlation` or `alerting`, redacted."""
@@ -104,7 +104,7 @@ class ConfigRoutes:
         except ConfigRejectedError as error:
             raise _rejected(error) from error
         except StaleVersionError as error:
-            message = f"{part} changed since you read it; read it again"
+            message = f"{part} was changed since you read it: read it again"
             raise ApiError(412, "stale_version", message) from error
         return self._shown(part)
 
@@ -126,7 +126,7 @@ class ConfigRoutes:
             *(
                 Route(
                     method="GET", path=f"/v1/config/{part}", handle=handle,
-                    summary=f"The {part} in force, secrets starred", tag="configuration",
+                    summary=f"The {part} in use, secrets masked", tag="configuration",
                     replies={200: shown, 304: None},
                 )
                 for part, handle in reads.items()
@@ -143,7 +143,7 @@ class ConfigRoutes:
             ),
             Route(
                 method="POST", path="/v1/config/reload", handle=self.reload,
-                summary="Load the files anew", tag="configuration",
+                summary="Reload the files", tag="configuration",
                 permission=Permission.CONFIGURE, replies={200: Reloaded}, errors=("bad_config",),
             ),
         )  # fmt: skip
@@ -160,7 +160,7 @@ class Outcome(Protocol):
     def destination(self) -> str: ...
     @property
     def error(self) -> str | None:
-        """None: it arrived."""
+        """None: it was delivered."""
         ...
 
 

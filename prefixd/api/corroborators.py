@@ -1,4 +1,4 @@
-"""Who strengthens groups lately, and which evidence still waits for one."""
+"""Corroborating sources of the last minutes, and evidence that waits for a group."""
 
 from collections.abc import Sequence
 from typing import Any

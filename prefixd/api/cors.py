@@ -1,7 +1,7 @@
-"""Browsers on other sites: one configured origin may call us, and cookies count only from our own.
+"""Browsers on other sites: one configured origin may call us; cookies count only from our pages.
 
-Cross-origin reads are the browser's business (CORS headers). Cross-origin *writes* with a cookie
-are ours: a form on any site can send one, so a request that carries a session cookie must come
+The browser guards cross-origin reads (CORS headers). Cross-origin *writes* with a cookie are ours
+to guard: a form on any site can send one, so a request that carries a session cookie must come
 from our own origin or the configured one.
 """
 
@@ -50,14 +50,14 @@ class Cors:
         )
 
     def fields(self, request: web.Request) -> bytes:
-        """What every answer says about who may read it across sites."""
+        """The header lines of every response about reads from other sites."""
         if self._origin is None:
             return b""
         own = request.headers.get(hdrs.ORIGIN) == self._origin
         return self._shared + self._readable if own else self._shared
 
     def same_site(self, request: web.Request) -> bool:
-        """Whether a request with a cookie may count as the person's own wish."""
+        """Whether a request with a cookie comes from our own pages or the configured origin."""
         site = request.headers.get(SEC_FETCH_SITE)
         if site in {"same-origin", "none"}:
             return True

@@ -1,7 +1,7 @@
-"""Decoy sensors report here: signed summaries of what reached addresses that answer nobody.
+"""Decoy sensors report here: signed summaries of traffic to addresses that run no service.
 
-The sender gives up for good after five failures, so what we have no use for is a success too. Only
-who cannot prove himself, or sends what is no report at all, is refused.
+The sender stops for good after five failures, so a report that we ignore is a success too. Only a
+wrong signature and a malformed report are refused.
 """
 
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from prefixd.api.adapters import LiveAdapters, Proofs, signed_request
+from prefixd.api.adapters import LiveAdapters, WebhookAuthenticator, signed_request
 from prefixd.api.body import decode_any, read_body
 from prefixd.api.problem import ApiError, not_found
 from prefixd.api.reply import Reply
@@ -34,20 +34,20 @@ class Sighting(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class DecoyRoutes:
-    def __init__(self, adapters: LiveAdapters, proofs: Proofs) -> None:
+    def __init__(self, adapters: LiveAdapters, authenticator: WebhookAuthenticator) -> None:
         self._adapters = adapters
-        self._proofs = proofs
+        self._authenticator = authenticator
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._sightings = Sightings()
 
     async def report(self, call: Call[Any, NoQuery]) -> Reply:
         sensor = self._sensor(call.path["name"])
-        self._proofs.check_address(call)
+        self._authenticator.check_address(call)
         raw = await read_body(call.request)
         if len(raw) > LARGEST:
             raise ApiError(413, "too_large", f"a report has at most {LARGEST} bytes")
         secrets = self._adapters.current.secrets(sensor.webhook_secret_refs)
-        self._proofs.prove(call, signed_request(call, raw), WEBHOOK_AUTH, secrets)
+        self._authenticator.check(call, signed_request(call, raw), WEBHOOK_AUTH, secrets)
         seen = decode_report(decode_any(raw), sensor, call.services.clock.now_us())
         if isinstance(seen, Problem):
             raise ApiError(400, "bad_request", str(seen), field=seen.field or None)
@@ -69,9 +69,9 @@ class DecoyRoutes:
         engine, now_us = call.services.engine, call.services.clock.now_us()
         victim = seen.source_ip
         if victim is None or hint([seen], sensor, now_us) is None:
-            return Reply(Sighting(status="ignored", reason="nothing in it concerns a victim"))
+            return Reply(Sighting(status="ignored", reason="no victim in this report"))
         if engine.queries.owner_of(victim.host()) is None:
-            return Reply(Sighting(status="ignored", reason="the address is nobody's here"))
+            return Reply(Sighting(status="ignored", reason="the address belongs to no customer"))
         found = hint(self._sightings.add(seen, victim, sensor, now_us), sensor, now_us)
         assert found is not None  # the newest of them is a hint by itself
         actor = Actor(

@@ -1,9 +1,9 @@
 """From a request to a handler and back: one pass, in one order.
 
-    rate limit -> who is it -> may it -> body and query -> handler -> encode
+    authenticate -> rate limit -> permission -> body and query -> handler -> encode
 
-Refusals happen before the body is read: a stranger's megabyte is never parsed. Statuses that a
-route does not document are a fault of ours; `strict` (tests) makes them fail loudly.
+Callers are refused before the body is read: an unauthenticated megabyte is never parsed. A status
+that a route does not document is a fault of ours; `strict` (tests) makes it an error.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from prefixd.errors import Conflict, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-NOBODY = Actor(kind=ActorKind.OPERATOR, name="nobody", permissions=frozenset())
+NO_CALLER = Actor(kind=ActorKind.OPERATOR, name="unauthenticated", permissions=frozenset())
 
 
 class Asked(NamedTuple):
@@ -46,7 +46,7 @@ NOTE_EVERY_S = 10.0
 
 
 class Endpoint:
-    """One route, ready to answer: what it can know before a request comes is made once."""
+    """One route, ready to answer: what does not depend on the request is made once."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Endpoint:
         )
 
     async def routed(self, request: web.Request) -> web.StreamResponse:
-        """What the router calls."""
+        """Called by the router."""
         return await self.answer(request, request[ASKED])
 
     async def answer(self, request: web.Request, asked: Asked) -> web.StreamResponse:
@@ -88,7 +88,7 @@ class Endpoint:
         limit: asyncio.Timeout | None = None
         try:
             path, request_id, address = asked
-            actor = NOBODY if self._free else await self._actor(request, address)
+            actor = NO_CALLER if self._free else await self._actor(request, address)
             call: Call[Any, Any] = Call(
                 self._services,
                 actor,
@@ -119,7 +119,7 @@ class Endpoint:
         return encoded(reply, request)
 
     def _refusal(self, error: Exception, limit: asyncio.Timeout | None) -> ApiError | None:
-        """What the caller is told, if the error is not a fault of ours."""
+        """The response to the caller, if the error is not a fault of ours."""
         match error:
             case ApiError():
                 return error
@@ -137,12 +137,13 @@ class Endpoint:
                 return None
 
     def _note_refusal(self, error: StoreUnavailable) -> None:
-        """For the log, now and then: while the database is away every request ends like this."""
+        """At most one log line in ten seconds: while the database is unreachable, every request
+        ends like this."""
         now = self._services.clock.monotonic()
         if now - self._noted_at >= NOTE_EVERY_S:
             self._noted_at = now
             fields = {"route": self.route.path, "reason": str(error)}
-            log.warning("a request ended at the database", extra=fields)
+            log.warning("request failed: database unreachable", extra=fields)
 
     async def _handled(self, call: Call[Any, Any]) -> Reply | web.StreamResponse:
         key = None if self._repeats is None else call.request.headers.get(FOLDED)
@@ -157,10 +158,10 @@ class Endpoint:
         return await self._repeats.answer(key, call.request, call.actor, run)
 
     async def _actor(self, request: web.Request, address: str) -> Actor:
-        """Strangers share their address's budget, callers have their own."""
+        """Unauthenticated requests share the limit of their address; callers have their own."""
         if self._public:
             self._take("address", address)
-            return NOBODY
+            return NO_CALLER
         actor = await self._services.authenticator.actor_of(request, address)
         if actor is None:
             self._take("address", address)
@@ -192,5 +193,5 @@ class Endpoint:
         if self._strict and status not in self._statuses:
             raise AssertionError(
                 f"{self.route.method} {self.route.path} answered {status}, "
-                f"which its documentation does not name ({sorted(self._statuses)})"
+                f"which its documentation does not list ({sorted(self._statuses)})"
             )

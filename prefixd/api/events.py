@@ -2,7 +2,7 @@
 
 An answer carries two words. `status` is the one older clients know; `outcome` is the precise one,
 with a sentence in `reason`. A guardrail's refusal is a 422 for a single event, with every limit and
-value, because whoever posts by hand or by script shall not take it for a success.
+value, so that a person or a script does not take it for a success.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from prefixd.signals.native import BATCH_MAX, read_event
 from prefixd.signals.reading import Reading
 
 NIL_ID = "00000000-0000-0000-0000-000000000000"
-# Held for another reason than a guardrail's no: nothing is wrong with the event.
+# Held without a guardrail's refusal: nothing is wrong with the event.
 UNJUDGED = frozenset({"no_playbook", "approval_required"})
 
 # outcome -> the word existing clients know
@@ -49,7 +49,7 @@ STATUS: Mapping[Outcome, str] = {
     Outcome.QUEUED: "accepted",
     Outcome.ERROR: "error",
 }
-# A rule exists: nothing to look at twice.
+# A rule exists, whatever the codes say.
 ACTED = frozenset({Outcome.MITIGATED, Outcome.EXTENDED, Outcome.ESCALATED})
 
 
@@ -93,14 +93,16 @@ def refusal_of(answer: IngestAnswer) -> ApiError | None:
     """The error a single event deserves, if its answer is one."""
     if answer.outcome is Outcome.DUPLICATE:
         return ApiError(
-            409, "duplicate", f"duplicate event: {answer.external_id} is finished already"
+            409, "duplicate", f"duplicate event: {answer.external_id} has ended already"
         )
     if answer.outcome is Outcome.HELD and answer.codes and not UNJUDGED & set(answer.codes):
         return ApiError(
             422, "guardrail", f"guardrail violation: {answer.reason}", errors=list(answer.codes)
         )
     if answer.outcome is Outcome.ERROR:
-        return ApiError(500, "internal", "the event could not be decided; the log has more")
+        return ApiError(
+            500, "internal", "no decision on this event; the log has more under this request id"
+        )
     return None
 
 
@@ -133,7 +135,7 @@ def reading_for(call: Call[Any, Any], source: object) -> Reading:
 def checked_event(
     payload: JsonValue, readings: Readings, actor: Actor
 ) -> Signal | tuple[Problem, ...]:
-    """The signal of one event, or what is wrong: its fields, or who says it."""
+    """The signal of one event, or its problems: wrong fields, or a caller who may not send it."""
     source = payload.get("source") if isinstance(payload, dict) else None
     found = read_event(payload, readings.of(source))
     if not isinstance(found, Signal):
@@ -143,7 +145,7 @@ def checked_event(
 
 
 def may_say(signal: Signal, actor: Actor) -> Problem | None:
-    """A detector's token may be bound to source names; a force needs an operator's hand."""
+    """A token may be limited to source names; `force` needs the permission to mitigate."""
     if not actor.may_speak_for(signal.source):
         return Problem("source", f"{actor.name} may not report as {signal.source!r}", "forbidden")
     if signal.force and not actor.may(Permission.MITIGATE):
@@ -152,7 +154,7 @@ def may_say(signal: Signal, actor: Actor) -> Problem | None:
 
 
 def wrong_event(problems: Sequence[Problem]) -> ApiError:
-    """422 when the shape is wrong, 403 for somebody else's voice, else 400; all problems named."""
+    """422 for a wrong shape, 403 for a source the caller may not use, else 400; all problems."""
     codes = {problem.code for problem in problems}
     if "forbidden" in codes:
         code, status = "forbidden", 403

@@ -1,8 +1,8 @@
-"""The live feed: what happens, as it happens, over WebSocket or server-sent events.
+"""The live feed: news as they happen, over WebSocket or server-sent events.
 
 Messages are tagged by `type`, numbered by `seq`, and carry the words older clients know. A client
 that falls behind gets `resync_required` instead of an unbounded backlog and fetches what it shows
-again. A feed belongs to whoever opened it: when that session or token ends, it is closed.
+again. A feed is closed when the session or token that opened it ends.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class FeedRoutes:
         request = call.request
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=1024)
         if not socket.can_prepare(request):
-            raise ApiError(400, "bad_request", "this path speaks WebSocket")
+            raise ApiError(400, "bad_request", "this path needs a WebSocket upgrade")
         await socket.prepare(request)
         resyncs = call.services.metrics.feed_resyncs
         async with self._subscribed(call) as (subscription, recheck):
@@ -128,7 +128,7 @@ class FeedRoutes:
 
 
 def _drop(request: web.Request) -> None:
-    """The client is gone, or reads nothing: a goodbye would wait behind what it never read."""
+    """The client is gone or its TCP window is closed: a close frame would wait behind the rest."""
     if request.transport is not None:
         request.transport.abort()
 
@@ -181,8 +181,8 @@ async def _until_closed(socket: web.WebSocketResponse, subscription: Subscriptio
 async def _until_revoked(
     call: Call[None, ResumeQuery], recheck: asyncio.Event, subscription: Subscription
 ) -> None:
-    """Ends the feed of whoever is no longer who opened it: signed out, another role, token gone or
-    expired. Changes made here say so at once; those made elsewhere are found by looking."""
+    """Ends the feed when its caller signed out, got another role, or the token was revoked or
+    expired. Changes made on this instance end it at once, others at the next check."""
     while True:
         with suppress(TimeoutError):
             async with asyncio.timeout(RECHECK_S):
@@ -191,7 +191,7 @@ async def _until_revoked(
         try:
             actor = await call.services.authenticator.actor_of(call.request, call.address)
         except (StoreUnavailable, ApiError):
-            actor = None  # in doubt it ends; the client comes back and is asked again
+            actor = None  # in doubt it ends; the client reconnects and is authenticated again
         if actor != call.actor:
             subscription.close()
             return

@@ -1,4 +1,4 @@
-"""Signal groups and the decisions made about them, in the words of the day they were made."""
+"""Signal groups and the decisions about them, as they were recorded when they were made."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,8 @@
-"""Is it alive, is it ready, how is it in detail; and the metrics text.
+"""Liveness, readiness, the state of every component, and the metrics text.
 
-Liveness says only that the process answers. Readiness is for whoever sends traffic or restarts
-things: 503 with every reason while rules are not loaded, the database is away or the daemon stops.
+Liveness says only that the process answers. Readiness is for load balancers and
+supervisors: 503 with every reason while rules are not loaded, the database is unreachable or the
+daemon stops.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ class Component(msgspec.Struct, omit_defaults=True):
 
 class Detail(msgspec.Struct):
     """`gobgp` keeps the word that existing clients read; it is our own speaker now, and its
-    status says `no_neighbors` when there is nobody to be connected to."""
+    status says `no_neighbors` when none is configured."""
 
     status: str
     version: str
@@ -60,7 +61,7 @@ async def live(call: Call[None, NoQuery]) -> Reply:
 
 @lru_cache(maxsize=8)
 def _alive(version: str, auth_mode: str) -> Reply:
-    """The same for as long as the process lives, so it is encoded once."""
+    """The same while the process runs, so it is encoded once."""
     found = Liveness(status="ok", version=version, auth_mode=auth_mode)
     return Reply(msgspec.json.encode(found))
 
@@ -78,11 +79,11 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
     reasons = not_ready_reasons(call)
     down = [peer for peer, word in sessions.items() if word != "established"]
     reasons += [f"the BGP session with {peer} is {sessions[peer]}" for peer in down]
-    untold = len(services.speaker.inexpressible())
-    if untold:
-        reasons.append(f"{untold} live mitigations cannot be told to any router")
+    inexpressible = len(services.speaker.inexpressible())
+    if inexpressible:
+        reasons.append(f"{inexpressible} live mitigations cannot be announced to any router")
     if health.suspect:
-        reasons.append("store and table are being compared")
+        reasons.append("the database and the RIB are being compared")
     last = health.last_reconcile
     value = Detail(
         status="healthy" if not reasons else "degraded",
@@ -91,7 +92,9 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
         uptime_seconds=max(0, (services.clock.now_us() - health.started_at_us) // 1_000_000),
         bgp_sessions=sessions,
         active_mitigations=health.live,
-        database="connected" if health.store_ok else f"error: {health.store_problem or 'away'}",
+        database="connected"
+        if health.store_ok
+        else f"error: {health.store_problem or 'unreachable'}",
         gobgp=Component(
             status="degraded" if down else "connected" if sessions else "no_neighbors",
             error=f"{len(down)} of {len(sessions)} sessions are down" if down else None,
@@ -114,9 +117,9 @@ def not_ready_reasons(call: Call[None, NoQuery]) -> list[str]:
     if not health.ready:
         reasons.append("the rules are not loaded yet")
     if not health.store_ok:
-        reasons.append("the database does not answer; rules stay on the routers")
+        reasons.append("database unreachable: rules stay on the routers")
     if health.ready and not health.safelist_ok:
-        reasons.append("the safelist cannot be read: nothing new is mitigated")
+        reasons.append("the safelist cannot be read: no new mitigations")
     return reasons
 
 

@@ -1,6 +1,6 @@
 """`Idempotency-Key`: the same request sent again gets the answer of the first, and does nothing.
 
-A key belongs to whoever sent it and to one path. Only success is remembered: a refusal changed
+A key belongs to one caller and one path. Only success is remembered: a refusal changed
 nothing, so trying again is the right thing to do. The answer is written after what it tells of; a
 crash between the two makes the repeat run again, which events survive by their own identity.
 """

@@ -1,7 +1,7 @@
 """Encoded pages, valid while nothing changed: dashboards ask for the same page again and again.
 
 The revision moves with every change this instance makes. What other instances of a shared database
-change shows after `MAX_AGE_S`. When a page has gone stale, the first who asks makes it and the rest
+change shows after `MAX_AGE_S`. When a page has gone stale, the first request makes it and the rest
 wait for that one, so a hundred dashboards cost one read.
 """
 
@@ -31,7 +31,7 @@ class ListCache:
         self._making: dict[tuple[str, int], asyncio.Task[EncodedPage]] = {}
 
     def fresh(self, key: str, revision: int, now: float) -> EncodedPage | None:
-        """The page, if it was made and is still true."""
+        """The page, if it was made and is still valid."""
         found = self._pages.get(key)
         if found is None or found.revision != revision or now - found.made_at > MAX_AGE_S:
             return None
@@ -48,7 +48,7 @@ class ListCache:
             making = asyncio.create_task(self._made(key, revision, now, make), name="a list page")
             self._making[key, revision] = making
             making.add_done_callback(lambda _: self._making.pop((key, revision)))
-        # Whoever gives up waiting does not spoil it for the others.
+        # A request that is cancelled does not cancel the page for the others.
         return await asyncio.shield(making)
 
     async def _made(

@@ -126,12 +126,12 @@ class MaintenanceRoutes:
         return (
             Route(
                 method="GET", path="/v1/audit/verify", handle=self.verify_audit,
-                summary="Is the audit trail whole", tag="audit", permission=Permission.AUDIT,
+                summary="Check the audit trail", tag="audit", permission=Permission.AUDIT,
                 replies={200: AuditVerdict},
             ),
             Route(
                 method="GET", path="/v1/migrations", handle=self.migrations,
-                summary="Applied migrations of the store", tag="health",
+                summary="Applied migrations of the database", tag="health",
                 replies={200: MigrationList},
             ),
         )  # fmt: skip

@@ -90,7 +90,7 @@ def withheld_notes(neighbors: Sequence[NeighborPreview]) -> list[str]:
     """A line for each neighbor that withholds the rule, after a warning when all of them do."""
     lines = [neighbor_line(each) for each in neighbors if each.withheld]
     if neighbors and len(lines) == len(neighbors):
-        lines.insert(0, "no router takes this rule: traffic flows as before")
+        lines.insert(0, "no router takes this rule: traffic is not filtered")
     return lines
 
 
@@ -134,15 +134,19 @@ def _ports(body: shapes.ManualIn) -> Ports:
     ranges: list[PortRange] = []
     for index, port in enumerate(body.dst_ports):
         if not 0 < port <= MAX_PORT:
-            raise bad_request(f"{port} is not a port", f"dst_ports[{index}]")
+            raise bad_request(f"invalid port {port}", f"dst_ports[{index}]")
         ranges.append(PortRange(port, port))
     for index, text in enumerate(body.dst_port_ranges):
         low, _, high = text.partition("-")
         if not low.isdecimal() or not (high or low).isdecimal():
-            raise bad_request(f"{text[:20]!r} is no range", f"dst_port_ranges[{index}]")
+            raise bad_request(
+                f"invalid port range {text[:20]!r}: write 1000-2000", f"dst_port_ranges[{index}]"
+            )
         found = PortRange(int(low), int(high or low))
         if not 0 < found.low <= found.high <= MAX_PORT:
-            raise bad_request(f"{text[:20]!r} is no range", f"dst_port_ranges[{index}]")
+            raise bad_request(
+                f"invalid port range {text[:20]!r}: write 1000-2000", f"dst_port_ranges[{index}]"
+            )
         ranges.append(found)
     return merge_ranges(ranges)
 

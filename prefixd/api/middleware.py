@@ -36,7 +36,7 @@ SECURITY_HEADERS = {
 }
 MAX_REQUEST_ID = 128
 X_REQUEST_ID = istr("X-Request-ID")
-OUR_FAULT = ApiError(500, "internal", "internal error; the log has more under this request id")
+OUR_FAULT = ApiError(500, "internal", "internal error: see the log under this request id")
 NO_PARAMETERS: Mapping[str, str] = MappingProxyType({})
 CLIENT_CLOSED = 499  # the status counted when the client closed the connection first
 
@@ -159,10 +159,10 @@ def error_response(
 
 def _from_http(error: web.HTTPException, request: web.Request) -> ApiError:
     if isinstance(error, web.HTTPNotFound):
-        return ApiError(404, "not_found", f"no such path: {request.path[:200]}")
+        return ApiError(404, "not_found", f"path not found: {request.path[:200]}")
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
-        message = f"{request.method} is not possible here; allowed: {allowed}"
+        message = f"{request.method} is not allowed here; allowed: {allowed}"
         return ApiError(405, "method_not_allowed", message)
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return ApiError(

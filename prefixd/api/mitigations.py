@@ -1,4 +1,4 @@
-"""Mitigations: list, look, make, extend, withdraw, acknowledge; and the big red button."""
+"""Mitigations: list, show, create, extend, withdraw, acknowledge; and withdraw all of them."""
 
 from collections.abc import Sequence
 
@@ -127,7 +127,7 @@ async def extend(call: Call[shapes.ExtendIn, NoQuery]) -> Reply:
             shown = render.mitigation(now)
             until_us = call.services.clock.now_us() + ttl_s * 1_000_000
             if now.expires_at_us < until_us - SECOND_US:
-                shown.notes = ["it ends sooner than asked: the limits on its lifetime cut it"]
+                shown.notes = ["expires earlier than requested: limited by the maximum TTL"]
             return Reply(shown)
         case NotFound():
             raise not_found(f"mitigation {wanted}")
@@ -168,10 +168,10 @@ async def acknowledge(call: Call[shapes.IdsIn, NoQuery]) -> Reply:
 
 
 async def panic(call: Call[shapes.PanicIn, NoQuery]) -> Reply:
-    """Withdraw everything this POP announces; the confirmation must name the POP."""
+    """Withdraw everything this POP announces; the confirmation names the POP."""
     expected = f"withdraw all of {call.services.pop}"
     if call.body.confirm != expected:
-        raise bad_request(f"confirm must say {expected!r}", "confirm")
+        raise bad_request(f"confirm must be {expected!r}", "confirm")
     answers = await call.services.engine.manual.panic(checked_reason(call.body.reason), call.actor)
     items = _items(answers, "withdrawn")
     failed = sum(item.error is not None for item in items)
@@ -209,7 +209,7 @@ def _items(answers: Sequence[ItemAnswer], done: str) -> list[shapes.BulkItem]:
 
 
 def _not_live(ended: Mitigation) -> ApiError:
-    message = f"mitigation {ended.mitigation_id} is {ended.status} already"
+    message = f"mitigation {ended.mitigation_id} has ended: {ended.status}"
     return ApiError(400, "not_live", message)
 
 
@@ -222,11 +222,11 @@ ROUTES: Sequence[Route] = (
         replies={200: shapes.MitigationPage, 304: None}, errors=("bad_cursor",),
     ),
     Route(
-        method="POST", path="/v1/mitigations", handle=create, summary="Make one by hand",
+        method="POST", path="/v1/mitigations", handle=create, summary="Create one manually",
         tag="mitigations", permission=_MITIGATE, body=shapes.ManualIn,
         replies={200: shapes.Mitigation, 201: shapes.Mitigation},
         errors=("bad_request", "guardrail", "conflict"),
-        description="200 when the same scope was live already and now lives longer.",
+        description="200 when the same scope was live already: it was extended.",
     ),
     Route(
         method="POST", path="/v1/mitigations/withdraw", handle=bulk_withdraw,
@@ -236,7 +236,7 @@ ROUTES: Sequence[Route] = (
     ),
     Route(
         method="POST", path="/v1/mitigations/acknowledge", handle=acknowledge,
-        summary="Mark up to 100 as seen", tag="mitigations", permission=_MITIGATE,
+        summary="Acknowledge up to 100", tag="mitigations", permission=_MITIGATE,
         body=shapes.IdsIn, replies={200: shapes.AcknowledgeReply},
         errors=("bad_request", "bad_query"),
     ),
@@ -252,7 +252,7 @@ ROUTES: Sequence[Route] = (
     ),
     Route(
         method="POST", path=f"{ONE}/extend", handle=extend,
-        summary="Let one live longer", tag="mitigations", permission=_MITIGATE,
+        summary="Extend one", tag="mitigations", permission=_MITIGATE,
         body=shapes.ExtendIn, replies={200: shapes.Mitigation},
         errors=("bad_request", "bad_query", "not_found", "not_live", "guardrail", "conflict"),
     ),

@@ -87,7 +87,7 @@ class OperatorRoutes:
         wanted, actor = parse_id(call.path["id"], "id"), call.actor
         own = wanted == actor.operator_id
         if not own and not actor.may(Permission.OPERATORS):
-            raise ApiError(403, "forbidden", "forbidden: this is somebody else's password")
+            raise ApiError(403, "forbidden", "forbidden: not your own password")
         await self._existing(wanted)
         _check_new_password(call.body.new_password)
         if own:
@@ -113,12 +113,12 @@ class OperatorRoutes:
             ),
             Route(
                 method="POST", path="/v1/operators", handle=self.create_operator,
-                summary="Make an operator", tag="accounts", permission=admin, body=OperatorIn,
+                summary="Create an operator", tag="accounts", permission=admin, body=OperatorIn,
                 replies={201: OperatorRow}, errors=("bad_request", "conflict"), repeatable=False,
             ),
             Route(
                 method="DELETE", path="/v1/operators/{id}", handle=self.delete_operator,
-                summary="Remove an operator", tag="accounts", permission=admin,
+                summary="Delete an operator", tag="accounts", permission=admin,
                 replies={204: None}, errors=("bad_request", "bad_query", "not_found", "conflict"),
             ),
             Route(
@@ -144,7 +144,7 @@ def _role(text: str) -> Role:
 
 def _check_new_password(password: str) -> None:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        message = f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
+        message = f"password must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
         raise bad_request(message, "password")
 
 
@@ -171,12 +171,12 @@ class PreferenceRoutes:
         body, owner = call.body, _own_id(call.actor)
         unknown = sorted(set(body.muted_events) - self._alert_events)
         if unknown:
-            raise bad_request(f"{unknown[0][:60]!r} is no alert event", "muted_events")
+            raise bad_request(f"{unknown[0][:60]!r} is not an alert event", "muted_events")
         hours = (body.quiet_hours_start, body.quiet_hours_end)
         if (hours[0] is None) != (hours[1] is None):
             raise bad_request("give both quiet hours or neither", "quiet_hours_start")
         if any(hour is not None and not 0 <= hour <= 23 for hour in hours):
-            raise bad_request("quiet hours lie between 0 and 23 (UTC)", "quiet_hours_start")
+            raise bad_request("quiet hours must be from 0 to 23 (UTC)", "quiet_hours_start")
         await self._accounts.put_preferences(
             owner,
             Preferences(
@@ -191,7 +191,7 @@ class PreferenceRoutes:
         return (
             Route(
                 method="GET", path="/v1/preferences", handle=self.get_preferences,
-                summary="What my dashboard keeps quiet about", tag="accounts", permission=None,
+                summary="Muted events and quiet hours", tag="accounts", permission=None,
                 signed_in=True, replies={200: PreferencesBody}, errors=("conflict",),
             ),
             Route(
@@ -204,6 +204,6 @@ class PreferenceRoutes:
 
 def _own_id(actor: Actor) -> str:
     if actor.operator_id is None:
-        message = f"{actor.name} is no operator of its own and has no preferences"
+        message = f"{actor.name} is not an operator account and has no preferences"
         raise ApiError(409, "conflict", message)
     return actor.operator_id

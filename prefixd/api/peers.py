@@ -30,8 +30,8 @@ async def get_peer(call: Call[None, NoQuery]) -> Reply:
 async def rib(call: Call[None, NoQuery]) -> Reply:
     speaker = call.services.speaker
     rules = list(speaker.rib())
-    untold = list(speaker.inexpressible())
-    return Reply({"rules": rules, "count": len(rules), "inexpressible": untold})
+    inexpressible = list(speaker.inexpressible())
+    return Reply({"rules": rules, "count": len(rules), "inexpressible": inexpressible})
 
 
 async def explain(call: Call[None, ExplainQuery]) -> Reply:

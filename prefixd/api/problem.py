@@ -1,4 +1,4 @@
-"""Everything that goes wrong, as a status and one JSON shape. The only file that knows which.
+"""Every error as a status and one JSON shape. The only file that knows which.
 
     {"error": sentence, "code": word, "field": path or null, "request_id": id,
      "retry_after_seconds": n or absent, "errors": [...] or absent}
@@ -28,7 +28,7 @@ class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class ApiError(Exception):
-    """A request that gets no success: what to answer, and nothing the client must not see."""
+    """A request that fails: the response, without anything the client must not see."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ApiError(Exception):
 
 # code -> (status, when it is sent). docs/api.md prints this table.
 CODES: dict[str, tuple[int, str]] = {
-    "bad_json": (400, "the body is not JSON, or could be read in two ways; the text says where"),
+    "bad_json": (400, "the body is not JSON, or is ambiguous; `error` says where"),
     "bad_body": (400, "the body ended early, or its gzip encoding is broken"),
     "bad_request": (400, "a value breaks a rule; `field` names it"),
     "bad_query": (400, "a query parameter has the wrong form"),
@@ -72,24 +72,24 @@ CODES: dict[str, tuple[int, str]] = {
     "bad_signature": (401, "the webhook signature is missing, wrong or too old"),
     "forbidden": (403, "the caller may not do this"),
     "bad_origin": (403, "a browser on another site sent this"),
-    "not_found": (404, "no such thing, or no such path"),
+    "not_found": (404, "the object or the path does not exist"),
     "method_not_allowed": (405, "the path exists, the method does not"),
     "timeout": (408, "the body did not arrive in time"),
-    "duplicate": (409, "an identical event is finished already"),
-    "conflict": (409, "somebody changed it meanwhile, or it exists already"),
+    "duplicate": (409, "an identical event has ended already"),
+    "conflict": (409, "it was changed meanwhile, or exists already"),
     "configured": (409, "it comes from the configuration files and is changed there"),
-    "engine_disabled": (409, "correlation is switched off"),
+    "engine_disabled": (409, "correlation is disabled"),
     "stale_version": (412, "If-Match names an older version"),
-    "key_in_use": (409, "a request with this Idempotency-Key is being answered right now"),
+    "key_in_use": (409, "another request with this Idempotency-Key is in progress"),
     "too_large": (413, "the body or the number of items is over the limit"),
     "bad_media_type": (415, "the body must be application/json"),
     "bad_field": (422, "a field is missing or has the wrong type; `field` names it"),
-    "key_reused": (422, "this Idempotency-Key came with another request before"),
+    "key_reused": (422, "this Idempotency-Key was used with another request"),
     "guardrail": (422, "a guardrail refused; `errors` gives each limit and value"),
     "rate_limited": (429, "too many requests from this client"),
     "throttled": (429, "too many failed logins or wrong signatures"),
-    "internal": (500, "our fault; the log has the request id"),
-    "unavailable": (503, "the database is away or a queue is full; nothing was stored"),
+    "internal": (500, "an error of the server; the log has the request id"),
+    "unavailable": (503, "the database is unreachable or a queue is full; nothing was stored"),
     "too_slow": (503, "no answer within `http.request_timeout_seconds`; it may still happen"),
     "not_ready": (503, "the daemon has not loaded its rules yet, or is stopping"),
     "adapter_misconfigured": (503, "the adapter's secret is not set"),
@@ -105,15 +105,15 @@ def not_found(what: str, field: str | None = None) -> ApiError:
 
 
 def refused(reasons: Sequence[Refusal]) -> ApiError:
-    """422 with every guardrail that said no, each with its limit and value."""
+    """422 with every guardrail that refused, each with its limit and value."""
     texts = [f"{reason.code}: {reason.text}" for reason in reasons]
     first = reasons[0].text if reasons else "refused"
     return ApiError(422, "guardrail", f"guardrail violation: {first}", errors=texts)
 
 
 def unavailable(error: StoreUnavailable | Busy) -> ApiError:
-    """A driver's words name tables, users and files: they are for the log alone."""
-    message = str(error) if isinstance(error, Busy) else "the database does not answer"
+    """The driver's message names tables, users and files: it is for the log alone."""
+    message = str(error) if isinstance(error, Busy) else "database unreachable"
     return ApiError(503, "unavailable", message, retry_after_s=max(1, error.retry_after_s))
 
 
@@ -171,4 +171,4 @@ def wrong_shape(error: msgspec.ValidationError) -> ApiError:
 
 
 def wrong_json(why: str) -> ApiError:
-    return ApiError(400, "bad_json", f"the body cannot be read as JSON: {why}")
+    return ApiError(400, "bad_json", f"invalid JSON: {why}")

@@ -78,14 +78,14 @@ def decode_cursor(text: str, name: str) -> Cursor:
             raise ValueError(found)
         return Cursor(int(time_us), row_id)
     except (ValueError, binascii.Error) as error:
-        message = f"this is not a cursor of the list of {name}; leave it out to start at the top"
+        message = f"invalid cursor for the list of {name}: leave it out to start at the top"
         raise ApiError(400, "bad_cursor", message, field="cursor") from error
 
 
 def parse_time(text: str, field: str) -> int:
     """RFC 3339 with a zone, as microseconds."""
     try:
-        # A "+" that nobody percent-encoded arrives as a space.
+        # A "+" that was not percent-encoded arrives as a space.
         moment = datetime.fromisoformat(_LOST_PLUS.sub(r"+\1", text))
     except ValueError as error:
         raise _bad_time(field) from error

@@ -1,7 +1,7 @@
 """The incident report: what happened, as Markdown for a ticket.
 
-Everything a detector or an operator typed is escaped: a table cell stays a table cell, and a link
-or a heading cannot be smuggled into somebody's ticket system.
+Text from a detector or an operator is escaped: a table cell stays a table cell, and a link
+or a heading cannot be smuggled into a ticket system.
 """
 
 import re

@@ -37,25 +37,25 @@ class NoQuery(msgspec.Struct):
 
 
 class Authenticator(Protocol):
-    """Turns a request into somebody, or into nobody."""
+    """Finds the caller of a request."""
 
     @property
     def mode(self) -> str: ...
 
     async def actor_of(self, request: web.Request, address: str) -> Actor | None:
-        """None: no credentials, or credentials nobody knows. Raises ApiError for those that are
-        known and refused for a reason the caller may hear (an expired token)."""
+        """None: no credentials, or unknown ones. Raises ApiError for credentials that are known and
+        refused for a reason the caller may learn (an expired token)."""
         ...
 
 
 class Speaker(Protocol):
-    """What a face may ask of BGP; every answer is JSON-able."""
+    """What the API asks of BGP; every answer can be encoded as JSON."""
 
     def peers(self) -> Sequence[Mapping[str, object]]: ...
     def peer(self, name: str) -> Mapping[str, object] | None: ...
     def rib(self) -> Sequence[Mapping[str, object]]: ...
     def inexpressible(self) -> Sequence[Mapping[str, object]]:
-        """Live mitigations that no router can be told, each with its reason."""
+        """Live mitigations that no router can carry, each with its reason."""
         ...
 
     def explain(self, rule: str, peer: str) -> Mapping[str, object] | None: ...
@@ -64,8 +64,8 @@ class Speaker(Protocol):
         ...
 
 
-def _nobody_listens(_source: str) -> None:
-    """For those who keep no watch on sources."""
+def _not_watched(_source: str) -> None:
+    """For tests and tools that do not watch sources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +82,8 @@ class Services:
     answers: AnswerStore | None = None
     """Where answers to requests with an `Idempotency-Key` are kept; None ignores the key."""
     lists: ListCache = field(default_factory=ListCache)
-    heard: Callable[[str], None] = _nobody_listens
-    """A source showed that it is alive without reporting anything."""
+    heard: Callable[[str], None] = _not_watched
+    """Called with a source that is alive: it sent an event or a heartbeat."""
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class Route:
     permission: Permission | None = Permission.READ
     """None: public. Every other route needs a caller with this permission."""
     signed_in: bool = False
-    """Any identified caller will do, whatever it may (its own session, its own preferences)."""
+    """Any authenticated caller, without a permission (its own session, its own preferences)."""
     body: Any = None
     """A msgspec type, or `bytes` for bodies that the handler must see as they were sent."""
     body_required: bool = True
@@ -165,7 +165,7 @@ def documented_codes(route: Route) -> tuple[str, ...]:
 
 
 def takes_key(route: Route) -> bool:
-    """Whether an `Idempotency-Key` counts here: something is done, by somebody known."""
+    """Whether an `Idempotency-Key` counts here: something is changed, by a known caller."""
     return route.method == "POST" and route.repeatable and route.permission is not None
 
 

@@ -56,15 +56,15 @@ async def remove(call: Call[None, NoQuery]) -> Reply:
         return Reply(status=204)
     entries = call.services.engine.queries.safelist()
     source = next((entry.source for entry in entries if entry.prefix == prefix), None)
-    if source is None or source is EntrySource.API:  # the latter: somebody was quicker
+    if source is None or source is EntrySource.API:  # the latter: another request removed it first
         raise not_found(f"safelist entry {prefix}")
-    raise ApiError(409, "configured", f"safelist entry {prefix} {STANDS_IN[source]}")
+    raise ApiError(409, "configured", f"safelist entry {prefix} {NOT_REMOVABLE[source]}")
 
 
-STANDS_IN = {
-    EntrySource.CONFIG: "stands in the configuration: remove it from the file and reload",
-    EntrySource.INFRASTRUCTURE: "protects a router, a management network or ourselves: it follows"
-    " from the configured neighbors and networks, and leaves with them",
+NOT_REMOVABLE = {
+    EntrySource.CONFIG: "comes from the configuration: remove it from the file and reload",
+    EntrySource.INFRASTRUCTURE: "protects a router, a management network or this daemon: it follows"
+    " from the configured neighbors and networks",
 }
 
 
@@ -81,7 +81,7 @@ ROUTES: Sequence[Route] = (
     ),
     Route(
         method="DELETE", path="/v1/safelist/{prefix:.+}", handle=remove,
-        summary="Take an entry back", tag="safelist", permission=Permission.SAFELIST,
+        summary="Remove an entry", tag="safelist", permission=Permission.SAFELIST,
         replies={204: None}, errors=("bad_request", "not_found", "configured"),
         description="The slash of the prefix may be percent-encoded or plain.",
     ),

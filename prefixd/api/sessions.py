@@ -1,4 +1,4 @@
-"""Logging in and out, and who one is then."""
+"""Login, logout, and who the caller is."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -95,14 +95,14 @@ class SessionRoutes:
                 errors=("bad_origin",),
             ),
             Route(
-                method="GET", path="/v1/auth/me", handle=self.me, summary="Who am I",
+                method="GET", path="/v1/auth/me", handle=self.me, summary="The caller",
                 tag="accounts", permission=None, signed_in=True, replies={200: Me},
             ),
         )  # fmt: skip
 
 
 def _cookie(value: str, max_age_s: int, *, secure: bool) -> str:
-    """The session cookie; an age of 0 takes it away."""
+    """The session cookie; an age of 0 deletes it."""
     jar: SimpleCookie = SimpleCookie({COOKIE: value})
     cookie = jar[COOKIE]
     cookie["path"], cookie["httponly"], cookie["samesite"] = "/", True, "Lax"

@@ -1,7 +1,7 @@
-"""What goes over the wire in JSON, as types: requests as they may be sent, replies as we send them.
+"""The JSON of requests and replies, as types.
 
-Field names and words are the contract existing clients have; fields we added stand after them. The
-OpenAPI document is built from these types, so a field that is not here is not answered.
+Field names and values are the contract with existing clients; fields we added come after them. The
+OpenAPI document is built from these types, so a field that is not here is never sent.
 """
 
 from typing import Any
@@ -170,7 +170,7 @@ class Mitigation(msgspec.Struct, kw_only=True):
     correlation: Correlation | msgspec.UnsetType = msgspec.UNSET
     notes: list[str] | msgspec.UnsetType = msgspec.UNSET
     withheld: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
-    """Neighbors that will not be told, each with its reason; where a rule is made by hand."""
+    """Neighbors that will not receive the rule, each with its reason; for manual rules."""
     # ours
     match: str
     action: str

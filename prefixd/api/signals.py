@@ -1,8 +1,8 @@
-"""What other tools post in their own shape: Alertmanager, FastNetMon, any webhook, corroborators.
+"""What other tools send in their own format: Alertmanager, FastNetMon, any webhook, corroborators.
 
 Each payload becomes signals through its adapter and goes the way native events go. One element that
-cannot be read never spoils the others: the answer has a line for each. A webhook proves itself by
-its own secret, over the bytes as they came; an unknown and a disabled adapter answer alike.
+cannot be read does not affect the others: the reply has a line for each. A webhook has a secret of
+its own, checked over the bytes as received; an unknown and a disabled adapter get the same reply.
 """
 
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from prefixd.api import shapes
-from prefixd.api.adapters import Adapter, LiveAdapters, Proofs, signed_request
+from prefixd.api.adapters import Adapter, LiveAdapters, WebhookAuthenticator, signed_request
 from prefixd.api.body import check_media_type, decode_any, read_body
 from prefixd.api.decoys import DecoyRoutes
 from prefixd.api.events import event_reply, may_say, reading_for, refusal_of, status_of, wrong_event
@@ -76,7 +76,7 @@ class SignalRoutes:
     def __init__(self, adapters: LiveAdapters) -> None:
         self._adapters = adapters
         self._answered: OrderedDict[str, bytes] = OrderedDict()
-        self._proofs = Proofs()
+        self._authenticator = WebhookAuthenticator()
 
     async def alertmanager(self, call: Call[Any, NoQuery]) -> Reply:
         settings = self._adapters.current.settings
@@ -116,7 +116,7 @@ class SignalRoutes:
         if adapter is None or not adapter.compiled.settings.enabled:
             raise not_found(f"webhook {name[:64]!r}")
         _check_network(adapter, call.address)
-        self._proofs.check_address(call)
+        self._authenticator.check_address(call)
         wait_s = adapter.limiter.take("all", call.services.clock.monotonic())
         if wait_s > 0:
             raise rate_limited(wait_s)
@@ -143,7 +143,7 @@ class SignalRoutes:
     async def corroborator(self, call: Call[Any, NoQuery]) -> Reply:
         correlation = call.services.engine.snapshot.rules.correlation
         if not correlation.enabled:
-            raise ApiError(409, "engine_disabled", "correlation is switched off")
+            raise ApiError(409, "engine_disabled", "correlation is disabled")
         members = call.body if isinstance(call.body, dict) else {}
         reading = reading_for(call, members.get("source"))
         found = read_corroborator(call.body, reading, correlation.window_s)
@@ -169,7 +169,7 @@ class SignalRoutes:
             return actor, ""
         request = signed_request(call, raw)
         secrets = self._adapters.current.secrets(auth.secret_refs)
-        answer = self._proofs.prove(call, request, auth, secrets)
+        answer = self._authenticator.check(call, request, auth, secrets)
         key = f"{settings.name}|{answer.replay_key}" if answer.replay_key else ""
         detector = Actor(
             kind=ActorKind.DETECTOR,
@@ -187,7 +187,7 @@ class SignalRoutes:
         secrets = self._adapters.current.secrets(auth.secret_refs)
         answer = verify_body_secret(payload, path, secrets)
         if isinstance(answer, Denied):
-            raise self._proofs.denied(call, answer)
+            raise self._authenticator.denied(call, answer)
 
     def routes(self) -> Sequence[Route]:
         ingest = Permission.INGEST
@@ -226,7 +226,7 @@ class SignalRoutes:
                 ),
                 description="The adapter's own authentication applies, not the service's.",
             ),
-            *DecoyRoutes(self._adapters, self._proofs).routes(),
+            *DecoyRoutes(self._adapters, self._authenticator).routes(),
         )  # fmt: skip
 
 
@@ -247,7 +247,7 @@ def _fastnetmon_document(call: Call[bytes, FastNetMonQuery]) -> JsonValue:
 
 
 def _is_alive(call: Call[Any, Any], source: str, found: Sequence[Read], actor: Actor) -> None:
-    """Whatever could be read shows that the source lives, were it only a heartbeat."""
+    """Anything that could be read shows that the source is alive, even a heartbeat."""
     for voice in {source, *(read.source for read in found if isinstance(read, Heartbeat))}:
         if actor.may_speak_for(voice):
             call.services.heard(voice)
@@ -295,7 +295,7 @@ def _answered(index: int, answer: IngestAnswer) -> Result:
 
 
 def _item_status(answer: IngestAnswer) -> str:
-    """Nobody reads an item's small print: what was accepted and then held back says so."""
+    """`held` where the group is held: readers of a list look at the status alone."""
     status = status_of(answer)
     return "held" if answer.outcome is Outcome.HELD and status == "accepted" else status
 

@@ -1,4 +1,4 @@
-"""API tokens: made with their text, listed without it, revoked."""
+"""API tokens: created with their text, listed without it, revoked."""
 
 import re
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class TokenRow(msgspec.Struct):
 
 
 class TokenMade(TokenRow):
-    """The only answer that ever carries the token itself."""
+    """The only reply that contains the token itself."""
 
     token: str
 
@@ -65,7 +65,7 @@ class TokenRoutes:
             made, fresh = await self._accounts.create_token(request, call.actor)
         except Conflict as error:
             if error.what == "permissions":
-                message = "a token cannot carry permissions its maker lacks"
+                message = "a token cannot have permissions its creator lacks"
                 raise ApiError(403, "forbidden", message, field="permissions") from error
             raise
         row = _token_row(made)
@@ -91,7 +91,7 @@ class TokenRoutes:
             ),
             Route(
                 method="POST", path="/v1/tokens", handle=self.create_token,
-                summary="Make an API token; shown once", tag="accounts", permission=admin,
+                summary="Create an API token; shown once", tag="accounts", permission=admin,
                 body=TokenIn, replies={201: TokenMade}, errors=("bad_request", "conflict"),
                 repeatable=False,
             ),

@@ -136,7 +136,7 @@ def test_w55_w83_a_token_does_what_it_was_made_for_until_it_is_revoked(tmp_path:
         assert daemon.post("/v1/events", EVENT, Authorization=f"Bearer {token}").status == 401
 
 
-def test_w57_the_last_admin_stays_and_nobody_removes_himself(tmp_path: Path) -> None:
+def test_w57_the_last_admin_stays_and_operators_cannot_delete_themselves(tmp_path: Path) -> None:
     with with_operators(tmp_path) as daemon:
         admin = cookie_of(daemon, ADMIN)
         rows = daemon.get("/v1/operators", Cookie=admin).json["operators"]

@@ -59,12 +59,12 @@ def test_head_is_get_without_the_body(daemon: DaemonProcess) -> None:
         assert head.headers["Content-Type"] == full.headers["Content-Type"]
 
 
-def test_nobody_to_be_connected_to_is_not_called_connected(daemon: DaemonProcess) -> None:
+def test_without_neighbors_bgp_is_not_called_connected(daemon: DaemonProcess) -> None:
     detail = daemon.get("/v1/health/detail").json
     assert (detail["status"], detail["gobgp"]["status"]) == ("healthy", "no_neighbors")
 
 
-def test_a_redirect_says_whether_it_had_nothing_or_too_much(daemon: DaemonProcess) -> None:
+def test_a_redirect_error_names_a_missing_or_a_surplus_target(daemon: DaemonProcess) -> None:
     ask = {**RULE, "action": "redirect"}
     nothing = daemon.post("/v1/preview", ask).json
     assert nothing["error"] == "redirect needs route_target or next_hop"
@@ -72,7 +72,7 @@ def test_a_redirect_says_whether_it_had_nothing_or_too_much(daemon: DaemonProces
     assert both.json["error"] == "redirect takes route_target or next_hop, not both"
 
 
-def test_whoever_makes_a_rule_for_a_stranger_is_told_before_and_after(
+def test_a_rule_for_an_unowned_address_has_a_note_in_preview_and_reply(
     daemon: DaemonProcess,
 ) -> None:
     ask = {**RULE, "victim_ip": "100.64.7.7", "ttl_seconds": 900_000}
@@ -89,7 +89,7 @@ def test_whoever_makes_a_rule_for_a_stranger_is_told_before_and_after(
     assert any("TTL was set to" in text for text in again.json["notes"])
 
 
-def test_an_extension_that_is_cut_short_says_so(
+def test_an_extension_that_is_cut_short_has_a_note(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     bounded = {"timers": {"max_lifetime_seconds": 600}}
@@ -131,12 +131,12 @@ def test_routers_that_withhold_a_rule_are_named_with_the_reason(
         assert daemon.get("/v1/bgp/rib").json["inexpressible"] == []
 
 
-def test_a_rule_that_no_router_takes_says_so(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_rule_that_no_router_takes_has_a_note(tmp_path_factory: pytest.TempPathFactory) -> None:
     only = {"bgp": {**BGP["bgp"], "neighbors": BGP["bgp"]["neighbors"][1:]}}
     with DaemonProcess(tmp_path_factory.mktemp("nobody"), main=only) as daemon:
         made = daemon.post("/v1/mitigations", RULE)
         assert made.status == 201
-        assert made.json["notes"][0] == "no router takes this rule: traffic flows as before"
+        assert made.json["notes"][0] == "no router takes this rule: traffic is not filtered"
         assert set(made.json["withheld"]) == {"v6only"}
         detail = daemon.get("/v1/health/detail").json
         assert detail["gobgp"]["status"] == "degraded"

@@ -147,7 +147,7 @@ def test_a_rule_by_hand_from_preview_to_withdrawal(ctl: Hand) -> None:
     assert gone.golden == "<id> withdrawn (203.0.113.8)\n"
     again = ctl("mitigations", "withdraw", found.group(), "-r", "over")
     assert again.code == 1
-    assert "is withdrawn already (400)" in again.err
+    assert "has ended: withdrawn (400)" in again.err
     assert ctl("mitigations", "get", "01a1fc36-aaf0-7465-a881-f86d63249002").code == 1
 
 

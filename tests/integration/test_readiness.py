@@ -74,7 +74,7 @@ async def test_w72_a_database_that_is_away_and_comes_back() -> None:
         store.away = True
         with pytest.raises(StoreUnavailable):
             await house.report()
-        away = "the database does not answer; rules stay on the routers"
+        away = "database unreachable: rules stay on the routers"
         assert await readiness(http) == (503, [away])
         async with http.get("/v1/health/detail", headers={"X-Role": "viewer"}) as reply:
             detail = await reply.json()
@@ -91,7 +91,7 @@ async def test_a_safelist_that_cannot_be_read_and_a_table_that_is_suspected() ->
         core = house.engine._core
         whole = core.snapshot
         core.snapshot = replace(whole, safelist=None)
-        reason = "the safelist cannot be read: nothing new is mitigated"
+        reason = "the safelist cannot be read: no new mitigations"
         assert await readiness(http) == (503, [reason])
         core.snapshot = whole
         core.suspect = True
@@ -99,7 +99,7 @@ async def test_a_safelist_that_cannot_be_read_and_a_table_that_is_suspected() ->
         async with http.get("/v1/health/detail", headers={"X-Role": "viewer"}) as reply:
             detail = await reply.json()
         assert (detail["status"], detail["ready"]) == ("degraded", True)
-        assert detail["reasons"] == ["store and table are being compared"]
+        assert detail["reasons"] == ["the database and the RIB are being compared"]
 
 
 async def test_w72_a_daemon_that_stops_says_so_to_who_sends_it_work() -> None:

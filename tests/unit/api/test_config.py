@@ -58,7 +58,7 @@ async def test_each_destination_has_a_line_of_its_own() -> None:
         path = "/v1/config/alerting/test?destination="
         async with http.post(f"{path}noc", headers=ADMIN) as reply:
             assert len((await reply.json())["results"]) == 1
-        async with http.post(f"{path}nobody", headers=ADMIN) as reply:
+        async with http.post(f"{path}unknown", headers=ADMIN) as reply:
             assert reply.status == 404
         async with http.post("/v1/config/alerting/test", headers={"X-Role": "operator"}) as reply:
             assert reply.status == 403

@@ -1,4 +1,4 @@
-"""What a client of the feed gets that does not keep up, or does not read at all."""
+"""The feed of a client that is too slow, or that stops reading."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ def news(number: int) -> News:
     return PeerUp(at_us=number, peer=f"edge{number}", address="192.0.2.1")
 
 
-async def test_w58_who_falls_behind_is_told_to_fetch_again_and_costs_bounded_memory() -> None:
+async def test_w58_a_slow_client_gets_resync_required_and_uses_bounded_memory() -> None:
     bus = Bus(queue_limit=3)
     slow = bus.subscribe()
     bus.publish([news(number) for number in range(1, 11)])

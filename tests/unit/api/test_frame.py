@@ -211,7 +211,7 @@ async def test_what_the_database_said_is_for_the_log_and_not_said_a_thousand_tim
     async with serving(an_app(clock)) as http:
         for _ in range(5):
             async with http.get("/v1/away", headers=VIEWER) as reply:
-                assert (await reply.json())["error"] == "the database does not answer"
+                assert (await reply.json())["error"] == "database unreachable"
                 assert reply.headers["Retry-After"] == "3"
         clock.advance(60)
         await http.get("/v1/away", headers=VIEWER)
@@ -306,7 +306,7 @@ def test_cursors_name_their_list_and_survive_a_round_trip() -> None:
     cursor = Cursor(1_767_225_600_000_001, "0193-ab|c")
     text = encode_cursor(cursor, "events")
     assert decode_cursor(text, "events") == cursor
-    with pytest.raises(ApiError, match="not a cursor of the list of mitigations"):
+    with pytest.raises(ApiError, match="invalid cursor for the list of mitigations"):
         decode_cursor(text, "mitigations")
 
 

@@ -1,4 +1,4 @@
-"""Pages are made once for all who ask, and anew when something changed."""
+"""A page is encoded once for all requests, and again when something changed."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ async def test_many_who_ask_at_once_cost_one_read() -> None:
     maker.go.set()
     answers = await asyncio.gather(*asking[1:])
     assert {page.reply.value for page in answers} == {b"page 1"}
-    assert maker.made == 1, "and nobody's leaving spoils it for the others"
+    assert maker.made == 1, "a cancelled request does not cancel the others"
 
 
 async def test_a_page_is_made_anew_when_something_changed_or_it_is_old() -> None:
@@ -39,7 +39,7 @@ async def test_a_page_is_made_anew_when_something_changed_or_it_is_old() -> None
     assert (await cache.page("other", 2, 0.0, maker)).reply.value == b"page 4"
 
 
-async def test_a_failure_is_told_to_all_and_not_kept() -> None:
+async def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
     cache, maker = ListCache(), Maker()
 
     async def fail() -> bytes:

@@ -7,7 +7,7 @@ TAKES = NeighborPreview(neighbor="edge1", rules_before=12, rules_after=13)
 REFUSES = NeighborPreview(neighbor="edge2", withheld="ability", detail="no such action")
 
 
-def test_an_announced_rule_says_how_full_the_router_will_be() -> None:
+def test_an_announced_rule_shows_the_number_of_rules_of_the_router() -> None:
     assert neighbor_line(TAKES) == "edge1: would be announced; 13 rules, 12 now"
 
 
@@ -33,7 +33,7 @@ def test_a_neighbor_that_withholds_is_named_with_the_reason() -> None:
 
 def test_the_note_warns_first_when_no_router_takes_the_rule() -> None:
     assert withheld_notes([REFUSES]) == [
-        "no router takes this rule: traffic flows as before",
+        "no router takes this rule: traffic is not filtered",
         "edge2: withheld (ability): no such action",
     ]
     assert withheld_notes([]) == []

@@ -12,7 +12,7 @@ def test_applying_a_part_refuses_to_overwrite_a_newer_one(tmp_path: Path) -> Non
     service = CannedService(
         {
             "GET /v1/config/playbooks": answer({"playbooks": []}, etag='"v1"'),
-            "PUT /v1/config/playbooks": refused("playbooks changed since you read it"),
+            "PUT /v1/config/playbooks": refused("playbooks was changed since you read it"),
         }
     )
     said = ctl(service, "config", "apply", "playbooks", str(path))

@@ -60,11 +60,11 @@ async def test_what_cannot_have_a_body_has_no_length(status: int) -> None:
     assert b"Content-Length" not in found
 
 
-async def test_an_empty_answer_says_that_it_is_empty() -> None:
+async def test_an_empty_response_has_content_length_0() -> None:
     assert b"Content-Length: 0\r\n" in await exchanged(RawResponse(200), get())
 
 
-async def test_a_client_that_wants_to_close_is_told_so() -> None:
+async def test_connection_close_is_answered_with_connection_close() -> None:
     found = await exchanged(RawResponse(200, b"", b"x"), get("1.1", "Connection: close"))
     assert b"Connection: close\r\n" in found
 
@@ -76,7 +76,7 @@ async def test_a_client_of_http_1_0_is_kept_only_when_it_asks() -> None:
 
 
 @pytest.mark.parametrize("text", ["a\r\nSet-Cookie: x", "a\nb", "a\rb"])
-def test_nobody_writes_a_header_of_their_own(text: str) -> None:
+def test_a_line_break_in_a_header_value_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="ETag holds a line break"):
         field_lines((("ETag", text),))
 
