@@ -24,13 +24,13 @@ from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 from prefixd.store.settings import StoreSettings
 from prefixd.store.store import open_store
+from tests.kit.api_services import ByHeader, NoPeers
 from tests.kit.builders import POP
 from tests.kit.clock import FakeClock
 from tests.kit.daemon_process import READY, ROOT, DaemonProcess
 from tests.kit.engine import House, an_engine
 from tests.kit.flaky_store import FlakyStore
 from tests.kit.http import serving
-from tests.unit.api.test_frame import ByHeader, NoPeers
 
 
 @asynccontextmanager

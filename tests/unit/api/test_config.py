@@ -11,9 +11,9 @@ from prefixd.api.route import Services
 from prefixd.api.settings import ApiSettings
 from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
+from tests.kit.api_services import ByHeader, NoPeers
 from tests.kit.clock import FakeClock
 from tests.kit.http import serving
-from tests.unit.api.test_frame import ByHeader, NoPeers
 
 ADMIN = {"X-Role": "admin"}
 

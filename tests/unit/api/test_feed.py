@@ -18,8 +18,8 @@ from prefixd.domain.news import News, PeerUp, SourceRecovered, SourceSilent
 from prefixd.engine.bus import Bus
 from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
+from tests.kit.api_services import ByHeader, NoPeers
 from tests.kit.clock import FakeClock
-from tests.unit.api.test_frame import ByHeader, NoPeers
 
 
 def news(number: int) -> News:

@@ -1,9 +1,7 @@
-"""The frame around every route: who, limits, bodies, errors, headers. Real sockets, fake engine."""
+"""What happens around every handler: callers, limits, bodies, errors, headers. Real sockets."""
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import pytest
@@ -13,50 +11,17 @@ from prometheus_client import generate_latest
 from prefixd.api.app import build_app
 from prefixd.api.openapi import build_document
 from prefixd.api.problem import CODES, ApiError
-from prefixd.api.query import PageQuery, decode_cursor, encode_cursor, page_request
+from prefixd.api.query import PageQuery, page_request
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route, Services, documented_codes
 from prefixd.api.settings import ApiSettings, RateLimitSettings
-from prefixd.domain.actor import Actor, Permission, Role, operator
-from prefixd.domain.page import Cursor
+from prefixd.domain.actor import Permission
 from prefixd.errors import StoreUnavailable
 from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
+from tests.kit.api_services import ByHeader, NoPeers
 from tests.kit.clock import FakeClock
 from tests.kit.http import serving
-
-
-class ByHeader:
-    """Test credentials: the X-Role header says who you are."""
-
-    mode = "test"
-
-    async def actor_of(self, request: web.Request, _address: str) -> Actor | None:
-        role = request.headers.get("X-Role")
-        return None if role is None else operator(f"a-{role}", Role(role))
-
-
-@dataclass
-class NoPeers:
-    words: Mapping[str, str]
-
-    def session_words(self) -> Mapping[str, str]:
-        return self.words
-
-    def peers(self) -> Sequence[Mapping[str, object]]:
-        return ()
-
-    def peer(self, _name: str) -> Mapping[str, object] | None:
-        return None
-
-    def rib(self) -> Sequence[Mapping[str, object]]:
-        return ()
-
-    def inexpressible(self) -> Sequence[Mapping[str, object]]:
-        return ()
-
-    def explain(self, _rule: str, _peer: str) -> Mapping[str, object] | None:
-        return None
 
 
 class Echo(msgspec.Struct):
@@ -73,7 +38,7 @@ async def listed(call: Call[None, PageQuery]) -> Reply:
     return Reply({"limit": request.limit})
 
 
-async def store_away(_call: Call[None, NoQuery]) -> Reply:
+async def store_unreachable(_call: Call[None, NoQuery]) -> Reply:
     raise StoreUnavailable("the database failed: no such table: shadow", retry_after_s=3)
 
 
@@ -108,7 +73,7 @@ ROUTES = (
         method="GET", path="/v1/things", handle=listed, summary="List", tag="t", query=PageQuery,
         errors=("bad_cursor",),
     ),
-    Route(method="GET", path="/v1/away", handle=store_away, summary="Away", tag="t"),
+    Route(method="GET", path="/v1/away", handle=store_unreachable, summary="Away", tag="t"),
     Route(method="GET", path="/v1/broken", handle=broken, summary="Broken", tag="t"),
     Route(method="GET", path="/v1/undocumented", handle=undocumented, summary="U", tag="t"),
     Route(method="GET", path="/v1/slow", handle=endless_wait, summary="Slow", tag="t"),
@@ -204,7 +169,7 @@ async def test_every_refusal_has_the_same_shape(
         assert CODES[code][0] == status
 
 
-async def test_what_the_database_said_is_for_the_log_and_not_said_a_thousand_times(
+async def test_the_reason_of_the_database_is_only_logged_and_not_for_every_request(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = FakeClock()
@@ -246,7 +211,7 @@ async def test_a_known_list_is_not_sent_again() -> None:
             assert (reply.status, await reply.read()) == (304, b"")
 
 
-async def test_what_takes_too_long_is_answered_all_the_same() -> None:
+async def test_a_handler_over_its_time_limit_is_answered_with_503() -> None:
     async with (
         serving(an_app(request_timeout_s=0.05)) as http,
         http.get("/v1/slow", headers=VIEWER) as reply,
@@ -300,14 +265,6 @@ async def test_requests_are_counted_by_route_and_class_and_none_is_left_in_fligh
     assert 'route="unmatched",status_class="4xx"} 1.0' in text
     assert 'route="/v1/broken",status_class="5xx"} 1.0' in text
     assert 'prefixd_http_in_flight_requests{method="GET",route="/v1/broken"} 0.0' in text
-
-
-def test_cursors_name_their_list_and_survive_a_round_trip() -> None:
-    cursor = Cursor(1_767_225_600_000_001, "0193-ab|c")
-    text = encode_cursor(cursor, "events")
-    assert decode_cursor(text, "events") == cursor
-    with pytest.raises(ApiError, match="invalid cursor for the list of mitigations"):
-        decode_cursor(text, "mitigations")
 
 
 def test_the_document_names_every_route_and_every_status() -> None:
