@@ -127,7 +127,7 @@ async def extend(call: Call[shapes.ExtendIn, NoQuery]) -> Reply:
             shown = render.mitigation(now)
             until_us = call.services.clock.now_us() + ttl_s * 1_000_000
             if now.expires_at_us < until_us - SECOND_US:
-                shown.notes = ["expires earlier than requested: limited by the maximum TTL"]
+                shown.notes = ["expires earlier than requested: the TTL and lifetime limits apply"]
             return Reply(shown)
         case NotFound():
             raise not_found(f"mitigation {wanted}")

@@ -99,7 +99,7 @@ def test_an_extension_that_is_cut_short_has_a_note(
         )
         assert "notes" not in daemon.post(path, {"ttl_seconds": 400}).json
         longer = daemon.post(path, {"ttl_seconds": 900})
-        assert any("sooner than asked" in text for text in longer.json["notes"])
+        assert any("earlier than requested" in text for text in longer.json["notes"])
 
 
 def test_an_item_that_a_guardrail_held_back_does_not_say_accepted(daemon: DaemonProcess) -> None:
