@@ -54,7 +54,7 @@ BROKEN: Mapping[str, tuple[str, ...]] = {
         "test_who_breaks_off_again_and_again_convicts_no_rule_and_gets_all_back",
         "test_a_thousand_flaps_of_one_neighbor_are_nobody_elses_business",
     ),
-    "A neighbor that lies in its OPEN": (
+    "A neighbor that sends a false OPEN": (
         "test_no_lie_in_an_open_becomes_a_session",
         "test_a_connection_may_end_anywhere_in_an_open",
         "test_families_it_cannot_hold_are_never_sent",
@@ -64,7 +64,7 @@ BROKEN: Mapping[str, tuple[str, ...]] = {
         "test_lies_that_leave_the_framing_whole_cost_not_even_the_liars_session",
         "test_one_octet_at_a_time_is_understood_and_starves_nobody",
     ),
-    "A neighbor that announces what nobody asked for": (
+    "A neighbor that announces what was not requested": (
         "test_rules_we_never_sent_and_withdrawals_of_ours_change_nothing",
     ),
     "2,000 refresh requests at once": ("test_a_flood_of_refreshes_is_answered_twice",),
@@ -119,8 +119,8 @@ CHECKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("it restarts three times", "healthy", RESTART),
     ("it is killed", "it comes back", KILLED),
     ("", "events are taken", KILLED),
-    ("what stands in front is stopped", "nobody is answered", FRONT),
-    ("it comes back", "everybody is answered", FRONT),
+    ("what stands in front is stopped", "no client is answered", FRONT),
+    ("it comes back", "every client is answered", FRONT),
 )
 """The checks of the daemon whose interface prefixd keeps: what is done, and what must hold."""
 
@@ -195,8 +195,8 @@ def render() -> str:
             "  rules for the restart time when its hold timer ends the session, too. Its command",
             "  line needs a minute and more than a gigabyte to show 10,000 rules.",
             "- FRR ends the session over a numeric `!=`; we never write one.",
-            "- A neighbor that drops the session again and again, without a word, right after it",
-            "  was told something is given its rules back half by half: 30 rules took a minute.",
+            "- A neighbor that drops the session repeatedly without a NOTIFICATION right after",
+            "  an UPDATE gets its rules back half by half: 30 rules took a minute.",
             "",
             "## What this found in prefixd itself",
             "",
@@ -204,7 +204,7 @@ def render() -> str:
             "  them kept the real neighbor out for half a minute.",
             "- After the civil clock was set back, rules left the routers in time and their rows",
             "  stayed active.",
-            "- Under load, log lines carried the request id of somebody else.",
+            "- Under load, log lines carried the request id of another request.",
             "- A database driver's text reached clients in the answer 503.",
             "- While rules came and went without a pause, what routers had been told was never",
             "  forgotten (0.4 KiB an event), and suspected rules did not come back.",
