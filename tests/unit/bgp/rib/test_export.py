@@ -1,4 +1,4 @@
-"""Step by step: who may be told what, and the word for every refusal."""
+"""Step by step: what may be announced to whom, and the code of every refusal."""
 
 from dataclasses import replace
 
@@ -56,7 +56,7 @@ def hole(text: str) -> Route:
     )
 
 
-def test_an_open_neighbor_is_told_the_rule_as_it_is() -> None:
+def test_an_open_neighbor_receives_the_rule_as_it_is() -> None:
     assert judge(a_route(VICTIM), OPEN) is EXPORT
     assert judge(hole("192.0.2.1"), OPEN) is EXPORT
 
@@ -172,47 +172,11 @@ def test_other_actions_may_be_split(action: FlowSpecActions) -> None:
     assert isinstance(judge(a_route("dst 192.0.2.1/32 dport 1,3", action=action), terms), Split)
 
 
-NET = SafetyNet(
-    sessions=(OwnSession(Prefix.parse("192.0.2.10"), Prefix.parse("192.0.2.1")),),
-    untouchable=(Prefix.parse("198.51.100.53/32"),),
-)
-UNSAFE = [
-    "dst 192.0.2.1/32",
-    "dst 192.0.2.1/32 proto tcp",
-    "dst 192.0.2.1/32 proto tcp dport 179",
-    "dst 192.0.2.1/32 src 192.0.2.10/32 proto tcp sport 100-200",
-    "dst 192.0.2.10/32 port 179",
-    "dst 192.0.2.10/32 proto tcp",
-    "dst 192.0.2.1/32 proto udp dport 3784",
-    "dst 192.0.2.0/24 proto tcp dport 179 tcp-flags =syn",
-    "dst 198.51.100.53/32 proto udp dport 53",
-    "dst 203.0.113.0/24 src 198.51.100.0/24",
-    "dst 203.0.0.0/16",
-    "proto udp sport 1900",
-    "ipv6 proto tcp",
-]
-SAFE = [
-    "dst 192.0.2.2/32",
-    "dst 192.0.2.1/32 proto udp dport 53",
-    "dst 192.0.2.1/32 proto tcp dport 80 sport 1024-65535",
-    "dst 192.0.2.1/32 src 203.0.113.9/32",
-    "dst 198.51.100.54/32",
-    "dst 2001:db8::1/128",
-    "src 203.0.113.0/24",
-]
-
-
-@pytest.mark.parametrize("text", UNSAFE)
-def test_the_safety_net_holds(text: str) -> None:
-    terms = replace(OPEN, safety=NET)
-    verdict = judge(a_route(text), terms)
+def test_the_safety_net_comes_before_the_profile() -> None:
+    net = SafetyNet(sessions=(OwnSession(None, Prefix.parse("192.0.2.1")),))
+    verdict = judge(a_route("dst 192.0.2.1/32 proto tcp"), replace(OPEN, safety=net))
     assert isinstance(verdict, Withheld)
     assert (verdict.step, verdict.reason) == (Step.SAFETY, Reason.SAFETY)
-
-
-@pytest.mark.parametrize("text", SAFE)
-def test_the_safety_net_lets_mitigations_through(text: str) -> None:
-    assert judge(a_route(text), replace(OPEN, safety=NET)) is EXPORT
 
 
 def test_quarantined_for_this_neighbor_only() -> None:
@@ -225,7 +189,7 @@ def test_quarantined_for_this_neighbor_only() -> None:
 
 
 def test_a_rule_of_which_one_part_is_quarantined_is_not_sent_at_all() -> None:
-    """What was convicted is what was on the wire, and that is a part."""
+    """What is quarantined is what was on the wire, and that is a part."""
     rule = a_route("dst 192.0.2.1/32 proto udp dport 1,3,5,7,9,11,13")
     verdict = judge(rule, profile("frr"))
     assert isinstance(verdict, Split)
