@@ -9,10 +9,10 @@ same run), which survives a change of machine.
 import gc
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.decision.decide import decide

@@ -14,8 +14,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from prefixd.clock import SystemClock
 from prefixd.domain.record import Outcome

@@ -43,7 +43,7 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         {"bgp.wire", "bgp.session"},
         "explains messages to a person: an application of the codec, not a part of it",
     ),
-    "domain": (set(), "the words we share with operators; depends on no mechanism"),
+    "domain": (set(), "the words we share with operators; Structs (ADR 0013), no mechanism"),
     "correlation": ({"domain", "setting"}, "same input, same output, for ever"),
     "policy": ({"domain", "setting"}, "same input, same output, for ever"),
     "guardrails": ({"domain", "setting"}, "same input, same output, for ever"),
@@ -233,7 +233,7 @@ def test_a_planted_upward_import_is_caught(planted: Path) -> None:
     (planted / "domain" / "planted.py").write_text("import prefixd.store\n")
     assert upward_imports(planted) == [
         "prefixd.domain.planted:1: domain may not import store: "
-        "the words we share with operators; depends on no mechanism"
+        "the words we share with operators; Structs (ADR 0013), no mechanism"
     ]
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from msgspec import Struct
+
 from prefixd.correlation.settings import Combine
 from prefixd.correlation.weigh import Input, Weighed
 from prefixd.domain.agreement import Bypass
-from prefixd.domain.derive import quick
 from prefixd.domain.group import Evidence
 
 SHOWN_PLACES: Final = 4
@@ -26,9 +27,7 @@ class Origin(StrEnum):
     GLOBAL = "global"
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """The rule in force for one group. `origins` names the level each value came from."""
 
     combine: Combine
@@ -56,9 +55,7 @@ class Missing:
     want: float
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
+class Assessment(Struct, frozen=True, kw_only=True):
     """`agrees` is how things stand now; `met` is sticky and may rest on an earlier moment.
 
     `representative` is the evidence to act for: primary, firing, fresh, the highest contribution,

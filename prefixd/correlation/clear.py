@@ -8,10 +8,11 @@ longer stands in the way.
 
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from prefixd.correlation.settings import ClearPolicy, CorrelationSettings
 from prefixd.correlation.weigh import SECOND_US, standing
 from prefixd.correlation.window import COLLECTING, close, is_over
-from prefixd.domain.derive import changed
 from prefixd.domain.group import (
     CloseReason,
     Evidence,
@@ -37,12 +38,12 @@ def note_clear(group: Group, signal: Signal) -> Group | None:
     if not named:
         return None
     evidence = tuple(
-        changed(item, state=EvidenceState.CLEARED, last_seen_us=signal.received_at_us)
+        replace(item, state=EvidenceState.CLEARED, last_seen_us=signal.received_at_us)
         if item in named
         else item
         for item in group.evidence
     )
-    return changed(group, evidence=evidence)
+    return replace(group, evidence=evidence)
 
 
 def _named_by(group: Group, signal: Signal) -> list[Evidence]:
@@ -95,7 +96,7 @@ def _source_cleared(source: str, primaries: list[Evidence]) -> bool:
 def settle(group: Group, settings: CorrelationSettings, now_us: int) -> Group:
     """What follows from the evidence as it stands now: clearing, closed, or nothing new."""
     if group.state is GroupState.MITIGATING and policy_satisfied(group, settings, now_us):
-        return changed(group, state=GroupState.CLEARING, clearing_since_us=now_us)
+        return replace(group, state=GroupState.CLEARING, clearing_since_us=now_us)
     if group.state in COLLECTING and _all_called_off(group):
         return close(group, CloseReason.CLEARED, now_us)
     return group

@@ -6,13 +6,14 @@ alert, ended by a clear or by a silence longer than the idle time. A repeat with
 refreshes what is known and adds no vote. A report whose processing never finished is run again.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.correlation.weigh import SECOND_US
-from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import Episode, EvidenceState
 from prefixd.domain.signal import Signal, SignalKind
 
@@ -29,9 +30,7 @@ class Repeat(StrEnum):
     NO_EFFECT = "no_effect"  # an all-clear for what is not firing
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class EpisodeStep:
+class EpisodeStep(Struct, frozen=True):
     repeat: Repeat
     episode: Episode
 
@@ -79,7 +78,7 @@ def _fired(
         return EpisodeStep(Repeat.RETRY, known)
     if same_message and known.mitigation_id is not None and not mitigation_live:
         return EpisodeStep(Repeat.DUPLICATE, known)
-    refreshed = changed(_seen(known, signal, body_hash), refresh_count=known.refresh_count + 1)
+    refreshed = replace(_seen(known, signal, body_hash), refresh_count=known.refresh_count + 1)
     return EpisodeStep(Repeat.REFRESH, refreshed)
 
 
@@ -87,13 +86,13 @@ def _cleared(
     known: Episode | None, signal: Signal, body_hash: str, settings: CorrelationSettings
 ) -> EpisodeStep:
     if known is None:
-        ended = changed(_first(signal, body_hash, 1), state=EvidenceState.CLEARED)
+        ended = replace(_first(signal, body_hash, 1), state=EvidenceState.CLEARED)
         return EpisodeStep(Repeat.NO_EFFECT, ended)
     if known.state is EvidenceState.CLEARED:
         if known.last_hash == body_hash and _is_retry(known, signal.received_at_us, settings):
             return EpisodeStep(Repeat.RETRY, known)
         return EpisodeStep(Repeat.NO_EFFECT, known)
-    ended = changed(_seen(known, signal, body_hash), state=EvidenceState.CLEARED)
+    ended = replace(_seen(known, signal, body_hash), state=EvidenceState.CLEARED)
     return EpisodeStep(Repeat.CLEAR, ended)
 
 
@@ -110,7 +109,7 @@ def _first(signal: Signal, body_hash: str, number: int) -> Episode:
 
 
 def _seen(known: Episode, signal: Signal, body_hash: str) -> Episode:
-    return changed(
+    return replace(
         known,
         last_seen_us=max(known.last_seen_us, signal.received_at_us),
         last_hash=body_hash,

@@ -6,11 +6,11 @@ outgoing attacks are not mitigated as incoming ones, and what is too old to act 
 adapter on trial, is not acted on.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 from prefixd.correlation.settings import CorrelationSettings, SourceMode, UnknownSources
-from prefixd.domain.derive import quick
 from prefixd.domain.group import EvidenceRole
 from prefixd.domain.problem import Problem
 from prefixd.domain.signal import Direction, Signal
@@ -24,15 +24,11 @@ class Aside(StrEnum):
     TRIAL = "on trial"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     role: EvidenceRole
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class SetAside:
+class SetAside(Struct, frozen=True):
     reason: Aside
 
 

@@ -10,12 +10,13 @@ processing: whatever order the same set of signals comes in, the evidence is the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.correlation.weigh import SECOND_US
-from prefixd.domain.derive import changed, quick
 from prefixd.domain.group import (
     CloseReason,
     Evidence,
@@ -37,9 +38,7 @@ COLLECTING: Final = frozenset(
 ACTING: Final = frozenset({GroupState.MITIGATING, GroupState.CLEARING})
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """Where a signal goes: into `group`, or into a new one when that is None. `over` are groups
     whose window has passed, already closed."""
 
@@ -48,9 +47,7 @@ class Place:
     over: tuple[Group, ...] = ()
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class Where(Struct, frozen=True, kw_only=True):
     """What the inventory says of the victim; empty for a victim without an owner."""
 
     customer_id: str | None = None
@@ -168,7 +165,7 @@ def _in_place(group: Group, vector: Vector, where: Where, settings: CorrelationS
     known = (group.pops, group.interfaces, group.routers, group.customer_id, group.service_id)
     if not refines and known == (pops, interfaces, routers, customer_id, service_id):
         return group
-    return changed(
+    return replace(
         group,
         vector=vector if refines else group.vector,
         key=key_of(vector, settings) if refines else group.key,
@@ -214,13 +211,13 @@ def with_evidence(group: Group, evidence: Evidence, settings: CorrelationSetting
     """Merge one piece of evidence; a primary that fires moves the window and ends a clearing."""
     merged = _merged(group.evidence, evidence)
     if evidence.role is not EvidenceRole.PRIMARY or evidence.state is not EvidenceState.FIRING:
-        return changed(group, evidence=merged)
+        return replace(group, evidence=merged)
     created_us = min(group.created_at_us, evidence.first_seen_us)
     last_us = max(group.last_primary_at_us, evidence.last_seen_us)
     fires_again = group.state is GroupState.CLEARING and evidence.last_seen_us >= (
         group.clearing_since_us or 0
     )
-    return changed(
+    return replace(
         group,
         evidence=merged,
         created_at_us=created_us,
@@ -240,7 +237,7 @@ def window_end(created_us: int, last_primary_us: int, settings: CorrelationSetti
 
 def close(group: Group, reason: CloseReason, now_us: int) -> Group:
     """What held a group back stays readable: it tells a refusal from sources that never agreed."""
-    return changed(group, state=GroupState.CLOSED, close_reason=reason, closed_at_us=now_us)
+    return replace(group, state=GroupState.CLOSED, close_reason=reason, closed_at_us=now_us)
 
 
 def _merged(held: tuple[Evidence, ...], new: Evidence) -> tuple[Evidence, ...]:
@@ -257,7 +254,7 @@ def _latest(held: Evidence, new: Evidence) -> Evidence:
     """One alert, two reports: the later one speaks, both are counted."""
     later = new if _stamp(new) >= _stamp(held) else held
     is_rerun = (held.signal_id, held.last_seen_us) == (new.signal_id, new.last_seen_us)
-    return changed(
+    return replace(
         later,
         first_seen_us=min(held.first_seen_us, new.first_seen_us),
         refresh_count=held.refresh_count + new.refresh_count + (0 if is_rerun else 1),

@@ -22,7 +22,7 @@ Whatever is refused leaves live rules as they are. When something better is refu
 wider ports), the next best is tried, down to keeping what there is; the record has both.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from prefixd.correlation.clear import advance, due_at
 from prefixd.correlation.window import close
@@ -43,7 +43,6 @@ from prefixd.decision.inputs import Case, Rules, open_case
 from prefixd.decision.outcome import Answer, held_back, waiting
 from prefixd.decision.overlap import find_held, is_ours_to_change
 from prefixd.decision.proposal import SECOND_US
-from prefixd.domain.derive import changed
 from prefixd.domain.group import CloseReason, Group, GroupState, HoldReason
 from prefixd.domain.ids import SignalId
 from prefixd.guardrails.facts import Facts, Refusal, unknown
@@ -205,7 +204,7 @@ def _next_group(case: Case, answer: Answer) -> Group:
     met_at_us = group.met_at_us
     if met_at_us is None and assessment.met:
         met_at_us = case.now_us
-    return changed(
+    return replace(
         group,
         state=answer.state,
         met_at_us=met_at_us,

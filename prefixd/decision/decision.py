@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from prefixd.correlation.assessment import Assessment, Missing
-from prefixd.domain.derive import quick
 from prefixd.domain.group import Group, HoldReason
 from prefixd.domain.ids import MitigationId, SignalId
 from prefixd.domain.inventory import Owner
@@ -32,9 +33,7 @@ class TriggerKind(StrEnum):
     RELOAD = "reload"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     kind: TriggerKind
     signal_id: SignalId | None = None
 
@@ -42,18 +41,14 @@ class Trigger:
 TIMER = Trigger(TriggerKind.TIMER)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """A new mitigation; `beside` names live ones of the same victim it does not touch."""
 
     draft: Draft
     beside: tuple[MitigationId, ...] = ()
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Extend:
+class Extend(Struct, frozen=True):
     """Keep a live rule as it is for longer: it does what is wanted, or more of it."""
 
     mitigation_id: MitigationId
@@ -129,9 +124,7 @@ class Shadowed:
     sentence: str
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """`group` is the group as it is to be saved; a new mitigation's id is still to be added."""
 
     plan: Plan

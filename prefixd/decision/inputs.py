@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from prefixd.correlation.assess import assess
 from prefixd.correlation.assessment import Assessment, Origin
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.correlation.weigh import standing
 from prefixd.decision.decision import Trigger, TriggerKind
 from prefixd.domain.agreement import Agreement
-from prefixd.domain.derive import quick
 from prefixd.domain.group import Evidence, EvidenceRole, EvidenceState, Group
 from prefixd.domain.inventory import EMPTY_INVENTORY, Inventory, Owner
 from prefixd.domain.mitigation import ON_THE_WIRE, Mitigation
@@ -47,9 +48,7 @@ class Rules:
 _BRINGS_NEWS = frozenset({TriggerKind.SIGNAL, TriggerKind.CORROBORATOR, TriggerKind.OPERATOR})
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     group: Group
     facts: Facts
     rules: Rules

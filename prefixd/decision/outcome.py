@@ -1,10 +1,9 @@
 """A plan together with what belongs to it, on the way to becoming a decision."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from prefixd.decision.decision import Hold, Plan, Shadowed, Wait
 from prefixd.decision.inputs import Case
-from prefixd.domain.derive import quick
 from prefixd.domain.group import GroupState, HoldReason
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.rule import Rule
@@ -13,9 +12,7 @@ from prefixd.policy.escalate import Blocked
 from prefixd.policy.scope import Wanted
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """`state` is the group's next one; the case supplies the rest of the decision."""
 
     plan: Plan

@@ -8,12 +8,13 @@ acts at least as hard, and is only widened by one that does.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from prefixd.decision.decision import Shadowed
 from prefixd.decision.inputs import Case
-from prefixd.domain.derive import quick
 from prefixd.domain.mitigation import Mitigation, Origin
 from prefixd.domain.rule import Match, Rule, format_match
 from prefixd.policy.playbook import Playbook
@@ -24,9 +25,7 @@ from prefixd.policy.scope import NotWanted, Wanted, wanted
 _ORDER: Final = (Relation.EXACT, Relation.SUBSET, Relation.SUPERSET, Relation.OVERLAP)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A live mitigation that the wanted rule has to do with; `target` is what both become."""
 
     mitigation: Mitigation

@@ -6,10 +6,11 @@ and somebody who may only look cannot cause a mitigation.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from prefixd.domain.ids import OperatorId, TokenId
 
@@ -46,8 +47,7 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(Struct, frozen=True, kw_only=True):
     """Somebody who acts. `role` is None for the system and for tokens with their own scopes."""
 
     kind: ActorKind

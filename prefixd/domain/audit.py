@@ -4,14 +4,10 @@ An entry is what the engine knows when it acts. The row is what the store keeps:
 number in the chain, and the hash over the row before it, so that a removed or altered row shows.
 """
 
-from dataclasses import dataclass
-
-from prefixd.domain.derive import quick
+from msgspec import Struct
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True, kw_only=True):
     """`details` is canonical JSON text (sorted keys, no spaces): it goes into the hash."""
 
     audit_id: str
@@ -25,8 +21,7 @@ class AuditEntry:
     details: str = "{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
+class AuditRow(Struct, frozen=True, kw_only=True):
     entry: AuditEntry
     chain: str
     number: int

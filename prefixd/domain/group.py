@@ -14,10 +14,10 @@ here: that is `prefixd.correlation`.
     closed      final, with a reason
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.ids import GroupId, IncidentId, MitigationId, SignalId
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.signal import Direction, Polarity
@@ -60,9 +60,7 @@ class EvidenceState(StrEnum):
     STALE = "stale"
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Struct, frozen=True, kw_only=True):
     """The standing of one alert of one source in a group: refreshed in place by each report."""
 
     signal_id: SignalId
@@ -87,9 +85,7 @@ class Evidence:
     forced: bool = False
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Struct, frozen=True, kw_only=True):
     group_id: GroupId
     pop: str
     victim: Prefix
@@ -129,9 +125,7 @@ class Group:
         return self.state is not GroupState.CLOSED
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
+class Episode(Struct, frozen=True, kw_only=True):
     """One run of one alert at one source: repeats refresh it, a pause or a clear ends it."""
 
     source: str

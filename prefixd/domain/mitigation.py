@@ -15,11 +15,12 @@ There is no "withdrawing" state. What is on the wire is computed from the live r
 ended is off the wire by the same comparison that put it there, again and again until it is.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from prefixd.domain.derive import changed, quick
+from msgspec import Struct
+from msgspec.structs import replace
+
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Intent, Rule, action_kind, scope_hash
@@ -53,9 +54,7 @@ class Move(StrEnum):
     ACKNOWLEDGE = "acknowledge"
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """Everything about a mitigation that a decision knows; ids and the clock come from outside."""
 
     pop: str
@@ -79,9 +78,7 @@ class Draft:
     dry_run: bool = False
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mitigation:
+class Mitigation(Struct, frozen=True, kw_only=True):
     mitigation_id: MitigationId
     status: Status
     pop: str
@@ -129,8 +126,7 @@ class Mitigation:
         return self.status in ON_THE_WIRE and not self.dry_run
 
 
-@dataclass(frozen=True, slots=True)
-class IllegalMove:
+class IllegalMove(Struct, frozen=True):
     move: Move
     status: Status
     sentence: str
@@ -292,7 +288,7 @@ def intent_of(mitigation: Mitigation, owner: str) -> Intent:
 
 
 def _moved(mitigation: Mitigation, now_us: int, *, status: Status, **changes: object) -> Mitigation:
-    return changed(
+    return replace(
         mitigation,
         status=status,
         updated_at_us=max(now_us, mitigation.updated_at_us),

@@ -5,12 +5,12 @@ it back. News is made after the commit that made it true, and is never an order.
 a listener matches on the type and the checker notices a forgotten one.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from prefixd.domain.actor import Actor
-from prefixd.domain.derive import quick
 from prefixd.domain.group import CloseReason, Group, HoldReason
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation
@@ -31,54 +31,44 @@ class WithdrawReason(StrEnum):
     CONFIG = "config"
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalReceived:
+class SignalReceived(Struct, frozen=True, kw_only=True):
     at_us: int
     signal: Signal
     outcome: str
     mitigation_id: MitigationId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorroboratorReceived:
+class CorroboratorReceived(Struct, frozen=True, kw_only=True):
     at_us: int
     signal: Corroboration
     attached: int
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupOpened:
+class GroupOpened(Struct, frozen=True, kw_only=True):
     at_us: int
     group: Group
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgreementReached:
+class AgreementReached(Struct, frozen=True, kw_only=True):
     at_us: int
     group: Group
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupHeld:
+class GroupHeld(Struct, frozen=True, kw_only=True):
     at_us: int
     group: Group
     reason: HoldReason
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupClosed:
+class GroupClosed(Struct, frozen=True, kw_only=True):
     at_us: int
     group: Group
     reason: CloseReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationActivated:
+class MitigationActivated(Struct, frozen=True, kw_only=True):
     """A rule began to hold: made by a decision or by hand."""
 
     at_us: int
@@ -87,17 +77,14 @@ class MitigationActivated:
     text: str
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationExtended:
+class MitigationExtended(Struct, frozen=True, kw_only=True):
     at_us: int
     mitigation: Mitigation
     actor: Actor
     old_expires_at_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationEscalated:
+class MitigationEscalated(Struct, frozen=True, kw_only=True):
     at_us: int
     mitigation: Mitigation
     actor: Actor
@@ -105,8 +92,7 @@ class MitigationEscalated:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationRevised:
+class MitigationRevised(Struct, frozen=True, kw_only=True):
     """Other ports or another rate, in place."""
 
     at_us: int
@@ -116,8 +102,7 @@ class MitigationRevised:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationWithdrawn:
+class MitigationWithdrawn(Struct, frozen=True, kw_only=True):
     at_us: int
     mitigation: Mitigation
     actor: Actor
@@ -125,14 +110,12 @@ class MitigationWithdrawn:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationExpired:
+class MitigationExpired(Struct, frozen=True, kw_only=True):
     at_us: int
     mitigation: Mitigation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationInexpressible:
+class MitigationInexpressible(Struct, frozen=True, kw_only=True):
     """It is in force, but no router can carry its rule."""
 
     at_us: int
@@ -140,15 +123,13 @@ class MitigationInexpressible:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationAcknowledged:
+class MitigationAcknowledged(Struct, frozen=True, kw_only=True):
     at_us: int
     mitigation: Mitigation
     actor: Actor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardrailRefused:
+class GuardrailRefused(Struct, frozen=True, kw_only=True):
     """A rule that policy wanted and a guardrail forbade; `codes` are the stable words."""
 
     at_us: int
@@ -160,45 +141,39 @@ class GuardrailRefused:
     actor: Actor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaNear:
+class QuotaNear(Struct, frozen=True, kw_only=True):
     at_us: int
     quota: str
     current: int
     limit: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafelistAdded:
+class SafelistAdded(Struct, frozen=True, kw_only=True):
     at_us: int
     entry: SafelistEntry
     actor: Actor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafelistRemoved:
+class SafelistRemoved(Struct, frozen=True, kw_only=True):
     at_us: int
     entry: SafelistEntry
     actor: Actor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerUp:
+class PeerUp(Struct, frozen=True, kw_only=True):
     at_us: int
     peer: str
     address: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerDown:
+class PeerDown(Struct, frozen=True, kw_only=True):
     at_us: int
     peer: str
     address: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftRepaired:
+class DriftRepaired(Struct, frozen=True, kw_only=True):
     """The wire differed from the store and was made to match; zero is what we expect."""
 
     at_us: int
@@ -207,37 +182,32 @@ class DriftRepaired:
     changed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigReloaded:
+class ConfigReloaded(Struct, frozen=True, kw_only=True):
     at_us: int
     version: int
     actor: Actor
     changes: tuple[str, ...]  # redacted, one line each
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigRefused:
+class ConfigRefused(Struct, frozen=True, kw_only=True):
     at_us: int
     actor: Actor
     problems: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSilent:
+class SourceSilent(Struct, frozen=True, kw_only=True):
     at_us: int
     source: str
     last_seen_us: int | None
     """None: not since the start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRecovered:
+class SourceRecovered(Struct, frozen=True, kw_only=True):
     at_us: int
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorChanged:
+class OperatorChanged(Struct, frozen=True, kw_only=True):
     """Somebody's account, token or password; `change` is a word such as `created`."""
 
     at_us: int
@@ -246,39 +216,33 @@ class OperatorChanged:
     change: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoginFailed:
+class LoginFailed(Struct, frozen=True, kw_only=True):
     at_us: int
     name: str
     address: str
     throttled: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreLost:
+class StoreLost(Struct, frozen=True, kw_only=True):
     at_us: int
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreRestored:
+class StoreRestored(Struct, frozen=True, kw_only=True):
     at_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockJumped:
+class ClockJumped(Struct, frozen=True, kw_only=True):
     at_us: int
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemStarted:
+class SystemStarted(Struct, frozen=True, kw_only=True):
     at_us: int
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemStopping:
+class SystemStopping(Struct, frozen=True, kw_only=True):
     at_us: int
 
 

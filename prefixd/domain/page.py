@@ -5,8 +5,9 @@ neither lost nor repeated. Filters are values with one field per question; None 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.vector import Vector
@@ -22,8 +23,7 @@ class Cursor(NamedTuple):
     id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageRequest:
+class PageRequest(Struct, frozen=True, kw_only=True):
     """`start_us` is inclusive, `end_us` exclusive, both on the ordering time."""
 
     limit: int = PAGE_DEFAULT
@@ -32,8 +32,7 @@ class PageRequest:
     end_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
+class Page(Struct, Generic[Item], frozen=True):
     """`next` is None on the last page. `unreadable` rows exist and could not become values."""
 
     items: tuple[Item, ...]
@@ -46,16 +45,14 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Live(Generic[Item]):
+class Live(Struct, Generic[Item], frozen=True):
     """Everything of a kind that is live, and the rows that hide because they cannot be read."""
 
     rows: tuple[Item, ...]
     unreadable: tuple[Unreadable, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventFilter:
+class EventFilter(Struct, frozen=True, kw_only=True):
     source: str | None = None
     victim: Prefix | None = None
     vector: Vector | None = None
@@ -65,8 +62,7 @@ class EventFilter:
     pop: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MitigationFilter:
+class MitigationFilter(Struct, frozen=True, kw_only=True):
     statuses: frozenset[str] | None = None
     customer_id: str | None = None
     victim: Prefix | None = None
@@ -76,8 +72,7 @@ class MitigationFilter:
     group_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupFilter:
+class GroupFilter(Struct, frozen=True, kw_only=True):
     states: frozenset[str] | None = None
     vector: Vector | None = None
     victim: Prefix | None = None
@@ -88,8 +83,7 @@ class GroupFilter:
     pop: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFilter:
+class AuditFilter(Struct, frozen=True, kw_only=True):
     actor_id: str | None = None
     action: str | None = None
     target_type: str | None = None
@@ -107,8 +101,7 @@ class Bucket(NamedTuple):
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(Struct, frozen=True, kw_only=True):
     active: int
     mitigations: int
     events: int

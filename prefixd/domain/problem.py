@@ -4,11 +4,11 @@ Builders and adapters return problems instead of raising, so that a file with fi
 answered with five lines and not with the first one.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """`field` is a path such as `customers[3].prefixes[0]`; `reason` is a plain sentence.
 
     `code` is a stable word for programs. `index` is the element of a list payload it is about.

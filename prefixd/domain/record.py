@@ -6,11 +6,11 @@ external id, kind): repeats refresh it in place. A `DecisionRecord` is the expla
 on the day, never recomputed when thresholds change later.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.ids import DecisionId, GroupId, MitigationId, SignalId
 from prefixd.domain.signal import Corroboration, Signal
 
@@ -33,9 +33,7 @@ class Outcome(StrEnum):
     ERROR = "error"
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalRecord:
+class SignalRecord(Struct, frozen=True, kw_only=True):
     """`signal` is as first reported, with the rates and confidence of the latest refresh.
 
     (signal.source, signal.external_id, signal.kind, episode) is unique.
@@ -56,8 +54,7 @@ class SignalRecord:
     last_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorroborationRecord:
+class CorroborationRecord(Struct, frozen=True, kw_only=True):
     """Evidence without a victim, and the groups it joined. Kept until it expires."""
 
     signal_id: SignalId
@@ -67,9 +64,7 @@ class CorroborationRecord:
     attached: tuple[GroupId, ...] = ()
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionRecord:
+class DecisionRecord(Struct, frozen=True, kw_only=True):
     """`body` is the whole explanation as canonical JSON text; the rest is for finding it."""
 
     decision_id: DecisionId
@@ -102,9 +97,7 @@ class ChangeKind(StrEnum):
     CONFIG = "config"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Somebody committed something: `pop` is whose row it is, `origin` the instance that wrote."""
 
     kind: ChangeKind
@@ -113,6 +106,5 @@ class Change:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """The line to the database was away: changes may have been missed, read everything again."""

@@ -12,12 +12,12 @@ equal, hash equally and give the same scope.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.vector import PROTOCOL_NAMES
@@ -91,9 +91,7 @@ class TcpFlags(NamedTuple):
     mask: int
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(Struct, frozen=True, kw_only=True):
     dst: Prefix | None
     src: Prefix | None = None
     protocol: int | None = None
@@ -117,28 +115,24 @@ class ActionKind(StrEnum):
     BLACKHOLE = "blackhole"
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Struct, frozen=True):
     """Drop every matching packet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Police:
+class Police(Struct, frozen=True):
     """Let `rate_bps` bits per second through and drop the rest."""
 
     rate_bps: int
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(Struct, frozen=True):
     """Send it elsewhere: a VRF by route target (`64500:666`), or a next hop. Exactly one is set."""
 
     route_target: str | None = None
     next_hop: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """Rewrite the DSCP, 0..63."""
 
     dscp: int
@@ -148,8 +142,7 @@ BLACKHOLE_COMMUNITY: Final = "65535:666"  # RFC 7999
 NO_EXPORT: Final = "65535:65281"  # RFC 1997
 
 
-@dataclass(frozen=True, slots=True)
-class Blackhole:
+class Blackhole(Struct, frozen=True):
     """Drop everything for the destination by a unicast host route (RTBH), not by FlowSpec."""
 
     communities: tuple[str, ...] = (BLACKHOLE_COMMUNITY, NO_EXPORT)
@@ -178,15 +171,12 @@ def drops_everything(action: Action) -> bool:
     return isinstance(action, Discard | Blackhole)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     match: Match
     action: Action
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(Struct, frozen=True, kw_only=True):
     """What should be on the wire for one mitigation; the Loc-RIB is built from these alone."""
 
     mitigation_id: MitigationId
@@ -197,8 +187,7 @@ class Intent:
     manual: bool = False  # asked for by a person: may use the reserve of a router's budget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeighborPreview:
+class NeighborPreview(Struct, frozen=True, kw_only=True):
     """What one neighbor would receive of a rule."""
 
     neighbor: str
@@ -215,8 +204,7 @@ class NeighborPreview:
     matched_later: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulePreview:
+class RulePreview(Struct, frozen=True, kw_only=True):
     """What the neighbors would receive of a rule; nothing has been sent."""
 
     neighbors: tuple[NeighborPreview, ...] = ()

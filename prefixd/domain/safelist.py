@@ -8,10 +8,11 @@ its source, so that a file that no longer names an entry can take it back withou
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Final
+
+from msgspec import Struct
 
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.segments import Segments
@@ -23,8 +24,7 @@ class EntrySource(StrEnum):
     INFRASTRUCTURE = "infrastructure"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafelistEntry:
+class SafelistEntry(Struct, frozen=True, kw_only=True):
     prefix: Prefix
     source: EntrySource
     added_at_us: int

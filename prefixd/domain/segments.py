@@ -8,8 +8,9 @@ that passes over some answers, climbs from the narrowest outwards. Built once, n
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from prefixd.domain.prefix import V4, V6, Prefix
 
@@ -17,8 +18,7 @@ T = TypeVar("T")
 _BEFORE_ALL: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Node(Generic[T]):
+class Node(Struct, Generic[T], frozen=True):
     prefix: Prefix
     value: T
     wider: "Node[T] | None"

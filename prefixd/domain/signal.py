@@ -8,10 +8,10 @@ network (a customer, a service, an interface) and can only strengthen what a `Si
 Signals carry no id and no episode number: those are given when they are stored.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.problem import Problem
 from prefixd.domain.vector import Vector
@@ -42,9 +42,7 @@ class Polarity(StrEnum):
     AGAINST = "against"  # "the link is idle": lowers the confidence
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class Signal(Struct, frozen=True, kw_only=True):
     source: str
     adapter: str
     external_id: str  # never empty: "auto:" and a hash of what it is about when none was given
@@ -67,8 +65,7 @@ class Signal:
     raw: str = ""  # the sender's element as JSON text, size-capped, secrets removed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Corroboration:
+class Corroboration(Struct, frozen=True, kw_only=True):
     """Support (or doubt) from a source that watches places rather than victims."""
 
     source: str
@@ -98,8 +95,7 @@ class Corroboration:
     raw: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """Understood, and not a signal: a condition that did not hold, a vendor's test button."""
 
     reason: str

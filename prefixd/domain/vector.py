@@ -7,10 +7,11 @@ number depends on the victim's address family and is never stored with the vecto
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from prefixd.domain.prefix import V4, V6
 
@@ -57,8 +58,7 @@ class Vector(StrEnum):
         return TRAFFIC[self].family
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """What a vector means in packets. `protocol` is the number for IPv4 victims."""
 
     family: VectorFamily

@@ -7,7 +7,8 @@ is full). Faces turn both into 503 with a pause.
 
 from dataclasses import dataclass
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.record import Outcome
 from prefixd.domain.rule import Rule, RulePreview
@@ -23,9 +24,7 @@ class Busy(PrefixdError):
         self.retry_after_s = retry_after_s
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestAnswer:
+class IngestAnswer(Struct, frozen=True, kw_only=True):
     """One per signal, in the order they were handed in."""
 
     signal_id: str

@@ -6,7 +6,8 @@ illegal move at this point means that the plan was made for another state than t
 which cannot be within one turn: it is our mistake and rises.
 """
 
-import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from prefixd.decision.decision import (
     Clear,
@@ -20,7 +21,6 @@ from prefixd.decision.decision import (
 )
 from prefixd.decision.explain import record_text, sentence
 from prefixd.domain.actor import SYSTEM, Actor
-from prefixd.domain.derive import changed
 from prefixd.domain.group import Group, GroupState
 from prefixd.domain.ids import DecisionId, MitigationId, SignalId
 from prefixd.domain.mitigation import (
@@ -53,7 +53,7 @@ from prefixd.engine.turn import Turn
 SOONEST_LOOK_US = 1_000_000
 
 
-class Fate(msgspec.Struct, frozen=True):
+class Fate(Struct, frozen=True):
     """What became of a report: of a signal, or of a look at a group."""
 
     outcome: Outcome
@@ -63,7 +63,7 @@ class Fate(msgspec.Struct, frozen=True):
     mitigation_id: MitigationId | None = None
 
 
-class Cause(msgspec.Struct, frozen=True):
+class Cause(Struct, frozen=True):
     """Who brought a plan about and for what. Without a group it is a manual request."""
 
     actor: Actor
@@ -267,7 +267,7 @@ def _group_after(decision: Decision, mitigation_id: MitigationId | None) -> Grou
         return group
     if mitigation_id in group.mitigation_ids:
         return group
-    return changed(
+    return replace(
         group,
         mitigation_ids=(*group.mitigation_ids, mitigation_id),
         trigger_signal_id=group.trigger_signal_id or decision.trigger.signal_id,

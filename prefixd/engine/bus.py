@@ -11,16 +11,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.news import News
 
 TAIL = 512
 """News kept for listeners that resume."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Numbered:
+class Numbered(Struct, frozen=True):
     number: int
     news: News
 

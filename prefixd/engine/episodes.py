@@ -6,10 +6,11 @@ POP recorded counts as ended here: its number is taken, so the next one gets the
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import blake2b
 
-from prefixd.domain.derive import changed, quick
+from msgspec import Struct
+from msgspec.structs import replace
+
 from prefixd.domain.group import Episode, EvidenceState
 from prefixd.domain.record import Outcome, SignalRecord
 from prefixd.domain.signal import Signal, SignalKind
@@ -18,9 +19,7 @@ EpisodeKey = tuple[str, str]
 """(source, external_id)"""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """The latest episode of an alert, and its row: the firing one where there is one."""
 
     episode: Episode
@@ -61,12 +60,12 @@ class RecentEpisodes:
 
 
 def _shifted(known: Known, by_us: int) -> Known:
-    episode = changed(
+    episode = replace(
         known.episode,
         first_seen_us=known.episode.first_seen_us + by_us,
         last_seen_us=known.episode.last_seen_us + by_us,
     )
-    return Known(episode, changed(known.record, last_seen_us=known.record.last_seen_us + by_us))
+    return Known(episode, replace(known.record, last_seen_us=known.record.last_seen_us + by_us))
 
 
 def episode_of(record: SignalRecord, state: EvidenceState) -> Episode:
@@ -122,7 +121,7 @@ def body_hash(signal: Signal) -> str:
 
 def refreshed(record: SignalRecord, signal: Signal, episode: Episode) -> SignalRecord:
     """The row after a repeat: newest figures, first arrival."""
-    newest = changed(
+    newest = replace(
         record.signal,
         bps=record.signal.bps if signal.bps is None else signal.bps,
         pps=record.signal.pps if signal.pps is None else signal.pps,
@@ -130,7 +129,7 @@ def refreshed(record: SignalRecord, signal: Signal, episode: Episode) -> SignalR
         dst_ports=signal.dst_ports or record.signal.dst_ports,
         src_ports=signal.src_ports or record.signal.src_ports,
     )
-    return changed(
+    return replace(
         record,
         signal=newest,
         last_seen_us=episode.last_seen_us,

@@ -12,7 +12,7 @@ verb then finds the row and finishes it. The same happens after a restart.
 from dataclasses import dataclass
 from typing import assert_never
 
-import msgspec
+from msgspec.structs import replace
 
 from prefixd.correlation.clear import note_clear
 from prefixd.correlation.corroborator import waiting_for
@@ -22,7 +22,6 @@ from prefixd.correlation.window import Where, join, open_group, place
 from prefixd.decision.decide import decide
 from prefixd.decision.decision import Trigger, TriggerKind
 from prefixd.domain.actor import Actor
-from prefixd.domain.derive import changed
 from prefixd.domain.group import EvidenceRole, EvidenceState, Group, GroupState
 from prefixd.domain.ids import GroupId, SignalId
 from prefixd.domain.inventory import Owner
@@ -126,7 +125,7 @@ def _fire(
         return _finish(turn, arrived, step, held, fate)
     fate = act(turn, before, group, arrived.actor, TriggerKind.SIGNAL, signal_id)
     if step.repeat is Repeat.REFRESH and fate.outcome is Outcome.EXTENDED:
-        fate = msgspec.structs.replace(fate, outcome=Outcome.REFRESHED)
+        fate = replace(fate, outcome=Outcome.REFRESHED)
     return _finish(turn, arrived, step, held, fate)
 
 
@@ -267,7 +266,7 @@ def _clear_fate(carried: list[Fate]) -> Fate:
     last = group.mitigation_ids[-1] if group.mitigation_ids else None
     clearing = group.state is GroupState.CLEARING
     outcome = Outcome.CLEARING if clearing else Outcome.CLEARED
-    return msgspec.structs.replace(chosen, outcome=outcome, mitigation_id=last)
+    return replace(chosen, outcome=outcome, mitigation_id=last)
 
 
 # what is stored and answered
@@ -287,7 +286,7 @@ def _finish(
     is_new = signal_id == arrived.signal_id and arrived.stored is None
     turn.save_signal(finished, new=is_new or turn.is_new_signal(signal_id))
     stands = finished if firing is None else firing.record
-    episode = changed(
+    episode = replace(
         step.episode,
         group_id=finished.group_id,
         mitigation_id=finished.mitigation_id,
@@ -327,7 +326,7 @@ def _own_record(turn: Turn, arrived: Arrival, step: EpisodeStep, fate: Fate) -> 
 
 def _with_fate(record: SignalRecord, fate: Fate) -> SignalRecord:
     group = fate.group
-    return changed(
+    return replace(
         record,
         outcome=fate.outcome,
         reason=fate.reason,
@@ -385,7 +384,7 @@ def queued_record(arrived: Arrival, pop: str, known: Known | None) -> tuple[Sign
         and known.episode.state is EvidenceState.FIRING
         and known.record.pop == pop
     ):
-        return changed(known.record, outcome=Outcome.QUEUED), False
+        return replace(known.record, outcome=Outcome.QUEUED), False
     number = 1 if known is None else known.episode.number + 1
     record = SignalRecord(
         signal_id=arrived.signal_id,

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from msgspec import structs
+
 from prefixd.decision.decision import Create, Refuse, TriggerKind
 from prefixd.decision.manual import (
     ManualDecision,
@@ -169,8 +171,8 @@ def _judge(
     facts = gather(turn, None if owner is None else owner.customer.customer_id)
     if theirs is not None:
         # Their quota is counted by the database; the live state of this POP does not contain it.
-        counts = replace(facts.counts, pop=len(theirs), fullest_peer=0)
-        facts = replace(facts, mitigations=theirs, counts=counts)
+        counts = structs.replace(facts.counts, pop=len(theirs), fullest_peer=0)
+        facts = structs.replace(facts, mitigations=theirs, counts=counts)
     return decide_manual(request, actor.name, facts, replace(rules, pop=pop), turn.now_us)
 
 
@@ -246,7 +248,7 @@ def _dismiss(group_id: GroupId, reason: str, actor: Actor, turn: Turn) -> bool:
     group = _live_group(turn, group_id)
     if group is None:
         return False
-    closed = replace(
+    closed = structs.replace(
         group,
         state=GroupState.CLOSED,
         close_reason=CloseReason.DISMISSED,

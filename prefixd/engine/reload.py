@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from msgspec import structs
+
 from prefixd.decision.inputs import Rules, playbook_for
 from prefixd.decision.manual import sweep
 from prefixd.domain.actor import SYSTEM, Actor
@@ -66,7 +68,7 @@ async def reload(
 
 def _entries(snapshot: Snapshot) -> set[SafelistEntry]:
     """Those of the files, whenever they were read."""
-    return {replace(entry, added_at_us=0) for entry in snapshot.config_entries}
+    return {structs.replace(entry, added_at_us=0) for entry in snapshot.config_entries}
 
 
 def _differs(old: Rules, new: Rules) -> bool:

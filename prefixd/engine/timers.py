@@ -14,8 +14,9 @@ something began stays as it was written down, except where a distance is measure
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from prefixd.correlation.window import ACTING
 from prefixd.decision.decision import TriggerKind

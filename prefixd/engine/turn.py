@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import replace
 
 from prefixd.domain.actor import Actor
 from prefixd.domain.audit import AuditEntry
-from prefixd.domain.derive import changed
 from prefixd.domain.group import Group
 from prefixd.domain.ids import GroupId, MitigationId, SignalId
 from prefixd.domain.mitigation import Mitigation
@@ -125,7 +125,7 @@ class Turn:
             self._seen_groups[group.group_id] = 0 if known is None else known.version
         version = self._seen_groups[group.group_id] + 1
         self.groups[group.group_id] = (
-            group if group.version == version else changed(group, version=version)
+            group if group.version == version else replace(group, version=version)
         )
 
     def open_mitigation(self, mitigation: Mitigation, limits: QuotaLimits) -> None:

@@ -8,9 +8,8 @@ Facts about live mitigations cover this POP unless their name says otherwise.
 from dataclasses import dataclass
 from enum import StrEnum
 
-import msgspec
+from msgspec import Struct
 
-from prefixd.domain.derive import quick
 from prefixd.domain.ids import MitigationId
 from prefixd.domain.mitigation import Mitigation, Origin
 from prefixd.domain.prefix import Prefix
@@ -19,7 +18,7 @@ from prefixd.domain.safelist import EMPTY_SAFELIST, Safelist
 from prefixd.domain.vector import Vector
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(Struct, frozen=True):
     """One reason against a rule. `limit` and `value` are what was compared, as text."""
 
     code: str
@@ -46,9 +45,7 @@ class Withdrawal:
     at_us: int
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(Struct, frozen=True, kw_only=True):
     """Live mitigations, own row included when one is being extended. None: unknown."""
 
     customer: int | None = 0
@@ -61,9 +58,7 @@ class Counts:
 NO_COUNTS = Counts()
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     mitigations: tuple[Mitigation, ...] | None = ()  # live, of this victim or covering it
     safelist: Safelist | None = EMPTY_SAFELIST
     counts: Counts = NO_COUNTS
@@ -80,9 +75,7 @@ class Purpose(StrEnum):
     CHANGE = "change"  # another action or other ports for a live mitigation
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proposal:
+class Proposal(Struct, frozen=True, kw_only=True):
     """The wanted rule, as the guardrails see it."""
 
     purpose: Purpose

@@ -13,10 +13,10 @@ What a customer's profile changes is here too, because it changes steps and noth
     relaxed   with confidence 0.9 or more the playbook's first dropping step is taken at once
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.domain.rule import Police, drops_everything
 from prefixd.policy.playbook import Escalation, Playbook, PolicySettings, Step
@@ -24,9 +24,7 @@ from prefixd.policy.playbook import Escalation, Playbook, PolicySettings, Step
 SOURCES_TO_DROP_WHEN_STRICT = 2
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Struct, frozen=True, kw_only=True):
     """How strong the case is at this moment."""
 
     confidence: float
@@ -34,9 +32,7 @@ class Standing:
     firing: bool  # a source still reports it
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(Struct, frozen=True, kw_only=True):
     """The live mitigation a later step would change."""
 
     step: int
@@ -58,9 +54,7 @@ class Block(StrEnum):
     NOT_REPEATED = "not_reported_again"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Struct, frozen=True):
     """`in_s` says when persistence alone will do; None when time does not help."""
 
     why: Block

@@ -12,7 +12,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.inventory import Service
 from prefixd.domain.rule import (
     ANY_PORT,
@@ -48,9 +49,7 @@ _SOURCE_PORTS: Final[Mapping[Vector, Ports]] = MappingProxyType(
 _NO_PORTS: Final = frozenset({Vector.ICMP_FLOOD, Vector.GRE_FLOOD, Vector.FRAGMENT_FLOOD})
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """What policy asks for, before any guardrail has looked."""
 
     playbook: Playbook

@@ -5,9 +5,9 @@ reader of the file sees the answer without computing a score.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from prefixd.domain.derive import quick
+from msgspec import Struct
+
 from prefixd.domain.inventory import Owner
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.rule import Ports
@@ -15,9 +15,7 @@ from prefixd.domain.vector import Vector
 from prefixd.policy.playbook import Playbook, PlaybookMatch
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attack:
+class Attack(Struct, frozen=True, kw_only=True):
     """What is known about the traffic, over all sources that report it now."""
 
     victim: Prefix

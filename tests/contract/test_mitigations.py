@@ -1,9 +1,9 @@
 """Rows of mitigations: what goes in comes out, one live row per scope, nothing is revived."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain.ids import GroupId, MitigationId
 from prefixd.domain.mitigation import (

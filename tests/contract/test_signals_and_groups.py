@@ -1,9 +1,9 @@
 """Signals, groups, decisions and corroborations come back as they went in."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain.group import CloseReason, EvidenceState, GroupState, HoldReason
 from prefixd.domain.ids import GroupId, IncidentId, MitigationId, SignalId

@@ -1,9 +1,9 @@
 """Units of work: whole or not at all, side by side, answered only when durable."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain.group import CloseReason, GroupState
 from prefixd.domain.mitigation import Mitigation

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from prefixd.clock import SystemClock
 from prefixd.domain.group import CloseReason, GroupState
@@ -221,7 +222,7 @@ async def test_what_was_refused_is_not_told(settings: StoreSettings) -> None:
         heard: list[Change | Lost] = []
         listening = asyncio.create_task(collect(store.changes(), heard, 2))
         await until_listening(store, heard)
-        for mitigation in (row, replace(row, version=9)):
+        for mitigation in (row, structs.replace(row, version=9)):
             try:
                 async with store.transaction() as tx:
                     tx.mitigations.insert(mitigation)

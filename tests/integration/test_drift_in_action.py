@@ -1,8 +1,7 @@
 """The reconciler compares whole rules: one with the right match and the wrong action is drift."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain.rule import Action, Discard, Police
 from tests.integration.test_truth import one_step

@@ -1,6 +1,6 @@
 """Evidence that arrives late acts at once; evidence that arrives early is not forgotten."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from prefixd.correlation.settings import Dimension, SourceMode, SourceSettings
 from prefixd.domain.record import Outcome

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from prefixd.domain.news import ClockJumped, DriftRepaired
 from prefixd.domain.record import Outcome
 from prefixd.domain.safelist import EntrySource, SafelistEntry
@@ -50,8 +52,8 @@ async def test_reconcile_heals_the_wire_in_both_directions_and_tells():
         lost, changed, kept = list(house.announcer.intents)
         del house.announcer.intents[lost]
         intent = house.announcer.intents[changed]
-        house.announcer.intents[changed] = replace(intent, rule=a_rule("10.0.0.9"))
-        stranger = replace(intent, mitigation_id="stranger")
+        house.announcer.intents[changed] = structs.replace(intent, rule=a_rule("10.0.0.9"))
+        stranger = structs.replace(intent, mitigation_id="stranger")
         house.announcer.intents["stranger"] = stranger
         answer = await house.engine.reconcile(ALICE)
         assert (answer.missing, answer.surplus, answer.changed) == (1, 1, 1)
@@ -113,7 +115,7 @@ async def test_an_emptied_table_withdraws_nothing():
             await house.report(victim=f"10.0.0.{n + 1}", external_id=f"{n}")
 
         async def nothing(pop):
-            return replace(real, rows=())
+            return structs.replace(real, rows=())
 
         async def none(mitigation_id):
             return None

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.decision.decision import Decision, Trigger, TriggerKind
 from prefixd.decision.inputs import Rules
@@ -73,7 +75,7 @@ def a_signal(**changes: Any) -> Signal:
     )
     if isinstance(changes.get("victim"), str):
         changes["victim"] = a_prefix(changes["victim"])
-    return replace(signal, **changes)
+    return structs.replace(signal, **changes)
 
 
 def an_evidence(source: str = "flowmon-a", **changes: Any) -> Evidence:
@@ -92,7 +94,7 @@ def an_evidence(source: str = "flowmon-a", **changes: Any) -> Evidence:
         bps=900_000_000,
         pps=210_000,
     )
-    return replace(evidence, **changes)
+    return structs.replace(evidence, **changes)
 
 
 def a_group(
@@ -111,7 +113,7 @@ def a_group(
         expires_at_us=NOW_US + 300 * SECOND,
         evidence=evidence or (an_evidence(vector=vector),),
     )
-    return replace(group, **changes)
+    return structs.replace(group, **changes)
 
 
 def a_rule(
@@ -143,7 +145,7 @@ def a_draft(rule: Rule | None = None, **changes: Any) -> Draft:
         confidence=0.9,
         sources=("flowmon-a",),
     )
-    return replace(draft, **changes)
+    return structs.replace(draft, **changes)
 
 
 def a_mitigation(
@@ -251,7 +253,7 @@ def some_rules(
 
 
 def some_facts(*mitigations: Mitigation, **changes: Any) -> Facts:
-    return replace(Facts(mitigations=mitigations), **changes)
+    return structs.replace(Facts(mitigations=mitigations), **changes)
 
 
 def a_safelist(*texts: str, source: EntrySource = EntrySource.API) -> Safelist:
@@ -267,4 +269,4 @@ A_SIGNAL_ARRIVED = Trigger(TriggerKind.SIGNAL, SignalId("signal-flowmon-a"))
 def after(group: Group, decision: Decision, *mitigation_ids: str) -> Group:
     """The group as saved after a decision, with the ids the engine gave."""
     ids = (*decision.group.mitigation_ids, *map(MitigationId, mitigation_ids))
-    return replace(decision.group, mitigation_ids=ids, version=group.version + 1)
+    return structs.replace(decision.group, mitigation_ids=ids, version=group.version + 1)

@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import structs
+
 from prefixd.correlation.settings import CorrelationSettings, SourceSettings
 from prefixd.decision.inputs import Rules
 from prefixd.domain.actor import Actor, ActorKind, Permission, Role, operator
@@ -127,7 +129,7 @@ class House:
     async def tell(self, *signals: Signal) -> list[IngestAnswer]:
         """Signals arriving now, as one request."""
         now_us = self.clock.now_us()
-        arrived = [replace(signal, received_at_us=now_us) for signal in signals]
+        arrived = [structs.replace(signal, received_at_us=now_us) for signal in signals]
         return await self.engine.ingest(arrived, DETECTOR)
 
     async def report(self, **changes: Any) -> IngestAnswer:

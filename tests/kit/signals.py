@@ -1,7 +1,8 @@
 """Builders for signals, evidence and groups, with the usual test addresses."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from prefixd.correlation.settings import CorrelationSettings, SourceSettings
 from prefixd.correlation.window import Where, join, open_group, place

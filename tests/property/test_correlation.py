@@ -1,9 +1,8 @@
 """What holds for every set of signals: order does not matter, agreement never hurts."""
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from prefixd.correlation.assess import assess
 from prefixd.correlation.clear import advance, due_at

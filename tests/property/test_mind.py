@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from prefixd.correlation.settings import Combine, CorrelationSettings
 from prefixd.decision.decide import decide
@@ -435,7 +436,7 @@ def test_every_decision_is_repeatable_and_keeps_its_promises(
     again = decide(group, facts, rules, NOW_US, trigger)
     assert decision == again
     assert record_text(decision) == record_text(again)
-    shuffled = replace(facts, mitigations=tuple(reversed(facts.mitigations or ())))
+    shuffled = structs.replace(facts, mitigations=tuple(reversed(facts.mitigations or ())))
     assert decide(group, shuffled, rules, NOW_US, trigger).plan == decision.plan
     keeps_its_promises(decision, facts)
 

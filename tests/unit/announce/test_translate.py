@@ -1,8 +1,7 @@
 """A rule in an operator's words as a route: exact, or refused with a reason."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from prefixd.announce.translate import Untranslatable, flow_of, match_of, route_of, rule_of_flow
 from prefixd.bgp.rib.route import Route, describe, rule_of

@@ -1,8 +1,7 @@
 """All-clears: which alert they mean, whose word is enough, and the hold before anything goes."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from prefixd.correlation.clear import advance, due_at, note_clear, settle
 from prefixd.correlation.settings import ClearPolicy, SourceSettings

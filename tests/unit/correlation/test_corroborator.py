@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from prefixd.correlation.assess import assess
 from prefixd.correlation.corroborator import (
@@ -163,7 +164,7 @@ def test_repeats_and_the_end_reach_the_groups_that_have_it():
 
 def test_closed_and_passed_groups_are_left_alone():
     group = a_group_of(a_signal())
-    closed = replace(group, state=GroupState.CLOSED)
+    closed = structs.replace(group, state=GroupState.CLOSED)
     assert attach(a_corroboration(after=1), SID, [closed], S, at(1)).groups == ()
     late = a_corroboration(after=301)
     assert attach(late, SID, [group], S, at(301)).groups == ()
@@ -216,8 +217,11 @@ def test_a_decoy_sensor_never_satisfies_a_quorum_alone_however_much_it_says():
     )  # fmt: skip
     group = a_group_of(a_signal("fastnetmon"), settings=settings)
     for n in range(50):
-        said = replace(hint, external_id=f"h{n}")
+        said = structs.replace(hint, external_id=f"h{n}")
         (group,) = attach(said, SignalId(f"h{n}"), [group], settings, at(1)).groups
     found = assess(group, settings, (), at(1))
     assert (found.sources, found.primary_sources) == (2, 1)
-    assert assess(replace(group, evidence=group.evidence[:-1]), settings, (), at(1)).met is False
+    assert (
+        assess(structs.replace(group, evidence=group.evidence[:-1]), settings, (), at(1)).met
+        is False
+    )

@@ -1,6 +1,6 @@
 """Repeat, retry or news: what one report is in the light of the last."""
 
-from dataclasses import replace
+from msgspec import structs
 
 from prefixd.correlation.episode import Repeat, step_episode
 from prefixd.domain.group import Episode, EvidenceState
@@ -13,7 +13,7 @@ S = settings_with(episode_idle_s=900)
 def first(**changes) -> Episode:
     step = step_episode(None, a_signal(), "h1", S, mitigation_live=False)
     assert step.repeat is Repeat.NEW
-    return replace(step.episode, outcome="waiting", **changes)
+    return structs.replace(step.episode, outcome="waiting", **changes)
 
 
 def step(known, signal, body_hash="h2", live=False):
@@ -29,7 +29,7 @@ def test_w32_s24_a_repeat_refreshes_and_a_later_attack_is_a_new_episode():
     assert repeat.episode.last_seen_us == at(300)
     ended = step(repeat.episode, a_clear(after=400))
     assert (ended.repeat, ended.episode.state) == (Repeat.CLEAR, EvidenceState.CLEARED)
-    again = step(replace(ended.episode, outcome="cleared"), a_signal(after=86_400))
+    again = step(structs.replace(ended.episode, outcome="cleared"), a_signal(after=86_400))
     assert (again.repeat, again.episode.number, again.episode.refresh_count) == (Repeat.NEW, 2, 0)
 
 
@@ -39,7 +39,7 @@ def test_silence_longer_than_the_idle_time_ends_an_episode():
 
 
 def test_w31_s18_a_report_that_was_never_finished_runs_again():
-    unfinished = replace(first(), outcome=None)
+    unfinished = structs.replace(first(), outcome=None)
     again = step(unfinished, a_signal(after=2), "h1")
     assert (again.repeat, again.episode.number) == (Repeat.RERUN, 1)
 
@@ -61,7 +61,7 @@ def test_an_identical_message_whose_mitigation_is_gone_is_a_duplicate_within_the
 def test_a_clear_of_nothing_has_no_effect():
     assert step(None, a_clear()).repeat is Repeat.NO_EFFECT
     ended = step(first(), a_clear(after=5), "c").episode
-    ended = replace(ended, outcome="cleared")
+    ended = structs.replace(ended, outcome="cleared")
     assert step(ended, a_clear(after=6), "c").repeat is Repeat.RETRY
     assert step(ended, a_clear(after=60), "c").repeat is Repeat.NO_EFFECT
 
@@ -72,6 +72,6 @@ def test_w35_a_clear_belongs_to_the_episode_it_ends():
 
 
 def test_an_alert_that_fires_again_soon_after_its_clear_is_a_new_attack():
-    ended = replace(step(first(), a_clear(after=5)).episode, outcome="cleared")
+    ended = structs.replace(step(first(), a_clear(after=5)).episode, outcome="cleared")
     again = step(ended, a_signal(after=20))
     assert (again.repeat, again.episode.number) == (Repeat.NEW, 2)

@@ -1,6 +1,6 @@
 """Which groups people see as one incident."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from prefixd.correlation.incident import Incidents
 from prefixd.domain.group import Group

@@ -1,8 +1,7 @@
 """Which group a signal joins, when windows end, and how reports of one alert merge."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from prefixd.correlation.assess import assess
 from prefixd.correlation.window import ALERTS_MAX, Where, is_over, join, place

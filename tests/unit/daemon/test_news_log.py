@@ -1,9 +1,9 @@
 """What an operator who reads the journal during an attack gets to see."""
 
 import logging
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.daemon.news_log import log_news
 from prefixd.domain.news import (

@@ -1,8 +1,7 @@
 """decide(): what happens to an attack, told from the operator's side."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.decision.decide import decide

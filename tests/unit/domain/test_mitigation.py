@@ -1,9 +1,9 @@
 """The life of a mitigation: every move from every status, and what each leaves behind."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain.ids import SignalId
 from prefixd.domain.mitigation import (

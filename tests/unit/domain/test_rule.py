@@ -1,8 +1,7 @@
 """Matches and actions: one value per meaning, one text per value."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain.rule import (
     Blackhole,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from prefixd.domain.mitigation import Origin
 from prefixd.domain.rule import (
@@ -42,7 +43,7 @@ def a_proposal(rule: Rule = RULE, **changes: Any) -> Proposal:
         created_at_us=NOW_US,
         origin=Origin.DETECTOR,
     )
-    return replace(proposal, **changes)
+    return structs.replace(proposal, **changes)
 
 
 def codes(
@@ -52,7 +53,7 @@ def codes(
 
 
 def with_match(**changes: Any) -> Rule:
-    return replace(RULE, match=replace(RULE.match, **changes))
+    return structs.replace(RULE, match=structs.replace(RULE.match, **changes))
 
 
 def test_an_ordinary_rule_passes() -> None:
@@ -61,7 +62,9 @@ def test_an_ordinary_rule_passes() -> None:
 
 def test_safelisted_victims() -> None:
     refusals = inspect(
-        a_proposal(), replace(FACTS, safelist=a_safelist("192.0.2.0/28", "192.0.2.53")), LIMITS
+        a_proposal(),
+        structs.replace(FACTS, safelist=a_safelist("192.0.2.0/28", "192.0.2.53")),
+        LIMITS,
     )
     assert refusals == (
         Refusal(
@@ -73,12 +76,14 @@ def test_safelisted_victims() -> None:
 def test_a_wide_rule_around_a_safelisted_host_is_refused() -> None:
     limits = replace(LIMITS, dst_prefix_min_length_v4=24)
     wide = a_proposal(a_rule("192.0.2.0/24"), own_space=256)
-    assert codes(wide, replace(FACTS, safelist=a_safelist("192.0.2.7")), limits) == ["safelisted"]
+    assert codes(wide, structs.replace(FACTS, safelist=a_safelist("192.0.2.7")), limits) == [
+        "safelisted"
+    ]
 
 
 @pytest.mark.parametrize("purpose", Purpose)
 def test_w11_the_safelist_is_looked_at_for_every_purpose(purpose: Purpose) -> None:
-    facts = replace(FACTS, safelist=a_safelist("192.0.2.53"))
+    facts = structs.replace(FACTS, safelist=a_safelist("192.0.2.53"))
     assert codes(a_proposal(purpose=purpose), facts) == ["safelisted"]
 
 
@@ -201,7 +206,7 @@ def test_ownership_binds_detectors_and_not_people() -> None:
     ],
 )
 def test_quotas_are_full_at_their_number(counts: Counts, code: str, limit: int) -> None:
-    facts = replace(FACTS, counts=counts)
+    facts = structs.replace(FACTS, counts=counts)
     (refusal,) = inspect(a_proposal(), facts, LIMITS)
     assert (refusal.code, refusal.limit, refusal.value) == (code, str(limit), str(limit))
     # one that lives already is among those counted, so it may stay
@@ -209,22 +214,22 @@ def test_quotas_are_full_at_their_number(counts: Counts, code: str, limit: int) 
 
 
 def test_w11_extensions_stop_when_a_quota_was_lowered() -> None:
-    facts = replace(FACTS, counts=Counts(customer=6))
+    facts = structs.replace(FACTS, counts=Counts(customer=6))
     assert codes(a_proposal(purpose=Purpose.EXTEND), facts) == ["quota_customer"]
 
 
 def test_a_customers_own_quota_goes_before_the_general_one() -> None:
-    facts = replace(FACTS, counts=Counts(customer=5))
+    facts = structs.replace(FACTS, counts=Counts(customer=5))
     assert codes(a_proposal(customer_max_active=6), facts) == []
-    facts = replace(FACTS, counts=Counts(customer=1))
+    facts = structs.replace(FACTS, counts=Counts(customer=1))
     assert codes(a_proposal(customer_max_active=1), facts) == ["quota_customer"]
 
 
 def test_w13_rates_and_peers_are_limited_too() -> None:
-    facts = replace(FACTS, counts=Counts(new_last_minute=30, fullest_peer=100))
+    facts = structs.replace(FACTS, counts=Counts(new_last_minute=30, fullest_peer=100))
     assert codes(facts=facts) == ["quota_new_per_minute", "quota_peer"]
     assert codes(a_proposal(purpose=Purpose.CHANGE), facts) == []
-    below = replace(FACTS, counts=Counts(new_last_minute=29, fullest_peer=99))
+    below = structs.replace(FACTS, counts=Counts(new_last_minute=29, fullest_peer=99))
     assert codes(facts=below) == []
 
 
@@ -240,7 +245,7 @@ def test_a_quota_that_is_off_asks_nothing() -> None:
     unknown = Counts(
         customer=None, pop=None, everywhere=None, new_last_minute=None, fullest_peer=None
     )
-    assert codes(facts=replace(FACTS, counts=unknown), limits=limits) == []
+    assert codes(facts=structs.replace(FACTS, counts=unknown), limits=limits) == []
 
 
 def a_withdrawal(**changes: Any) -> Withdrawal:
@@ -267,7 +272,7 @@ def a_withdrawal(**changes: Any) -> Withdrawal:
     ],
 )
 def test_w13_quiet_after_a_withdrawal(withdrawal: Withdrawal, found: list[str]) -> None:
-    facts = replace(FACTS, withdrawals=(withdrawal,))
+    facts = structs.replace(FACTS, withdrawals=(withdrawal,))
     assert codes(facts=facts) == found
     assert codes(a_proposal(origin=Origin.MANUAL), facts) == []
     limits = replace(LIMITS, quiet_period_after_withdraw_s=0)
@@ -277,7 +282,7 @@ def test_w13_quiet_after_a_withdrawal(withdrawal: Withdrawal, found: list[str]) 
 def test_w11_nothing_lives_for_ever() -> None:
     born = a_proposal(purpose=Purpose.EXTEND, created_at_us=NOW_US - 86_400 * SECOND)
     assert codes(born) == ["max_lifetime"]
-    assert codes(replace(born, now_us=NOW_US - 1)) == []
+    assert codes(structs.replace(born, now_us=NOW_US - 1)) == []
     assert codes(born, limits=replace(LIMITS, max_lifetime_s=0)) == []
 
 
@@ -359,7 +364,9 @@ def test_ports_of_a_rule_and_of_a_flow_must_meet() -> None:
 
 
 def test_all_reasons_are_given_and_in_order() -> None:
-    facts = replace(FACTS, safelist=a_safelist("192.0.2.53"), counts=Counts(customer=9, pop=999))
+    facts = structs.replace(
+        FACTS, safelist=a_safelist("192.0.2.53"), counts=Counts(customer=9, pop=999)
+    )
     assert codes(a_proposal(ttl_s=5), facts) == [
         "safelisted",
         "ttl_out_of_bounds",
@@ -376,7 +383,7 @@ def test_every_code_in_the_table_is_met_in_this_file() -> None:
 
 
 def test_each_refusal_says_what_was_compared() -> None:
-    facts = replace(FACTS, counts=Counts(customer=7))
+    facts = structs.replace(FACTS, counts=Counts(customer=7))
     (refusal,) = inspect(a_proposal(), facts, LIMITS)
     assert refusal.text == "customer cust_example has 7 live mitigations, the limit is 5"
 

@@ -1,8 +1,7 @@
 """News as alerts: which facts, how urgent, and under which key."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain import news
 from prefixd.domain.actor import SYSTEM

@@ -1,9 +1,9 @@
 """One destination through good and bad nights, on a clock that the test moves."""
 
 import logging
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain import news
 from prefixd.notify.answer import Answer, Unreachable

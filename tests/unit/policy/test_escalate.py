@@ -1,8 +1,7 @@
 """Which step is due."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.policy.escalate import (

@@ -1,9 +1,9 @@
 """Rules compared as sets of packets."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.domain.rule import (
     Blackhole,
