@@ -34,7 +34,6 @@ from prefixd.engine.ports import PreparedAlerts
 from prefixd.engine.settings import Snapshot
 from prefixd.store.store import Transaction
 
-
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
