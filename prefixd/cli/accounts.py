@@ -5,7 +5,7 @@ from typing import Any
 from prefixd.cli.amount import parse_duration
 from prefixd.cli.client import segment
 from prefixd.cli.completion import OPERATORS, TOKENS
-from prefixd.cli.context import Call, Times, times_of
+from prefixd.cli.context import Call, Times, given, times_of
 from prefixd.cli.failure import Failure, denied, refused, usage
 from prefixd.cli.grammar import Command, arg, flag
 from prefixd.cli.table import Column
@@ -74,11 +74,11 @@ def list_operators(call: Call) -> None:
     answer = call.get("/v1/operators")
     tree, times = answer.tree, times_of(answer)
     columns = [
-        Column(title="ID", cell=lambda row: row["operator_id"]),
-        Column(title="USERNAME", cell=lambda row: row["username"]),
-        Column(title="ROLE", cell=lambda row: row["role"]),
-        Column(title="CREATED", cell=lambda row: times(row["created_at"]), drop=1),
-        Column(title="LAST LOGIN", cell=lambda row: times(row["last_login_at"])),
+        Column("ID", "operator_id"),
+        Column("USERNAME", "username"),
+        Column("ROLE", "role"),
+        Column("CREATED", lambda row: times(row["created_at"]), drop=1),
+        Column("LAST LOGIN", lambda row: times(row["last_login_at"])),
     ]
     call.out.rows(tree, tree["operators"], columns, empty="no operators")
 
@@ -163,14 +163,14 @@ def list_tokens(call: Call) -> None:
 
 def _token_columns(times: Times) -> list[Column]:
     return [
-        Column(title="ID", cell=lambda row: row["token_id"]),
-        Column(title="NAME", cell=lambda row: row["name"]),
-        Column(title="MAY", cell=lambda row: row["permissions"], shrink=True),
-        Column(title="SOURCES", cell=lambda row: row["sources"] or "any", shrink=True, drop=3),
-        Column(title="NETWORKS", cell=lambda row: row["networks"] or "any", shrink=True, drop=4),
-        Column(title="EXPIRES", cell=lambda row: times(row["expires_at"])),
-        Column(title="LAST USED", cell=lambda row: times(row["last_used_at"]), drop=1),
-        Column(title="REVOKED", cell=lambda row: times(row["revoked_at"]), drop=2),
+        Column("ID", "token_id"),
+        Column("NAME", "name"),
+        Column("MAY", "permissions", shrink=True),
+        Column("SOURCES", lambda row: row["sources"] or "any", shrink=True, drop=3),
+        Column("NETWORKS", lambda row: row["networks"] or "any", shrink=True, drop=4),
+        Column("EXPIRES", lambda row: times(row["expires_at"])),
+        Column("LAST USED", lambda row: times(row["last_used_at"]), drop=1),
+        Column("REVOKED", lambda row: times(row["revoked_at"]), drop=2),
     ]
 
 
@@ -183,8 +183,7 @@ def create_token(call: Call) -> None:
         "networks": words.network,
         "ttl_seconds": words.ttl,
     }
-    sent = {key: value for key, value in body.items() if value is not None}
-    made = call.ask("POST", "/v1/tokens", sent).tree
+    made = call.ask("POST", "/v1/tokens", given(body)).tree
     if call.out.is_table:
         call.out.say(f"token {made['name']} ({made['token_id']}); it is shown only this once:")
         call.out.lines([made["token"]])

@@ -16,13 +16,13 @@ def list_entries(call: Call) -> None:
     )  # fmt: skip
     times = times_of(answer)
     columns = [
-        Column(title="AT", cell=lambda row: times(row["timestamp"])),
-        Column(title="WHO", cell=lambda row: row["actor_id"] or row["actor_type"], shrink=True),
-        Column(title="ACTION", cell=lambda row: row["action"]),
-        Column(title="WHAT", cell=lambda row: row["target_type"], drop=2),
-        Column(title="TARGET", cell=lambda row: row["target_id"], drop=1),
-        Column(title="DETAILS", cell=lambda row: _details(row["details"]), shrink=True),
-        Column(title="POP", cell=lambda row: row.get("pop"), drop=3),
+        Column("AT", lambda row: times(row["timestamp"])),
+        Column("WHO", lambda row: row["actor_id"] or row["actor_type"], shrink=True),
+        Column("ACTION", "action"),
+        Column("WHAT", "target_type", drop=2),
+        Column("TARGET", "target_id", drop=1),
+        Column("DETAILS", lambda row: _details(row["details"]), shrink=True),
+        Column("POP", "pop", drop=3),
     ]
     call.out.rows(tree, tree["entries"], columns, empty="no entries")
     say_rest(call, tree)
@@ -41,11 +41,11 @@ def verify(call: Call) -> int:
     """The service walks its hash chains; a fault names the first row that does not fit."""
     tree = call.get("/v1/audit/verify").tree
     columns = [
-        Column(title="CHAIN", cell=lambda row: row["chain"]),
-        Column(title="ROWS", cell=lambda row: row["rows"], right=True),
-        Column(title="STATE", cell=lambda row: "broken" if row["fault"] else "intact"),
-        Column(title="HEAD", cell=lambda row: row["head"], shrink=True),
-        Column(title="FAULT", cell=lambda row: row["fault"], shrink=True),
+        Column("CHAIN", "chain"),
+        Column("ROWS", "rows", right=True),
+        Column("STATE", lambda row: "broken" if row["fault"] else "intact"),
+        Column("HEAD", "head", shrink=True),
+        Column("FAULT", "fault", shrink=True),
     ]
     call.out.rows(tree, tree["chains"], columns, empty="no audit rows yet")
     return ExitCode.OK if tree["ok"] else ExitCode.REFUSED

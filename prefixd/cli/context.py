@@ -40,6 +40,11 @@ class Call:
         return getattr(self.words, name, None)
 
 
+def given(body: dict[str, Any]) -> dict[str, Any]:
+    """Without the members that were left out on the command line."""
+    return {key: value for key, value in body.items() if value is not None}
+
+
 def times_of(answer: Answer) -> "Times":
     return Times(answer.now)
 

@@ -22,9 +22,9 @@ def list_contexts(call: Call) -> None:
         for name, entry in found.entries.items()
     ]
     columns = [
-        Column(title="NAME", cell=lambda row: row["name"]),
-        Column(title="API", cell=lambda row: row["api"]),
-        Column(title="CURRENT", cell=lambda row: row["current"]),
+        Column("NAME", "name"),
+        Column("API", "api"),
+        Column("CURRENT", "current"),
     ]
     call.out.rows(rows, rows, columns, empty=f"no contexts; define them in {found.path}")
 

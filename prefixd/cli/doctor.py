@@ -62,9 +62,9 @@ def doctor(call: Call) -> int:
         for found in findings
     ]
     columns = [
-        Column(title="STATE", cell=lambda row: row.state),
-        Column(title="CHECK", cell=lambda row: row.check),
-        Column(title="FOUND", cell=lambda row: row.text),
+        Column("STATE", lambda row: row.state),
+        Column("CHECK", lambda row: row.check),
+        Column("FOUND", lambda row: row.text),
     ]
     if call.out.is_table:
         for found in findings:

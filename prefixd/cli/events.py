@@ -5,7 +5,7 @@ from typing import Any
 
 from prefixd.cli.amount import bit_rate, packet_rate, parse_rate
 from prefixd.cli.completion import SITES
-from prefixd.cli.context import Call, pages, say_rest, times_of
+from prefixd.cli.context import Call, given, pages, say_rest, times_of
 from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.files import read_text
 from prefixd.cli.grammar import PAGING, PERIOD, Command, arg, flag
@@ -22,14 +22,14 @@ def list_events(call: Call) -> None:
     )  # fmt: skip
     times = times_of(answer)
     columns = [
-        Column(title="AT", cell=lambda row: times(row["ingested_at"])),
-        Column(title="SOURCE", cell=lambda row: row["source"], shrink=True),
-        Column(title="VICTIM_IP", cell=lambda row: row["victim_ip"]),
-        Column(title="VECTOR", cell=lambda row: row["vector"]),
-        Column(title="BITS", cell=lambda row: bit_rate(row["bps"]), right=True, drop=2),
-        Column(title="PACKETS", cell=lambda row: packet_rate(row["pps"]), right=True, drop=3),
-        Column(title="OUTCOME", cell=lambda row: row.get("outcome")),
-        Column(title="REASON", cell=lambda row: row.get("reason"), shrink=True, drop=1),
+        Column("AT", lambda row: times(row["ingested_at"])),
+        Column("SOURCE", "source", shrink=True),
+        Column("VICTIM_IP", "victim_ip"),
+        Column("VECTOR", "vector"),
+        Column("BITS", lambda row: bit_rate(row["bps"]), right=True, drop=2),
+        Column("PACKETS", lambda row: packet_rate(row["pps"]), right=True, drop=3),
+        Column("OUTCOME", "outcome"),
+        Column("REASON", "reason", shrink=True, drop=1),
     ]
     call.out.rows(tree, tree["events"], columns, empty="no events")
     say_rest(call, tree)
@@ -50,7 +50,7 @@ def send(call: Call) -> None:
         "action": "unban" if words.over else "ban",
         "force": words.force or None,
     }
-    tree = call.ask("POST", "/v1/events", _given(event)).tree
+    tree = call.ask("POST", "/v1/events", given(event)).tree
     made = f", mitigation {tree['mitigation_id']}" if tree.get("mitigation_id") else ""
     call.out.done(tree, f"{tree.get('outcome', tree['status'])}{made}: {tree.get('reason', '')}")
 
@@ -71,9 +71,9 @@ def batch(call: Call) -> int:
         "results": results,
     }
     columns = [
-        Column(title="LINE", cell=lambda row: row["index"] + 1, right=True),
-        Column(title="STATUS", cell=lambda row: row["status"]),
-        Column(title="ERROR", cell=lambda row: row.get("error"), shrink=True),
+        Column("LINE", lambda row: row["index"] + 1, right=True),
+        Column("STATUS", "status"),
+        Column("ERROR", "error", shrink=True),
     ]
     if not call.out.is_table or rejected:
         call.out.rows(tree, rejected if call.out.is_table else results, columns, empty="")
@@ -117,7 +117,7 @@ def _progress(done: int, total: int) -> str:
 
 def corroborate(call: Call) -> None:
     words = call.words
-    body = _given(
+    body = given(
         {
             "source": words.source,
             "vector": words.vector,
@@ -139,9 +139,9 @@ def activity(call: Call) -> None:
     answer = call.get("/v1/signals/corroborator/activity", minutes=call.words.minutes)
     tree, times = answer.tree, times_of(answer)
     columns = [
-        Column(title="SOURCE", cell=lambda row: row["source"]),
-        Column(title="SIGNALS", cell=lambda row: row["count"], right=True),
-        Column(title="LAST_SEEN", cell=lambda row: times(row["last_seen"])),
+        Column("SOURCE", "source"),
+        Column("SIGNALS", "count", right=True),
+        Column("LAST_SEEN", lambda row: times(row["last_seen"])),
     ]
     call.out.rows(tree, tree["sources"], columns, empty="no recent corroborating signals")
 
@@ -151,18 +151,14 @@ def waiting(call: Call) -> None:
     answer = call.get("/v1/signals/corroborator/cache", limit=words.limit, source=words.source)
     tree, times = answer.tree, times_of(answer)
     columns = [
-        Column(title="ID", cell=lambda row: row["signal_id"]),
-        Column(title="SOURCE", cell=lambda row: row["source"]),
-        Column(title="CUSTOMER", cell=lambda row: row["customer_id"]),
-        Column(title="POP", cell=lambda row: row["pop"]),
-        Column(title="INTERFACE", cell=lambda row: row["interface"], shrink=True),
-        Column(title="EXPIRES", cell=lambda row: times(row["expires_at"])),
+        Column("ID", "signal_id"),
+        Column("SOURCE", "source"),
+        Column("CUSTOMER", "customer_id"),
+        Column("POP", "pop"),
+        Column("INTERFACE", "interface", shrink=True),
+        Column("EXPIRES", lambda row: times(row["expires_at"])),
     ]
     call.out.rows(tree, tree["signals"], columns, empty="nothing pending")
-
-
-def _given(body: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if value is not None}
 
 
 _CONFIDENCE = arg("--confidence", type=float, metavar="NUMBER", help="0 to 1")

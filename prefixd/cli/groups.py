@@ -19,15 +19,15 @@ def list_groups(call: Call) -> None:
     )  # fmt: skip
     times = times_of(answer)
     columns = [
-        Column(title="ID", cell=lambda row: row["group_id"]),
-        Column(title="STATE", cell=lambda row: row.get("state") or row["status"]),
-        Column(title="VICTIM_IP", cell=lambda row: row["victim_ip"]),
-        Column(title="VECTOR", cell=lambda row: row["vector"], drop=3),
-        Column(title="SOURCES", cell=lambda row: row["source_count"], right=True),
-        Column(title="CONFIDENCE", cell=lambda row: row["derived_confidence"], right=True),
-        Column(title="AGREED", cell=lambda row: row["corroboration_met"]),
-        Column(title="OPENED", cell=lambda row: times(row["created_at"]), drop=1),
-        Column(title="HELD BECAUSE", cell=lambda row: row.get("held_reason"), drop=2),
+        Column("ID", "group_id"),
+        Column("STATE", lambda row: row.get("state") or row["status"]),
+        Column("VICTIM_IP", "victim_ip"),
+        Column("VECTOR", "vector", drop=3),
+        Column("SOURCES", "source_count", right=True),
+        Column("CONFIDENCE", "derived_confidence", right=True),
+        Column("AGREED", "corroboration_met"),
+        Column("OPENED", lambda row: times(row["created_at"]), drop=1),
+        Column("HELD BECAUSE", "held_reason", drop=2),
     ]
     call.out.rows(tree, tree["groups"], columns, empty="no signal groups")
     say_rest(call, tree)
@@ -41,13 +41,13 @@ def get(call: Call) -> None:
         return
     call.out.heading("Evidence")
     columns = [
-        Column(title="SOURCE", cell=lambda row: row["source"]),
-        Column(title="STATE", cell=lambda row: row.get("state")),
-        Column(title="VECTOR", cell=lambda row: row.get("vector")),
-        Column(title="WEIGHT", cell=lambda row: row["source_weight"], right=True),
-        Column(title="CONFIDENCE", cell=lambda row: row["confidence"], right=True),
-        Column(title="CORROBORATES", cell=lambda row: row["is_corroborating"], drop=2),
-        Column(title="LAST SEEN", cell=lambda row: times(row.get("last_seen_at"))),
+        Column("SOURCE", "source"),
+        Column("STATE", "state"),
+        Column("VECTOR", "vector"),
+        Column("WEIGHT", "source_weight", right=True),
+        Column("CONFIDENCE", "confidence", right=True),
+        Column("CORROBORATES", "is_corroborating", drop=2),
+        Column("LAST SEEN", lambda row: times(row.get("last_seen_at"))),
     ]
     call.out.rows(tree, tree["events"], columns, empty="no evidence")
 
@@ -75,11 +75,11 @@ def decisions(call: Call) -> None:
     answer = call.get(f"/v1/signal-groups/{segment(call.words.id)}/decisions")
     tree, times = answer.tree, times_of(answer)
     columns = [
-        Column(title="AT", cell=lambda row: times(row["at"])),
-        Column(title="OUTCOME", cell=lambda row: row["outcome"]),
-        Column(title="TRIGGER", cell=lambda row: row["trigger"], drop=1),
-        Column(title="ID", cell=lambda row: row["decision_id"], drop=2),
-        Column(title="WHY", cell=lambda row: row["text"], shrink=True),
+        Column("AT", lambda row: times(row["at"])),
+        Column("OUTCOME", "outcome"),
+        Column("TRIGGER", "trigger", drop=1),
+        Column("ID", "decision_id", drop=2),
+        Column("WHY", "text", shrink=True),
     ]
     call.out.rows(tree, tree, columns, empty="no decisions")
 

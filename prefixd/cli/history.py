@@ -35,10 +35,10 @@ def history(call: Call) -> None:
     )
     call.out.heading("Mitigations")
     columns = [
-        Column(title="ID", cell=lambda row: row["mitigation_id"]),
-        Column(title="STATUS", cell=lambda row: row["status"]),
-        Column(title="ACTION", cell=lambda row: row.get("action") or row["action_type"]),
-        Column(title="CREATED", cell=lambda row: times(row["created_at"])),
+        Column("ID", "mitigation_id"),
+        Column("STATUS", "status"),
+        Column("ACTION", lambda row: row.get("action") or row["action_type"]),
+        Column("CREATED", lambda row: times(row["created_at"])),
     ]
     call.out.rows(tree, tree["mitigations"], columns, empty="no mitigations")
     call.out.heading("Events")
@@ -47,11 +47,11 @@ def history(call: Call) -> None:
 
 def _history_columns(times: Any) -> list[Column]:
     return [
-        Column(title="AT", cell=lambda row: times(row["ingested_at"])),
-        Column(title="SOURCE", cell=lambda row: row["source"], shrink=True),
-        Column(title="VECTOR", cell=lambda row: row["vector"]),
-        Column(title="OUTCOME", cell=lambda row: row.get("outcome")),
-        Column(title="REASON", cell=lambda row: row.get("reason"), shrink=True, drop=1),
+        Column("AT", lambda row: times(row["ingested_at"])),
+        Column("SOURCE", "source", shrink=True),
+        Column("VECTOR", "vector"),
+        Column("OUTCOME", "outcome"),
+        Column("REASON", "reason", shrink=True, drop=1),
     ]
 
 

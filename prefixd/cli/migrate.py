@@ -63,10 +63,10 @@ def import_prefixd(call: Call) -> int:
         perform(call, steps)
     names = ("what", "which", "detail", "state")
     columns = [
-        Column(title="WHAT", cell=lambda row: row["what"]),
-        Column(title="WHICH", cell=lambda row: row["which"]),
-        Column(title="DETAIL", cell=lambda row: row["detail"], shrink=True),
-        Column(title="STATE", cell=lambda row: row["state"], shrink=True),
+        Column("WHAT", "what"),
+        Column("WHICH", "which"),
+        Column("DETAIL", "detail", shrink=True),
+        Column("STATE", "state", shrink=True),
     ]
     tree = [{name: getattr(step, name) for name in names} for step in steps]
     call.out.rows(tree, tree, columns, empty="nothing to import")

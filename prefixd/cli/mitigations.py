@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefixd.cli.amount import parse_duration
-from prefixd.cli.client import segment
+from prefixd.cli.client import Answer, segment
 from prefixd.cli.completion import LIVE_MITIGATIONS, MITIGATION_STATUS, MITIGATIONS, SITES
 from prefixd.cli.context import LARGEST_PAGE, Call, Times, pages, say_rest, times_of
 from prefixd.cli.failure import ExitCode, usage
@@ -38,16 +38,14 @@ def list_mitigations(call: Call) -> None:
 
 def mitigation_columns(times: Times) -> list[Column]:
     return [
-        Column(title="ID", cell=lambda row: row["mitigation_id"]),
-        Column(title="STATUS", cell=lambda row: row["status"]),
-        Column(title="VICTIM_IP", cell=lambda row: row["victim_ip"]),
-        Column(title="VECTOR", cell=lambda row: row["vector"], drop=2),
-        Column(title="ACTION", cell=_action),
-        Column(
-            title="EXPIRES", cell=lambda row: times(row.get("withdrawn_at") or row["expires_at"])
-        ),
-        Column(title="CUSTOMER", cell=lambda row: row["customer_id"], shrink=True, drop=3),
-        Column(title="POP", cell=lambda row: row["pop"], shrink=True, drop=4),
+        Column("ID", "mitigation_id"),
+        Column("STATUS", "status"),
+        Column("VICTIM_IP", "victim_ip"),
+        Column("VECTOR", "vector", drop=2),
+        Column("ACTION", _action),
+        Column("EXPIRES", lambda row: times(row.get("withdrawn_at") or row["expires_at"])),
+        Column("CUSTOMER", "customer_id", shrink=True, drop=3),
+        Column("POP", "pop", shrink=True, drop=4),
     ]
 
 
@@ -105,10 +103,8 @@ def create(call: Call) -> None:
     answer = call.ask("POST", "/v1/mitigations", rule_body(call.words, reason))
     made = answer.tree
     verb = "created" if answer.status == 201 else "exists already, extended"
-    lives = times_of(answer)(made["expires_at"])
-    ends = lives if isinstance(lives, str) else lives.text(short=False)
     rule = f"{made.get('match', made['dst_prefix'])}: {made.get('action', made['action_type'])}"
-    call.out.done(made, f"{made['mitigation_id']} {verb}: {rule}, until {ends}")
+    call.out.done(made, f"{made['mitigation_id']} {verb}: {rule}, until {_expiry(answer)}")
     for note in made.get("notes", ()):
         call.out.warn(note)
 
@@ -116,9 +112,12 @@ def create(call: Call) -> None:
 def extend(call: Call) -> None:
     body = {"ttl_seconds": call.words.ttl}
     answer = call.ask("POST", f"/v1/mitigations/{segment(call.words.id)}/extend", body)
-    lives = times_of(answer)(answer.tree["expires_at"])
-    ends = lives if isinstance(lives, str) else lives.text(short=False)
-    call.out.done(answer.tree, f"{answer.tree['mitigation_id']} expires {ends}")
+    call.out.done(answer.tree, f"{answer.tree['mitigation_id']} expires {_expiry(answer)}")
+
+
+def _expiry(answer: Answer) -> str:
+    when = times_of(answer)(answer.tree["expires_at"])
+    return when if isinstance(when, str) else when.text(short=False)
 
 
 def acknowledge(call: Call) -> int:
@@ -200,9 +199,9 @@ def _bulk(call: Call, ids: Sequence[str], path: str, body: dict[str, str], done:
 
 def report_items(call: Call, tree: Any, done: str) -> None:
     rows = [
-        Column(title="ID", cell=lambda row: row["mitigation_id"]),
-        Column(title="STATUS", cell=lambda row: row["status"]),
-        Column(title="ERROR", cell=lambda row: row.get("error"), shrink=True),
+        Column("ID", "mitigation_id"),
+        Column("STATUS", "status"),
+        Column("ERROR", "error", shrink=True),
     ]
     call.out.rows(tree, tree["results"], rows, empty="nothing to do")
     if call.out.is_table and tree["results"]:

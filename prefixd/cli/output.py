@@ -50,10 +50,7 @@ class Output:
         if self.form == "json":
             self.json(tree)
         elif self.form == "csv":
-            columns = [
-                Column(title=label, cell=itemgetter(index))
-                for index, (label, _) in enumerate(facts)
-            ]
+            columns = [Column(label, itemgetter(index)) for index, (label, _) in enumerate(facts)]
             self._csv(columns, [[value for _, value in facts]])
         else:
             self.lines(sheet_lines(facts, self.screen))
@@ -130,7 +127,7 @@ class Output:
         writer = csv.writer(self._out, lineterminator="\n")
         writer.writerow([column.title.lower().replace(" ", "_") for column in columns])
         for row in rows:
-            writer.writerow([_plain(column.cell(row)) for column in columns])
+            writer.writerow([_plain(column.value(row)) for column in columns])
 
 
 def _plain(value: object) -> str:

@@ -21,20 +21,20 @@ def peers(call: Call) -> None:
 
 def peer_columns(times: Times) -> list[Column]:
     return [
-        Column(title="PEER", cell=lambda row: row["name"]),
-        Column(title="STATE", cell=lambda row: row["state"]),
-        Column(title="SINCE", cell=lambda row: times(row.get("since"))),
-        Column(title="ADDRESS", cell=lambda row: row.get("address"), drop=2),
-        Column(title="AS", cell=lambda row: row.get("peer_asn"), right=True, drop=3),
-        Column(title="RULES", cell=lambda row: sum((row.get("rules") or {}).values()), right=True),
+        Column("PEER", "name"),
+        Column("STATE", "state"),
+        Column("SINCE", lambda row: times(row.get("since"))),
+        Column("ADDRESS", "address", drop=2),
+        Column("AS", "peer_asn", right=True, drop=3),
+        Column("RULES", lambda row: sum((row.get("rules") or {}).values()), right=True),
         Column(
-            title="WITHHELD",
-            cell=lambda row: sum((row.get("withheld") or {}).values()),
+            "WITHHELD",
+            lambda row: sum((row.get("withheld") or {}).values()),
             right=True,
             drop=4,
         ),
-        Column(title="QUEUED", cell=lambda row: row.get("outbox"), right=True, drop=5),
-        Column(title="LAST ERROR", cell=lambda row: row.get("last_error"), shrink=True, drop=1),
+        Column("QUEUED", "outbox", right=True, drop=5),
+        Column("LAST ERROR", "last_error", shrink=True, drop=1),
     ]
 
 
@@ -86,11 +86,11 @@ def rib(call: Call) -> None:
         if not rules:  # an unknown name is an error, not a neighbor without rules
             call.get(f"/v1/bgp/peers/{segment(call.words.peer)}")
     columns = [
-        Column(title="MITIGATION", cell=lambda row: row["mitigation_id"], drop=2),
-        Column(title="RULE", cell=lambda row: row["rule"], shrink=True, least=32),
-        Column(title="ACTION", cell=lambda row: row["action"]),
-        Column(title="EXPIRES", cell=lambda row: times(row["expires_at"])),
-        Column(title="PEERS", cell=lambda row: _stages(row["peers"]), shrink=True, drop=1),
+        Column("MITIGATION", "mitigation_id", drop=2),
+        Column("RULE", "rule", shrink=True, least=32),
+        Column("ACTION", "action"),
+        Column("EXPIRES", lambda row: times(row["expires_at"])),
+        Column("PEERS", lambda row: _stages(row["peers"]), shrink=True, drop=1),
     ]
     call.out.rows(tree, rules, columns, empty="no rules")
     inexpressible = tree.get("inexpressible") or []
@@ -115,9 +115,9 @@ def explain(call: Call) -> None:
         )
         call.out.heading("Steps")
     columns = [
-        Column(title="STEP", cell=lambda row: row["step"]),
-        Column(title="PASSED", cell=lambda row: row["passed"]),
-        Column(title="DETAIL", cell=lambda row: row["detail"], shrink=True),
+        Column("STEP", "step"),
+        Column("PASSED", "passed"),
+        Column("DETAIL", "detail", shrink=True),
     ]
     call.out.rows(tree, tree["steps"], columns, empty="no steps")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from prefixd.cli.amount import duration, parse_duration, parse_rate
 from prefixd.cli.completion import SITES
-from prefixd.cli.context import Call
+from prefixd.cli.context import Call, given
 from prefixd.cli.failure import ExitCode, usage
 from prefixd.cli.grammar import Argument, Command, arg
 from prefixd.cli.table import Column
@@ -30,7 +30,7 @@ RULE: tuple[Argument, ...] = (
 
 def rule_body(words: argparse.Namespace, reason: str) -> dict[str, Any]:
     _check_required(words)
-    body: dict[str, Any] = {
+    return given({
         "reason": reason,
         "victim_ip": words.victim,
         "action": words.action,
@@ -39,14 +39,11 @@ def rule_body(words: argparse.Namespace, reason: str) -> dict[str, Any]:
         "dst_ports": [int(port) for port in words.port if port.isdecimal()],
         "dst_port_ranges": [port for port in words.port if not port.isdecimal()],
         "pops": words.pop,
-    }
-    optional = {
         "rate_bps": words.rate,
         "dscp": words.dscp,
         "route_target": words.route_target,
         "next_hop": words.next_hop,
-    }
-    return body | {key: value for key, value in optional.items() if value is not None}
+    })  # fmt: skip
 
 
 def _check_required(words: argparse.Namespace) -> None:
@@ -87,10 +84,10 @@ def preview(call: Call) -> int:
 
 
 _REFUSALS = [
-    Column(title="GUARDRAIL", cell=lambda row: row["code"]),
-    Column(title="LIMIT", cell=lambda row: row["limit"]),
-    Column(title="VALUE", cell=lambda row: row["value"]),
-    Column(title="WHY", cell=lambda row: row["text"], shrink=True),
+    Column("GUARDRAIL", "code"),
+    Column("LIMIT", "limit"),
+    Column("VALUE", "value"),
+    Column("WHY", "text", shrink=True),
 ]
 
 COMMANDS = (

@@ -3,7 +3,7 @@
 from prefixd.cli.amount import parse_duration
 from prefixd.cli.client import segment
 from prefixd.cli.completion import SAFELIST
-from prefixd.cli.context import Call, times_of
+from prefixd.cli.context import Call, given, times_of
 from prefixd.cli.grammar import Command, arg
 from prefixd.cli.table import Column
 
@@ -12,22 +12,25 @@ def list_entries(call: Call) -> None:
     answer = call.get("/v1/safelist")
     tree, times = answer.tree, times_of(answer)
     columns = [
-        Column(title="PREFIX", cell=lambda row: row["prefix"]),
-        Column(title="ADDED_BY", cell=lambda row: row["added_by"], shrink=True),
-        Column(title="ADDED_AT", cell=lambda row: times(row["added_at"])),
-        Column(title="EXPIRES", cell=lambda row: times(row.get("expires_at")), drop=2),
-        Column(title="SOURCE", cell=lambda row: row.get("source"), drop=1),
-        Column(title="REASON", cell=lambda row: row["reason"], shrink=True),
+        Column("PREFIX", "prefix"),
+        Column("ADDED_BY", "added_by", shrink=True),
+        Column("ADDED_AT", lambda row: times(row["added_at"])),
+        Column("EXPIRES", lambda row: times(row.get("expires_at")), drop=2),
+        Column("SOURCE", "source", drop=1),
+        Column("REASON", "reason", shrink=True),
     ]
     call.out.rows(tree, tree, columns, empty="the safelist is empty")
 
 
 def add(call: Call) -> None:
     words = call.words
-    body = {"prefix": words.prefix, "reason": words.reason, "operator_id": words.operator}
-    body["ttl_seconds"] = words.ttl
-    sent = {key: value for key, value in body.items() if value is not None}
-    tree = call.ask("POST", "/v1/safelist", sent).tree
+    body = {
+        "prefix": words.prefix,
+        "reason": words.reason,
+        "operator_id": words.operator,
+        "ttl_seconds": words.ttl,
+    }
+    tree = call.ask("POST", "/v1/safelist", given(body)).tree
     withdrawn = tree.get("withdrawn") or []
     also = f"; withdrew {len(withdrawn)}: {', '.join(withdrawn)}" if withdrawn else ""
     call.out.done(tree, f"{tree['entry']['prefix']} added to the safelist{also}")

@@ -66,11 +66,11 @@ def series(call: Call) -> None:
     tree, times = answer.tree, times_of(answer)
     most = max((row["count"] for row in tree["buckets"]), default=0)
     columns = [
-        Column(title="FROM", cell=lambda row: times(row["bucket"])),
-        Column(title=words.metric.upper(), cell=lambda row: row["count"], right=True),
+        Column("FROM", lambda row: times(row["bucket"])),
+        Column(words.metric.upper(), "count", right=True),
     ]
     if call.out.is_table:
-        columns.append(Column(title="", cell=lambda row: _bar(row["count"], most)))
+        columns.append(Column("", lambda row: _bar(row["count"], most)))
     call.out.rows(tree, tree["buckets"], columns, empty="no buckets")
 
 
@@ -81,9 +81,9 @@ def _bar(count: int, most: int) -> str:
 def pops(call: Call) -> None:
     tree = call.get("/v1/pops").tree
     columns = [
-        Column(title="POP", cell=lambda row: row["pop"]),
-        Column(title="ACTIVE", cell=lambda row: row["active_mitigations"], right=True),
-        Column(title="EVER", cell=lambda row: row["total_mitigations"], right=True),
+        Column("POP", "pop"),
+        Column("ACTIVE", "active_mitigations", right=True),
+        Column("EVER", "total_mitigations", right=True),
     ]
     call.out.rows(tree, tree, columns, empty="no sites")
 
@@ -138,8 +138,8 @@ def _head(call: Call, health: Any, rates: str) -> list[str]:
 
 
 _SESSIONS = [
-    Column(title="PEER", cell=lambda row: row[0]),
-    Column(title="STATE", cell=lambda row: row[1]),
+    Column("PEER", lambda row: row[0]),
+    Column("STATE", lambda row: row[1]),
 ]
 
 COMMANDS = (

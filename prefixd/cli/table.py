@@ -7,7 +7,7 @@ identifier is never cut, because operators copy it. In a pipe or a file nothing 
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -45,16 +45,21 @@ class Time:
 Cell = str | Time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     title: str
-    cell: Callable[[Any], object]
+    cell: str | Callable[[Any], object]
+    """A member of the row, or what makes the cell from the row."""
+    _: KW_ONLY
     right: bool = False
     shrink: bool = False
     least: int = LEAST
     """A cut column keeps this much, or its title."""
     drop: int = 0
     """0: always shown. Otherwise columns with the highest number leave first."""
+
+    def value(self, row: Any) -> object:
+        return row.get(self.cell) if isinstance(self.cell, str) else self.cell(row)
 
 
 def time_cell(value: object, now: datetime) -> Cell:
@@ -87,7 +92,7 @@ def width_of(text: str) -> int:
 
 
 def table_lines(columns: Sequence[Column], rows: Sequence[Any], screen: Screen) -> list[str]:
-    cells = [[as_cell(column.cell(row)) for column in columns] for row in rows]
+    cells = [[as_cell(column.value(row)) for column in columns] for row in rows]
     shown = list(range(len(columns)))
     for attempt in _attempts(columns, screen.width):
         shown, short = attempt

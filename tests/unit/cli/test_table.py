@@ -10,10 +10,10 @@ ROWS = [
     {"id": "fedcba9876543210", "why": "short", "n": 12345, "t": -60},
 ]
 COLUMNS = [
-    Column(title="ID", cell=lambda row: row["id"]),
-    Column(title="ENDS", cell=lambda row: Time(NOW + timedelta(seconds=row["t"]), NOW)),
-    Column(title="COUNT", cell=lambda row: row["n"], right=True, drop=1),
-    Column(title="WHY", cell=lambda row: row["why"], shrink=True),
+    Column("ID", "id"),
+    Column("ENDS", lambda row: Time(NOW + timedelta(seconds=row["t"]), NOW)),
+    Column("COUNT", "n", right=True, drop=1),
+    Column("WHY", "why", shrink=True),
 ]
 
 
@@ -51,8 +51,8 @@ def test_even_when_nothing_fits_the_id_is_whole() -> None:
 
 def test_colour_marks_words_and_does_not_move_columns() -> None:
     columns = [
-        Column(title="STATE", cell=lambda row: row),
-        Column(title="X", cell=lambda _row: "x"),
+        Column("STATE", lambda row: row),
+        Column("X", lambda _row: "x"),
     ]
     painted = table_lines(columns, ["active", "idle"], terminal(80, colour=True))
     assert painted[1] == "\x1b[32mactive\x1b[0m  x"
@@ -63,8 +63,8 @@ def test_wide_and_combining_characters_keep_the_columns_straight() -> None:
     assert width_of("日本") == 4
     assert width_of("e\u0301") == 1
     columns = [
-        Column(title="NAME", cell=lambda row: row),
-        Column(title="X", cell=lambda _row: "x"),
+        Column("NAME", lambda row: row),
+        Column("X", lambda _row: "x"),
     ]
     assert table_lines(columns, ["日本", "abcd"], PIPE)[1:] == ["日本  x", "abcd  x"]
 

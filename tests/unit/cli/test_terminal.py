@@ -21,17 +21,17 @@ ROWS = [
 
 
 COLUMNS = [
-    Column(title="ID", cell=lambda row: row["id"]),
-    Column(title="ENDS", cell=lambda row: Time(NOW + timedelta(seconds=row["t"]), NOW)),
-    Column(title="COUNT", cell=lambda row: row["n"], right=True, drop=1),
-    Column(title="WHY", cell=lambda row: row["why"], shrink=True),
+    Column("ID", "id"),
+    Column("ENDS", lambda row: Time(NOW + timedelta(seconds=row["t"]), NOW)),
+    Column("COUNT", "n", right=True, drop=1),
+    Column("WHY", "why", shrink=True),
 ]
 
 
 def test_nothing_in_a_cell_can_command_the_terminal() -> None:
     evil = "\x1b[2Jhello\x07\u202eolleh\x9b31m\nnext"
     assert visible(evil) == "\\x1b[2Jhello\\x07\\u202eolleh\\x9b31m next"
-    (_, line) = table_lines([Column(title="X", cell=lambda row: row)], [evil], terminal(200))
+    (_, line) = table_lines([Column("X", lambda row: row)], [evil], terminal(200))
     assert "\x1b" not in line
     assert "\x9b" not in visible_json('"\x9b31m"')
     assert visible_json('"≥"') == '"≥"'
