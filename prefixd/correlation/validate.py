@@ -1,4 +1,4 @@
-"""Every bound of `correlation:`, for the files and for the wishes of playbooks and customers alike.
+"""Every bound of `correlation:`, for the files and for what playbooks and customers set.
 
 All problems come back together, each with the path a person would look for. Numbers that are not
 finite are problems too: a weight of NaN would compare false with everything and silently switch a
@@ -24,7 +24,7 @@ def problems(settings: CorrelationSettings) -> tuple[Problem, ...]:
 
 
 def agreement_problems(agreement: Agreement, window_s: int) -> tuple[Problem, ...]:
-    """A playbook's or a customer's wishes pass the same bounds as the global rule."""
+    """What a playbook or a customer sets must be within the same bounds as the global rule."""
     return tuple(_agreement(agreement, window_s))
 
 

@@ -40,7 +40,7 @@ async def corroborate(core: Core, given: Corroboration, actor: Actor) -> IngestA
     )
     fates = [fate for fate in joined if fate is not None]
     now_us = core.time.now_us()
-    core.effects.tell([CorroboratorReceived(at_us=now_us, signal=given, attached=len(fates))])
+    core.effects.publish([CorroboratorReceived(at_us=now_us, signal=given, attached=len(fates))])
     return answer(record, fates)
 
 

@@ -33,7 +33,7 @@ class Effects:
         self._announcer = announcer
         self._notifier = notifier
         self._bus = bus
-        self._publish = Publisher(bus, notifier)
+        self.publish = Publisher(bus, notifier)
         self._pop = pop
 
     def prepare(self, news: Sequence[News]) -> PreparedAlerts | None:
@@ -65,10 +65,6 @@ class Effects:
             self._bus.publish(news)
         if alerts is not None:
             alerts.deliver()
-
-    def tell(self, news: Sequence[News]) -> None:
-        """News of what no unit saves."""
-        self._publish(news)
 
     def intent(self, mitigation: Mitigation) -> Intent:
         return intent_of(mitigation, owner=self._pop)

@@ -136,7 +136,7 @@ class Engine:
     async def stop(self) -> bool:
         """Refuse new signals and finish those taken; whether all were finished in time."""
         self._stopping = True
-        self._core.effects.tell([SystemStopping(at_us=self._core.time.now_us())])
+        self._core.effects.publish([SystemStopping(at_us=self._core.time.now_us())])
         timeout_s = self._core.snapshot.settings.drain_timeout_s
         finished = await self._core.queues.drain(timeout_s)
         await self._intake.drain(timeout_s)

@@ -192,7 +192,7 @@ class Reconciler:
                     "changed": list(drift.changed)[:20],
                 },
             )
-            core.effects.tell(
+            core.effects.publish(
                 [
                     DriftRepaired(
                         at_us=now_us,

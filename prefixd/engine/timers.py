@@ -202,7 +202,7 @@ class Timers:
         for victim in victims:
             live.untranslated[victim] = live.untranslated.get(victim, 0) + jump_us
             self._translate(victim)
-        self._core.effects.tell([ClockJumped(at_us=self._core.time.now_us(), seconds=seconds)])
+        self._core.effects.publish([ClockJumped(at_us=self._core.time.now_us(), seconds=seconds)])
         return jump_us
 
     def _translate(self, victim: Prefix) -> None:

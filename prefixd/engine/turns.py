@@ -78,7 +78,7 @@ class Job(Generic[T]):
 
 
 AnyJob = Job[object]
-EVERYBODY = "no victim"
+NO_VICTIM = "no victim"
 """The queue of what concerns no single victim."""
 
 
@@ -153,7 +153,7 @@ class Core:
         StoreUnavailable, or Busy. Raises Busy at once when the queue is full."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         job: Job[T] = Job(verb, answer, overdue)
-        self.queues.submit(EVERYBODY if victim is None else victim, job, patient=patient)  # type: ignore[arg-type]  # because a queue holds jobs of every answer type and never looks at the answer
+        self.queues.submit(NO_VICTIM if victim is None else victim, job, patient=patient)  # type: ignore[arg-type]  # because a queue holds jobs of every answer type and never looks at the answer
         return answer
 
     def begin(self, victim: Prefix | None) -> Turn:
@@ -253,7 +253,7 @@ class Core:
         if turn.mitigations:
             near = self.live.quotas.near(self.snapshot.rules.limits, turn.now_us)
             if news := tuple(near):
-                self.effects.tell(news)
+                self.effects.publish(news)
 
     # the store, when it differs or is unreachable
 
@@ -322,14 +322,14 @@ class Core:
             log.error(
                 "database unreachable: new signals refused, existing rules kept", exc_info=error
             )
-            self.effects.tell([StoreLost(at_us=self.time.now_us(), text=str(error))])
+            self.effects.publish([StoreLost(at_us=self.time.now_us(), text=str(error))])
         self.store_problem = str(error)
 
     def regain_store(self) -> None:
         if self.store_problem is not None:
             self.store_problem = None
             log.warning("database reachable again")
-            self.effects.tell([StoreRestored(at_us=self.time.now_us())])
+            self.effects.publish([StoreRestored(at_us=self.time.now_us())])
 
 
 def _overdue(job: AnyJob) -> None:

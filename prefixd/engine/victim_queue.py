@@ -7,7 +7,7 @@ nothing. A victim is any hashable key: the engine also uses it for work that has
 
 A turn is two plain calls, one when it starts and one when it has ended, and not a task: thousands
 of victims a second each deciding once would spend more on their tasks than on deciding. Turns start
-a little later than their first job, so that jobs which arrive in one breath share one, and a few at
+a little later than their first job, so that jobs which arrive together share one, and a few at
 a time, so that a burst does not keep the event loop from its sockets.
 
 Three bounds hold: jobs per victim, jobs altogether, jobs per turn. A full queue refuses the job
