@@ -45,7 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = build_parser().parse_args(with_default_command(words))
     act: Callable[[argparse.Namespace], int] = arguments.act
-    return act(arguments)
+    try:
+        return act(arguments)
+    except KeyboardInterrupt:
+        # At a prompt; the daemon itself takes the signal as a request to stop.
+        sys.stderr.write("\n")
+        return 130
 
 
 def with_default_command(words: list[str]) -> list[str]:

@@ -53,9 +53,12 @@ def _give_to_owner_of_folder(database: Path) -> None:
 def _password(*, from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\n")
-    first = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != first:
-        raise AddUserError("the two passwords differ")
+    try:
+        first = getpass.getpass("Password: ")
+        if getpass.getpass("Once more: ") != first:
+            raise AddUserError("the two passwords differ")
+    except EOFError as error:
+        raise AddUserError("no password given") from error
     return first
 
 
