@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_address
 
+from prefixd.bgp.fsm.action import Close, SessionDown, SessionUp
 from prefixd.bgp.fsm.negotiate import Negotiated, Offer
 from prefixd.bgp.fsm.state import DownReason, PeerState
 from prefixd.bgp.peer.interface import PeerHandle, StaleStep, Transition
@@ -14,16 +15,13 @@ from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.session.io import (
     Begin,
     Clear,
-    Closing,
     Data,
-    Down,
     Due,
     Gone,
     Input,
     OpenHeld,
     Output,
     Taken,
-    Up,
 )
 from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.session.session import Session
@@ -104,13 +102,13 @@ class Joined:
         self.now = end
 
     def up(self, session: Session) -> Negotiated | None:
-        return next((e.negotiated for e in self.events[session] if isinstance(e, Up)), None)
+        return next((e.negotiated for e in self.events[session] if isinstance(e, SessionUp)), None)
 
     def down(self, session: Session) -> DownReason | None:
-        return next((e.reason for e in self.events[session] if isinstance(e, Down)), None)
+        return next((e.reason for e in self.events[session] if isinstance(e, SessionDown)), None)
 
-    def closing(self, session: Session) -> Closing | None:
-        return next((e for e in self.events[session] if isinstance(e, Closing)), None)
+    def closing(self, session: Session) -> Close | None:
+        return next((e for e in self.events[session] if isinstance(e, Close)), None)
 
     def cut(self) -> None:
         """Both sides learn that TCP is gone."""

@@ -3,13 +3,12 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prefixd.bgp.fsm.action import Close, SessionDown
 from prefixd.bgp.fsm.state import State
 from prefixd.bgp.session.io import (
     Begin,
     Clear,
-    Closing,
     Data,
-    Down,
     Due,
     Input,
     OpenHeld,
@@ -101,11 +100,11 @@ def test_any_speech(introduced: bool, story: list[tuple[Input, bool, float]]) ->
         life.now += pause
         life.feed(what, take=take)
         assert life.session.outgoing.size < 64 * 1024
-    downs = [each for each in life.outputs if isinstance(each, Down)]
+    downs = [each for each in life.outputs if isinstance(each, SessionDown)]
     assert len(downs) == (life.session.state is State.CLOSED)
     if downs:
         assert life.session.next_deadline is None
-        assert any(isinstance(each, Closing) for each in life.outputs)
+        assert any(isinstance(each, Close) for each in life.outputs)
     everything = life.sent + b"".join(life.session.outgoing.waiting())
     notifications = 0
     while everything:

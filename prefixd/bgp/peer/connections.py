@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from prefixd.bgp.fsm.collision import Origin
-from prefixd.bgp.fsm.negotiate import Offer
+from prefixd.bgp.fsm.negotiate import Negotiated, Offer
 from prefixd.bgp.fsm.neighbor_event import DialFailed, DialSucceeded
+from prefixd.bgp.fsm.state import State
 from prefixd.bgp.session.counters import CounterSet
 from prefixd.bgp.session.io import Output
 from prefixd.bgp.session.offer import offer_of
@@ -52,6 +53,28 @@ class Connections:
         self._dialling: ConnectAttempt | None = None
         self._new: dict[int, tuple[socket.socket, Origin]] = {}
         self._transports: dict[int, Transport] = {}
+        self.established: Transport | None = None
+        """The one whose session is up, until its end has been handled."""
+        self.negotiated: Negotiated | None = None
+        """The terms of that session. It forgets them at its end, before its last outputs are
+        handled."""
+
+    def establish(self, transport: Transport, negotiated: Negotiated) -> None:
+        self.established, self.negotiated = transport, negotiated
+        self.counters.sessions += 1
+
+    def lose(self) -> Negotiated | None:
+        """The established session is over; the terms it had."""
+        terms, self.established, self.negotiated = self.negotiated, None, None
+        self.counters.flaps += 1
+        return terms
+
+    @property
+    def writable(self) -> bool:
+        if self.established is None:
+            return False
+        session = self.established.session
+        return session.state is State.ESTABLISHED and not session.outgoing.size
 
     @property
     def count(self) -> int:

@@ -136,16 +136,16 @@ class Peer:
 
     @property
     def negotiated(self) -> Negotiated | None:
-        return self._events.negotiated
+        return self._connections.negotiated
 
     @property
     def writable(self) -> bool:
-        return self._events.writable
+        return self._connections.writable
 
     @property
     def handshakes(self) -> int:
         """Connections that are not established."""
-        return self._connections.count - (self._events.established is not None)
+        return self._connections.count - (self._connections.established is not None)
 
     @property
     def packets(self) -> PacketLog:
@@ -153,7 +153,8 @@ class Peer:
 
     def status(self) -> PeerStatus:
         now = self._clock.monotonic()
-        session = None if self._events.established is None else self._events.established.session
+        established = self._connections.established
+        session = None if established is None else established.session
         hold = None if session is None else session.deadline(Timer.HOLD)
         retry = self._timers.get(PeerTimer.RETRY)
         return PeerStatus(
@@ -177,26 +178,28 @@ class Peer:
         )
 
     def _transport_status(self) -> TransportStatus | None:
-        if self._events.established is None:
+        established = self._connections.established
+        if established is None:
             return None
-        incoming = self._events.established.origin is Origin.INCOMING
+        incoming = established.origin is Origin.INCOMING
         try:
-            return transport_status(self._events.established.sock, self.settings, incoming=incoming)
+            return transport_status(established.sock, self.settings, incoming=incoming)
         except OSError:
             # The connection broke a moment ago; its end is not processed yet.
             return None
 
     def write(self, chunk: bytes, messages: int = 1) -> bool:
-        assert self._events.established is not None
+        established = self._connections.established
+        assert established is not None
         assert self.writable
         assert len(chunk) <= MAX_CHUNK_OCTETS
-        return self._send(self._events.established, Write(chunk, messages))
+        return self._send(established, Write(chunk, messages))
 
     def refresh(self, request: RouteRefresh) -> bool:
-        negotiated = self.negotiated
-        if self._events.established is None or negotiated is None or not negotiated.refresh:
+        established, negotiated = self._connections.established, self.negotiated
+        if established is None or negotiated is None or not negotiated.refresh:
             return False
-        self._send(self._events.established, Ask(request))
+        self._send(established, Ask(request))
         return True
 
     def _send(self, transport: Transport, what: Input) -> bool:
@@ -235,7 +238,7 @@ class Peer:
         self._stop_behind_the_queue(notification, text)
 
     def _stop_behind_the_queue(self, notification: Notification, text: str) -> None:
-        if self._events.established is None or self.writable:
+        if self._connections.established is None or self.writable:
             self._handle_event(Stopped(notification, text))
             return
         self._stopping = notification, text, self._clock.monotonic() + STOP_DRAIN_S
@@ -245,7 +248,7 @@ class Peer:
         self._handle_event(ResetAsked(notification, detail))
 
     def refuse(self, notification: Notification, detail: str) -> None:
-        transport, now = self._events.established, self._clock.monotonic()
+        transport, now = self._connections.established, self._clock.monotonic()
         if transport is None:
             return
         outputs = transport.feed(Stop(notification, detail), now)
@@ -275,7 +278,7 @@ class Peer:
         """Put the configured MD5 key on the live connection; the peer must do the same within
         `REKEY_PATIENCE_S`. Some routers end the session instead, and say so in segments signed
         with the old key, which our kernel drops: then it is TCP that has to find out."""
-        key, established = self.settings.md5, self._events.established
+        key, established = self.settings.md5, self._connections.established
         if key is None or established is None:
             return
         try:
@@ -341,7 +344,7 @@ class Peer:
                 self._handle_event(_TIMER_EVENTS[timer])
         if self._stopping is not None:
             notification, text, deadline = self._stopping
-            if self._events.established is None or self.writable or deadline <= now:
+            if self._connections.established is None or self.writable or deadline <= now:
                 self._stopping = None
                 self._handle_event(Stopped(notification, text))
 

@@ -1,15 +1,17 @@
 """What the sessions of one neighbor report, and where it goes.
 
 Outputs of sessions become events for the neighbor's machine (an OPEN that waits for the verdict on
-a collision, up, down) and news for the observer (routes, refreshes, room to write). The established
-session is known here and nowhere else, and with it what graceful restart asks of an Adj-RIB-In.
+a collision, up, down) and news for the observer (routes, refreshes, room to write). What
+graceful restart asks of an Adj-RIB-In is worked out here as well.
 """
 
 import logging
 from collections.abc import Callable
 from typing import Final, assert_never
 
+from prefixd.bgp.fsm.action import Close, SessionDown, SessionUp
 from prefixd.bgp.fsm.collision import NO_REVIVAL, Identities, Revival
+from prefixd.bgp.fsm.event import SendDrained
 from prefixd.bgp.fsm.graceful import Helper, MarkLongLived, MarkStale, StaleAction, Sweep
 from prefixd.bgp.fsm.negotiate import Negotiated
 from prefixd.bgp.fsm.neighbor_event import (
@@ -18,21 +20,17 @@ from prefixd.bgp.fsm.neighbor_event import (
     OpenArrived,
     PeerEvent,
 )
-from prefixd.bgp.fsm.state import DownReason, State
+from prefixd.bgp.fsm.state import DownReason
 from prefixd.bgp.peer.connections import Connections
 from prefixd.bgp.peer.family_fallback import explain, is_refusal
 from prefixd.bgp.peer.history import History
 from prefixd.bgp.peer.interface import PeerHandle, PeerObserver, StaleStep
 from prefixd.bgp.session.io import (
-    Closing,
-    Down,
-    Drained,
     Faulty,
     OpenHeld,
     Output,
     RefreshArrived,
     Stalled,
-    Up,
     UpdateArrived,
 )
 from prefixd.bgp.session.socket_options import set_user_timeout
@@ -52,7 +50,6 @@ class SessionEvents:
         handle_event: Callable[[PeerEvent], None],
     ) -> None:
         """`handle_event` feeds the neighbor's machine and does what it says, before it returns."""
-        self.established: Transport | None = None
         self.refusals = 0
         """How often in a row the peer refused our families."""
         self._handle = handle
@@ -60,20 +57,7 @@ class SessionEvents:
         self._connections = connections
         self._history = history
         self._handle_event = handle_event
-        self._terms: Negotiated | None = None
         self._helper = Helper(handle.settings.restart.stale_routes_max_s)
-
-    @property
-    def negotiated(self) -> Negotiated | None:
-        """The terms while the session is established."""
-        return None if self.established is None else self._terms
-
-    @property
-    def writable(self) -> bool:
-        if self.established is None:
-            return False
-        session = self.established.session
-        return session.state is State.ESTABLISHED and not session.outgoing.size
 
     @property
     def next_deadline(self) -> float | None:
@@ -87,7 +71,7 @@ class SessionEvents:
 
     def abandon(self, reason: DownReason, now: float) -> None:
         """The connections are gone, whatever they had to say."""
-        if self.established is not None:
+        if self._connections.established is not None:
             terms = self._lose(reason)
             if terms is not None:
                 self._report_stale(self._helper.lost(terms, reason, now))
@@ -95,23 +79,23 @@ class SessionEvents:
     def absorb(self, transport: Transport, outputs: list[Output], now: float) -> None:
         for output in outputs:
             match output:
-                case UpdateArrived() | RefreshArrived() | Drained() | Stalled():
-                    if transport is self.established:
+                case UpdateArrived() | RefreshArrived() | SendDrained() | Stalled():
+                    if transport is self._connections.established:
                         self._to_tables(output)
                 case OpenHeld(negotiated):
                     self._open_held(transport, negotiated, now)
-                case Up(negotiated):
+                case SessionUp(negotiated):
                     self._up(transport, negotiated, now)
-                case Down(reason, was_up):
-                    self._down(transport, reason, now, was_up=was_up)
+                case SessionDown(reason):
+                    self._down(transport, reason, now)
                 case Faulty():
                     self._history.faulty(output)
-                case Closing():
+                case Close():
                     pass
                 case _:
                     assert_never(output)
 
-    def _to_tables(self, output: UpdateArrived | RefreshArrived | Drained | Stalled) -> None:
+    def _to_tables(self, output: UpdateArrived | RefreshArrived | SendDrained | Stalled) -> None:
         match output:
             case UpdateArrived(update):
                 self._observer.update_received(self._handle, update)
@@ -120,8 +104,8 @@ class SessionEvents:
                     self._report_stale(self._helper.end_of_rib(family))
             case RefreshArrived(refresh):
                 self._observer.refresh_received(self._handle, refresh)
-            case Drained():
-                if self.writable:
+            case SendDrained():
+                if self._connections.writable:
                     self._observer.drained(self._handle)
             case Stalled(level, seconds, queued):
                 self._observer.stalled(self._handle, level, seconds, queued)
@@ -139,18 +123,17 @@ class SessionEvents:
         self._handle_event(OpenArrived(transport.number, ids, self._revival(negotiated, now)))
 
     def _revival(self, new: Negotiated, now: float) -> Revival:
-        old = self.established
+        old = self._connections.established
         return revival_of(
             self._handle.settings,
-            self.negotiated,
+            self._connections.negotiated,
             new,
             age_s=now - self._history.since,
             silent_s=0.0 if old is None else now - old.session.received_at,
         )
 
     def _up(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
-        self.established, self._terms = transport, negotiated
-        self._connections.counters.sessions += 1
+        self._connections.establish(transport, negotiated)
         self._handle_event(ConnectionUp(transport.number))
         log.info(
             "neighbor session established",
@@ -164,20 +147,20 @@ class SessionEvents:
         self._report_stale(self._helper.returned(negotiated, now))
         self._observer.session_up(self._handle, negotiated)
 
-    def _down(self, transport: Transport, reason: DownReason, now: float, *, was_up: bool) -> None:
+    def _down(self, transport: Transport, reason: DownReason, now: float) -> None:
+        was_up = transport is self._connections.established
         self._history.down(reason, was_up=was_up)
         if reason.notification is not None and is_refusal(reason.notification):
             self.refusals += 1
             self._history.last_error = explain(self._handle.settings, reason.notification)
-        terms = self._lose(reason) if transport is self.established else None
+        terms = self._lose(reason) if was_up else None
         self._handle_event(ConnectionLost(transport.number, reason))
         if terms is not None:
             self._report_stale(self._helper.lost(terms, reason, now))
 
     def _lose(self, reason: DownReason) -> Negotiated | None:
         """The established session is over; what it had agreed on decides what is kept."""
-        self.established, terms = None, self._terms
-        self._connections.counters.flaps += 1
+        terms = self._connections.lose()
         self._observer.session_down(self._handle, reason)
         return terms
 

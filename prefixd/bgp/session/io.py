@@ -6,9 +6,9 @@ journal of them (`recorder.py`) replays a session exactly.
 
 from dataclasses import dataclass
 
-from prefixd.bgp.fsm.action import CloseMode
+from prefixd.bgp.fsm.action import Close, SessionDown, SessionUp
+from prefixd.bgp.fsm.event import SendDrained
 from prefixd.bgp.fsm.negotiate import Negotiated
-from prefixd.bgp.fsm.state import DownReason
 from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.wire.errors import Fault
 from prefixd.bgp.wire.message import RouteRefresh
@@ -93,11 +93,6 @@ class OpenHeld:
 
 
 @dataclass(frozen=True, slots=True)
-class Up:
-    negotiated: Negotiated
-
-
-@dataclass(frozen=True, slots=True)
 class UpdateArrived:
     update: Update
 
@@ -117,32 +112,23 @@ class Faulty:
 
 
 @dataclass(frozen=True, slots=True)
-class Drained:
-    """The kernel has taken everything that had to wait."""
-
-
-@dataclass(frozen=True, slots=True)
 class Stalled:
     level: StallLevel
     seconds: float
     queued_octets: int
 
 
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """Close the connection this way, once what `outgoing` holds is dealt with."""
-
-    mode: CloseMode
-
-
-@dataclass(frozen=True, slots=True)
-class Down:
-    """The last event of every session."""
-
-    reason: DownReason
-    was_up: bool
-
-
 Output = (
-    OpenHeld | Up | UpdateArrived | RefreshArrived | Faulty | Drained | Stalled | Closing | Down
+    OpenHeld
+    | SessionUp
+    | UpdateArrived
+    | RefreshArrived
+    | Faulty
+    | SendDrained
+    | Stalled
+    | Close
+    | SessionDown
 )
+"""What the machine asks for is handed on as it is: `SessionUp`, `SendDrained` (the kernel has taken
+everything that had to wait), `Close` (once what `outgoing` holds is dealt with), and `SessionDown`,
+the last output of every session."""

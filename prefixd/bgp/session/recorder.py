@@ -13,15 +13,14 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, TextIO, assert_never
 
+from prefixd.bgp.fsm.action import Close, SessionDown, SessionUp
+from prefixd.bgp.fsm.event import SendDrained
 from prefixd.bgp.fsm.negotiate import GracefulOffer, Offer
 from prefixd.bgp.session.io import (
     Ask,
     Begin,
     Clear,
-    Closing,
     Data,
-    Down,
-    Drained,
     Due,
     Faulty,
     Gone,
@@ -33,7 +32,6 @@ from prefixd.bgp.session.io import (
     Stalled,
     Stop,
     Taken,
-    Up,
     UpdateArrived,
     Write,
 )
@@ -124,7 +122,7 @@ def _tell_output(output: Output) -> str:
     match output:
         case OpenHeld(terms):
             return f"open held, peer AS {terms.peer_asn}"
-        case Up(terms):
+        case SessionUp(terms):
             families = ", ".join(sorted(str(family) for family in terms.families))
             return f"up, hold time {terms.hold_time_s} s, {families}"
         case UpdateArrived(update):
@@ -133,14 +131,14 @@ def _tell_output(output: Output) -> str:
             return f"refresh {refresh.family} subtype {refresh.subtype}"
         case Faulty(_, _, detail):
             return f"faulty: {detail}"
-        case Drained():
+        case SendDrained():
             return "drained"
         case Stalled(level, seconds, queued):
             return f"stalled, {level.value} after {seconds:.1f} s with {queued} octets"
-        case Closing(mode):
+        case Close(mode):
             return f"closing, {mode.value}"
-        case Down(reason, was_up):
-            return f"down, {reason}, {'was' if was_up else 'never'} established"
+        case SessionDown(reason):
+            return f"down, {reason}"
         case _:
             assert_never(output)
 

@@ -49,16 +49,13 @@ from prefixd.bgp.fsm.event import (
 )
 from prefixd.bgp.fsm.machine import Machine
 from prefixd.bgp.fsm.negotiate import Negotiated, Offer, our_open
-from prefixd.bgp.fsm.state import DownReason, State
+from prefixd.bgp.fsm.state import State
 from prefixd.bgp.session.counters import CounterSet
 from prefixd.bgp.session.io import (
     Ask,
     Begin,
     Clear,
-    Closing,
     Data,
-    Down,
-    Drained,
     Due,
     Faulty,
     Gone,
@@ -70,7 +67,6 @@ from prefixd.bgp.session.io import (
     Stalled,
     Stop,
     Taken,
-    Up,
     UpdateArrived,
     Write,
 )
@@ -260,7 +256,7 @@ class Session:
             if not self._stall.waiting:
                 return []
             self._stall.ended()
-            return [*self._feed(SendDrained(), now), Drained()]
+            return [*self._feed(SendDrained(), now), SendDrained()]
         progressed = self._stall.left(octets, now)
         return self._feed(SendProgressed() if progressed else SendBlocked(), now)
 
@@ -307,11 +303,12 @@ class Session:
             case SessionUp(negotiated):
                 self.negotiated = negotiated
                 late = self._feed(SendBlocked(), now) if self._stall.waiting else []
-                return [Up(negotiated), *late]
-            case Close(mode):
-                return [Closing(mode)]
-            case SessionDown(reason):
-                return self._down(reason)
+                return [action, *late]
+            case Close():
+                return [action]
+            case SessionDown():
+                self._end()
+                return [action]
             case _:
                 assert_never(action)
         return []
@@ -322,12 +319,10 @@ class Session:
             return replace(agreed, extended_messages=True)
         return agreed
 
-    def _down(self, reason: DownReason) -> list[Output]:
-        was_up = self.negotiated is not None
+    def _end(self) -> None:
         self.negotiated = None
         self._buffer.clear()
         self._stall.ended()
-        return [Down(reason, was_up)]
 
     def _deliver(self) -> list[Output]:
         message, self._undelivered = self._undelivered, None

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
-from prefixd.bgp.fsm.action import CloseMode
+from prefixd.bgp.fsm.action import Close, CloseMode
 from prefixd.bgp.fsm.collision import Origin
-from prefixd.bgp.session.io import Closing, Data, Due, Gone, Input, Output, Taken
+from prefixd.bgp.session.io import Data, Due, Gone, Input, Output, Taken
 from prefixd.bgp.session.recorder import Recorder
 from prefixd.bgp.session.session import Session
 from prefixd.bgp.wire.context import BEFORE_OPEN
@@ -97,7 +97,7 @@ class Transport:
             self._recorder.record(what, now)
         outputs = self.session.handle(what, now)
         for output in outputs:
-            if isinstance(output, Closing):
+            if isinstance(output, Close):
                 self._begin_leaving(output.mode, now)
         if self._phase is _Phase.OPEN:
             self._watch_reads(wanted=self.session.wants_data)

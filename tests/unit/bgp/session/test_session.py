@@ -2,16 +2,14 @@
 
 import pytest
 
-from prefixd.bgp.fsm.action import CloseMode, Timer
+from prefixd.bgp.fsm.action import Close, CloseMode, SessionDown, SessionUp, Timer
+from prefixd.bgp.fsm.event import SendDrained
 from prefixd.bgp.fsm.state import DownKind, State
 from prefixd.bgp.session.io import (
     Ask,
     Begin,
     Clear,
-    Closing,
     Data,
-    Down,
-    Drained,
     Due,
     Faulty,
     Gone,
@@ -21,7 +19,6 @@ from prefixd.bgp.session.io import (
     Stalled,
     Stop,
     Taken,
-    Up,
     UpdateArrived,
     Write,
 )
@@ -75,8 +72,8 @@ def an_open(**changes: object) -> bytes:
     return encode_message(Open(**{**values, **changes}), BEFORE_OPEN)  # type: ignore[arg-type]  # a builder
 
 
-def down(outputs: list[Output]) -> Down:
-    (found,) = [each for each in outputs if isinstance(each, Down)]
+def down(outputs: list[Output]) -> SessionDown:
+    (found,) = [each for each in outputs if isinstance(each, SessionDown)]
     return found
 
 
@@ -147,14 +144,14 @@ class TestTwoSessions:
         assert reason.kind is DownKind.PEER_NOTIFIED
         assert reason.notification is not None
         assert reason.notification.text == "prefixd: ops: maintenance"
-        assert pair.closing(pair.left) == Closing(CloseMode.NOTIFIED)
+        assert pair.closing(pair.left) == Close(CloseMode.NOTIFIED)
 
     def test_a_silent_stop_sends_what_is_queued_and_nothing_else(self) -> None:
         pair = up()
         pair.feed(pair.left, Write(EOR))
         pair.feed(pair.left, Stop(None))
         assert b"".join(pair.left.outgoing.waiting()) == EOR
-        assert pair.closing(pair.left) == Closing(CloseMode.FLUSH)
+        assert pair.closing(pair.left) == Close(CloseMode.FLUSH)
 
     def test_octet_by_octet_makes_no_difference(self) -> None:
         pair = up()
@@ -171,7 +168,6 @@ class TestBeforeEstablished:
         outputs = session.handle(Data(b"GET / HTTP/1.1\r\nHost: router\r\n\r\n"), 0.0)
         assert answer(session) == Notification(1, 1)
         assert down(outputs).reason.kind is DownKind.WE_NOTIFIED
-        assert not down(outputs).was_up
 
     @pytest.mark.parametrize(
         ("octets", "expected"),
@@ -262,7 +258,7 @@ class TestCollisionHold:
         assert [type(each) for each in outputs] == [OpenHeld]
         assert not session.outgoing.size
         outputs = session.handle(Clear(), 1.0)
-        assert [type(each) for each in outputs] == [Up, UpdateArrived]
+        assert [type(each) for each in outputs] == [SessionUp, UpdateArrived]
 
     def test_a_held_peer_cannot_fill_our_memory(self) -> None:
         session = in_open_sent()
@@ -324,7 +320,7 @@ class TestPeerThatStopsReading:
             (90.0, Stalled(StallLevel.ALARM, 90.0, size)),
         ]
         assert pair.now - start == 180.0
-        assert pair.closing(pair.left) == Closing(CloseMode.ABORT)
+        assert pair.closing(pair.left) == Close(CloseMode.ABORT)
         assert answer(pair.left) == Notification(8)
 
     def test_keepalives_do_not_pile_up(self) -> None:
@@ -349,7 +345,7 @@ class TestPeerThatStopsReading:
     def test_drained_is_told_once(self) -> None:
         pair = self.blocked()
         pair.feed(pair.left, Taken(100))
-        assert pair.feed(pair.left, Taken(pair.left.outgoing.size)) == [Drained()]
+        assert pair.feed(pair.left, Taken(pair.left.outgoing.size)) == [SendDrained()]
         assert pair.feed(pair.left, Write(EOR)) == []
         assert pair.feed(pair.left, Taken(len(EOR))) == []
 

@@ -4,8 +4,9 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from prefixd.bgp.fsm.action import SessionDown
 from prefixd.bgp.fsm.collision import Origin
-from prefixd.bgp.session.io import Begin, Down
+from prefixd.bgp.session.io import Begin
 from prefixd.bgp.session.session import Session
 from prefixd.bgp.session.transport import Transport
 from tests.kit.bgp import an_offer
@@ -56,4 +57,4 @@ def test_a_reset_behind_octets_is_seen_by_a_loop_that_tells_only_once() -> None:
         heard += transport.turn(1.0)
     loop.close()
     assert transport.closed
-    assert any(isinstance(each, Down) for each in heard)
+    assert any(isinstance(each, SessionDown) for each in heard)
