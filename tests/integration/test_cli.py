@@ -36,7 +36,7 @@ class Done:
 
 
 @dataclass
-class Hand:
+class Ctl:
     daemon: DaemonProcess
     home: Path
 
@@ -68,7 +68,7 @@ class Hand:
 
 
 @pytest.fixture(scope="module")
-def ctl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
+def ctl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ctl]:
     directory = tmp_path_factory.mktemp("daemon")
     main = {
         "bgp": {
@@ -83,12 +83,12 @@ def ctl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
         "guardrails": {"max_ttl_seconds": 3600},
     }  # fmt: skip
     with DaemonProcess(directory, main=main) as daemon:
-        yield Hand(daemon, directory)
+        yield Ctl(daemon, directory)
 
 
 @pytest.fixture
-def mitigation(ctl: Hand) -> Iterator[str]:
-    """A live rule by hand, gone afterwards."""
+def mitigation(ctl: Ctl) -> Iterator[str]:
+    """A live manual rule, withdrawn afterwards."""
     made = ctl.ok(
         "-f", "json", "mitigations", "create", "203.0.113.7", "police", "--rate", "5M",
         "--protocol", "udp", "--port", "53", "--ttl", "10m", "-r", "test",
@@ -98,7 +98,7 @@ def mitigation(ctl: Hand) -> Iterator[str]:
     ctl("mitigations", "withdraw", found, "-r", "end of test")
 
 
-def test_an_event_becomes_a_row_of_the_table(ctl: Hand) -> None:
+def test_an_event_becomes_a_row_of_the_table(ctl: Ctl) -> None:
     sent = ctl.ok("events", "send", VICTIM, "udp_flood", "--bps", "2.5G", "--confidence", "0.9")
     assert sent.golden.startswith("mitigated, mitigation <id>: Acted: police to 20 Mbit/s")
     assert ctl.ok("mitigations", "list", "--victim", VICTIM).golden == (
@@ -132,7 +132,7 @@ def test_an_event_becomes_a_row_of_the_table(ctl: Hand) -> None:
     assert ctl("groups", "dismiss", group.group(), "-r", "test").code == 1
 
 
-def test_a_rule_by_hand_from_preview_to_withdrawal(ctl: Hand) -> None:
+def test_a_manual_rule_from_preview_to_withdrawal(ctl: Ctl) -> None:
     preview = ctl.ok("preview", "203.0.113.8", "discard", "--protocol", "udp")
     assert preview.out.startswith("Plan:     create\nRule:     dst 203.0.113.8/32 proto udp\n")
     made = ctl.ok("mitigations", "create", "203.0.113.8", "discard", "-r", "NOC 4711")
@@ -151,14 +151,14 @@ def test_a_rule_by_hand_from_preview_to_withdrawal(ctl: Hand) -> None:
     assert ctl("mitigations", "get", "01a1fc36-aaf0-7465-a881-f86d63249002").code == 1
 
 
-def test_guardrails_refuse_with_reasons(ctl: Hand) -> None:
+def test_guardrails_refuse_with_reasons(ctl: Ctl) -> None:
     done = ctl("mitigations", "create", "192.0.2.1", "discard", "-r", "test")
     assert (done.code, done.out) == (1, "")
     assert "192.0.2.1 is safelisted" in done.err
     assert ctl("preview", "192.0.2.1", "discard").code == 1
 
 
-def test_bgp_is_shown(ctl: Hand, mitigation: str) -> None:
+def test_bgp_is_shown(ctl: Ctl, mitigation: str) -> None:
     assert re.match(r"PEER +STATE +SINCE", ctl.ok("peers").out)
     assert "edge1" in ctl.ok("peers", "-f", "csv").out
     assert ctl.ok("peers", "edge1").out.startswith("Peer:")
@@ -170,7 +170,7 @@ def test_bgp_is_shown(ctl: Hand, mitigation: str) -> None:
     assert ctl("explain", "no such rule", "edge1").code == 1
 
 
-def test_status_is_degraded_while_a_neighbor_is_away(ctl: Hand) -> None:
+def test_status_is_degraded_while_a_neighbor_is_away(ctl: Ctl) -> None:
     done = ctl("status")
     assert done.code == 1
     assert done.out.startswith("Status:             degraded\n")
@@ -179,14 +179,14 @@ def test_status_is_degraded_while_a_neighbor_is_away(ctl: Hand) -> None:
     assert "prefixd" in ctl.ok("top").out
 
 
-def test_numbers(ctl: Hand) -> None:
+def test_numbers(ctl: Ctl) -> None:
     assert ctl.ok("stats").out.startswith("Active mitigations:")
     assert ctl.ok("pops").out.startswith("POP")
     assert ctl.ok("series", "events", "--range", "3h").out.startswith("FROM")
     assert len(json.loads(ctl.ok("series", "-f", "json").out)["buckets"]) >= 24
 
 
-def test_batches(ctl: Hand, tmp_path: Path) -> None:
+def test_batches(ctl: Ctl, tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     event = {"timestamp": "2026-01-01T00:00:00Z", "source": "file", "vector": "udp_flood",
              "action": "unban"}  # fmt: skip
@@ -200,7 +200,7 @@ def test_batches(ctl: Hand, tmp_path: Path) -> None:
     assert (piped.code, piped.out) == (0, "1 accepted, 0 rejected\n")
 
 
-def test_the_safelist(ctl: Hand, mitigation: str) -> None:
+def test_the_safelist(ctl: Ctl, mitigation: str) -> None:
     added = ctl.ok("safelist", "add", "203.0.113.0/28", "-r", "payment")
     assert added.out == f"203.0.113.0/28 added to the safelist; withdrew 1: {mitigation}\n"
     listed = ctl.ok("safelist", "list")
@@ -209,7 +209,7 @@ def test_the_safelist(ctl: Hand, mitigation: str) -> None:
     assert ctl("safelist", "remove", "203.0.113.0/28").code == 1
 
 
-def test_audit(ctl: Hand, mitigation: str) -> None:
+def test_audit(ctl: Ctl, mitigation: str) -> None:
     rows = json.loads(ctl.ok("audit", "list", "--target", mitigation, "-f", "json").out)
     assert [row["action"] for row in rows["entries"]] == ["create"]
     assert "create" in ctl.ok("audit", "list", "--all").out
@@ -217,7 +217,7 @@ def test_audit(ctl: Hand, mitigation: str) -> None:
     assert re.search(r"^lab1 +\d+ +intact +[0-9a-f]{64} +-$", verified.out, re.MULTILINE)
 
 
-def test_configuration(ctl: Hand) -> None:
+def test_configuration(ctl: Ctl) -> None:
     assert "playbooks" in json.loads(ctl.ok("config", "show", "playbooks").out)
     assert set(json.loads(ctl.ok("config", "show").out)) == {
         "settings", "inventory", "playbooks", "correlation", "alerting",
@@ -249,7 +249,7 @@ def test_configuration(ctl: Hand) -> None:
     assert ctl("alerts", "test", "nobody").code == 1
 
 
-def test_evidence(ctl: Hand) -> None:
+def test_evidence(ctl: Ctl) -> None:
     done = ctl("send-corroborator", "-s", "snmp", "--pop", "lab1", "--confidence", "0.5")
     assert done.code == 1
     assert "snmp is not configured" in done.err
@@ -257,7 +257,7 @@ def test_evidence(ctl: Hand) -> None:
     assert json.loads(ctl.ok("corroborators", "waiting", "-f", "json").out)["total"] == 0
 
 
-def test_people_and_tokens(ctl: Hand, tmp_path: Path) -> None:
+def test_people_and_tokens(ctl: Ctl, tmp_path: Path) -> None:
     home = str(tmp_path)
     made = ctl.ok(
         "operators", "create", "-u", "alice", "-r", "operator", "--password-stdin",
@@ -299,7 +299,7 @@ def test_people_and_tokens(ctl: Hand, tmp_path: Path) -> None:
     assert ctl("tokens", "revoke", "fnm").code == 1
 
 
-def test_the_feed_shows_what_happens(ctl: Hand) -> None:
+def test_the_feed_shows_what_happens(ctl: Ctl) -> None:
     lines: list[Done] = []
     watcher = threading.Thread(
         target=lambda: lines.append(
@@ -314,7 +314,7 @@ def test_the_feed_shows_what_happens(ctl: Hand) -> None:
     assert json.loads(lines[0].out)["type"] == "safelist_added"
 
 
-def test_unix_socket_and_contexts(ctl: Hand, tmp_path: Path) -> None:
+def test_unix_socket_and_contexts(ctl: Ctl, tmp_path: Path) -> None:
     path = tmp_path / ".config/prefixd/ctl.yaml"
     path.parent.mkdir(parents=True)
     socket = ctl.daemon.directory / "api.sock"
@@ -328,7 +328,7 @@ def test_unix_socket_and_contexts(ctl: Hand, tmp_path: Path) -> None:
     assert "ready" in ctl.ok("request", "GET", "/v1/health/ready").out
 
 
-def test_taking_over_from_an_earlier_service(ctl: Hand, tmp_path: Path, mitigation: str) -> None:
+def test_taking_over_from_an_earlier_service(ctl: Ctl, tmp_path: Path, mitigation: str) -> None:
     api = f"http://127.0.0.1:{ctl.daemon.port}"
     assert "203.0.113.7/32" in ctl.ok("import", "prefixd", api).out
     again = ctl.ok("import", "prefixd", api, "--apply")
@@ -338,7 +338,7 @@ def test_taking_over_from_an_earlier_service(ctl: Hand, tmp_path: Path, mitigati
     assert "local_asn: 64500" in ctl.ok("import", "gobgp-conf", str(conf)).out
 
 
-def test_panic_ends_everything(ctl: Hand, mitigation: str) -> None:
+def test_panic_ends_everything(ctl: Ctl, mitigation: str) -> None:
     refused = ctl("panic", "-r", "test", "--confirm", "yes")
     assert refused.code == 1
     assert "withdraw all of lab1" in refused.err
@@ -347,7 +347,7 @@ def test_panic_ends_everything(ctl: Hand, mitigation: str) -> None:
     assert json.loads(ctl.ok("rib", "-f", "json").out)["count"] == 0
 
 
-def test_backup_runs_the_daemons_own_command(ctl: Hand, tmp_path: Path) -> None:
+def test_backup_runs_the_daemons_own_command(ctl: Ctl, tmp_path: Path) -> None:
     binary = tmp_path / "bin/prefixd"
     binary.parent.mkdir()
     binary.write_text(f'#!/bin/sh\nexec {sys.executable} -m prefixd "$@"\n')
@@ -360,13 +360,13 @@ def test_backup_runs_the_daemons_own_command(ctl: Hand, tmp_path: Path) -> None:
     assert ctl(*words, PATH=path).code == 1
 
 
-def test_a_screen_that_lacks_a_sign_shows_its_number(ctl: Hand, mitigation: str) -> None:
+def test_a_screen_that_lacks_a_sign_shows_its_number(ctl: Ctl, mitigation: str) -> None:
     shown = ctl.ok("series", "--range", "1h", PYTHONIOENCODING="ascii")
     assert "\\u2588" in shown.out
     assert mitigation
 
 
-def test_an_interrupt_ends_a_watch_quietly(ctl: Hand) -> None:
+def test_an_interrupt_ends_a_watch_quietly(ctl: Ctl) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "prefixd.cli.main", "pops", "--watch", "0.2"],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(ctl.home),
@@ -381,7 +381,7 @@ def test_an_interrupt_ends_a_watch_quietly(ctl: Hand) -> None:
     assert (process.returncode, err) == (130, "\n")
 
 
-def test_a_closed_pipe_is_no_error(ctl: Hand) -> None:
+def test_a_closed_pipe_is_no_error(ctl: Ctl) -> None:
     done = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m prefixd.cli.main config show | head -n 1"],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT),
@@ -392,7 +392,7 @@ def test_a_closed_pipe_is_no_error(ctl: Hand) -> None:
     assert done.stderr == ""
 
 
-def test_every_command_was_run(ctl: Hand) -> None:
+def test_every_command_was_run(ctl: Ctl) -> None:
     """Stands last: what the tests above did not run has no test."""
     ctl.ok("completion", "bash")
     assert {command.path for command in COMMANDS} - RUN == set()

@@ -100,7 +100,7 @@ def answer(
 
 
 @dataclass
-class Said:
+class Printed:
     code: int
     out: str
     err: str
@@ -118,7 +118,7 @@ def ctl(
     typed: str | None = None,
     home: Path = Path("/nonexistent"),
     interrupted: bool = False,
-) -> Said:
+) -> Printed:
     """One command over canned answers. `typed`: what an operator at a terminal types."""
     out, err = io.StringIO(), io.StringIO()
     environ = {"HOME": str(home)}
@@ -138,7 +138,7 @@ def ctl(
         if not interrupted:
             raise
         code = 130
-    return Said(code, out.getvalue(), err.getvalue())
+    return Printed(code, out.getvalue(), err.getvalue())
 
 
 def a_mitigation(**fields: object) -> dict[str, object]:

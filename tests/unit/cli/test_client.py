@@ -261,7 +261,7 @@ class TlsServer(TcpServer):
         """A client that does not trust us hangs up; that is what the test wants."""
 
 
-def test_certificates_are_checked_unless_told_not_to(tmp_path: Path) -> None:
+def test_certificates_are_checked_unless_insecure(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     server = TlsServer(("127.0.0.1", 0), Service)
     server.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -22,8 +22,8 @@ EACH = pytest.mark.parametrize(
     "command", module.COMMANDS, ids=lambda command: "-".join(command.path)
 )
 
-# What the API offers to others than operators at a keyboard.
-NOT_FOR_HANDS = {
+# What the API offers to programs only.
+NOT_FOR_OPERATORS = {
     "/metrics": "Prometheus asks it",
     "/v1/preferences": "steers the dashboard only",
     "/v1/ws/feed": "the dashboard's form of /v1/feed",
@@ -138,18 +138,18 @@ def test_everything_the_api_can_do_has_a_command() -> None:
     asked = {re.sub(r"\{[^}]*\}", "*", path) for path in re.findall(r'"(/v1/[^"]*)"', source)}
     asked |= {f"/v1/config/{part}" for part in ("settings", "inventory", *("playbooks",))}
     asked |= {"/v1/config/correlation", "/v1/config/alerting"}
-    nobody: Any = None  # only the tables are read
+    unused: Any = None  # only the tables are read
     accounts = account_routes(
-        nobody, secure_cookie=nobody, session_idle_s=1, alert_events=frozenset()
+        unused, secure_cookie=unused, session_idle_s=1, alert_events=frozenset()
     )
     routes = [
         *ROUTES,
         *accounts,
-        *ConfigRoutes(nobody).routes(),
-        *AlertRoutes(nobody).routes(),
+        *ConfigRoutes(unused).routes(),
+        *AlertRoutes(unused).routes(),
     ]
     offered = {re.sub(r"\{[^}]*\}", "*", route.path) for route in routes}
-    missing = offered - asked - set(NOT_FOR_HANDS)
+    missing = offered - asked - set(NOT_FOR_OPERATORS)
     assert missing == set()
 
 

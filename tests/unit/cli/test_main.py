@@ -107,7 +107,7 @@ def test_an_unreachable_service_is_code_3() -> None:
     assert "cannot reach http://127.0.0.1:1: connection refused" in err
 
 
-def test_risks_are_said_aloud() -> None:
+def test_risks_are_warnings() -> None:
     _, _, err = run("-a", "http://192.0.2.1:1", "-t", "x", "--timeout", "0.01", "pops")
     assert "warning: the token is sent unencrypted" in err
     _, _, err = run("-a", "https://127.0.0.1:1", "--insecure", "pops")

@@ -162,7 +162,7 @@ def test_one_mitigation() -> None:
     )
 
 
-def test_a_dry_run_is_said_where_the_rule_is_seen() -> None:
+def test_a_dry_run_is_shown_beside_the_rule() -> None:
     rows = a_page("mitigations", a_mitigation(dry_run=True))
     said = ctl(CannedService({"GET /v1/mitigations": rows}), "mitigations", "list")
     assert "police to 20 Mbit/s (dry run)" in said.out
