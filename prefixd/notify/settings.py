@@ -14,9 +14,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 from prefixd.domain.prefix import Address, Prefix
+from prefixd.setting import (
+    As,
+    Default,
+    Doc,
+    In,
+    Name,
+    Named,
+    Positive,
+    Secret,
+    Text,
+    Whole,
+)
 
 PAGERDUTY_EVENTS_URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_URL_LENGTH = 1024
@@ -72,6 +85,9 @@ ONLY_WHEN_NAMED = frozenset({AlertEvent.MITIGATION_EXTENDED, AlertEvent.MITIGATI
 """Too frequent to be part of an empty list, which means everything else."""
 
 
+Events = Annotated[frozenset[AlertEvent], As("events")]
+
+
 class OpsgenieRegion(StrEnum):
     US = "us"
     EU = "eu"
@@ -85,36 +101,57 @@ class GenericFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    webhook_url: str = field(repr=False)
-    channel: str | None = None
+    """Slack, by incoming webhook."""
+
+    webhook_url: Annotated[str, Secret(), Doc("Address of the incoming webhook.")] = field(
+        repr=False
+    )
+    channel: Annotated[
+        str | None,
+        Text(maximum=128),
+        Doc("Channel; most webhooks ignore it."),
+        Default("none"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discord:
-    webhook_url: str = field(repr=False)
+    """Discord."""
+
+    webhook_url: Annotated[str, Secret(), Doc("Address of the webhook.")] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Teams:
-    webhook_url: str = field(repr=False)
+    """Microsoft Teams."""
+
+    webhook_url: Annotated[str, Secret(), Doc("Address of the workflow.")] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telegram:
-    bot_token: str = field(repr=False)
-    chat_id: str
+    """Telegram, by bot."""
+
+    bot_token: Annotated[str, Secret(), Doc("Token of the bot.")] = field(repr=False)
+    chat_id: Annotated[str, As("chat"), Doc("Chat it writes to.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerDuty:
-    routing_key: str = field(repr=False)
-    events_url: str = PAGERDUTY_EVENTS_URL
+    """PagerDuty, Events API v2."""
+
+    routing_key: Annotated[str, Secret(), Doc("Integration key.")] = field(repr=False)
+    events_url: Annotated[str, Text(maximum=MAX_URL_LENGTH), Doc("Events API v2 address.")] = (
+        PAGERDUTY_EVENTS_URL
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opsgenie:
-    api_key: str = field(repr=False)
-    region: OpsgenieRegion = OpsgenieRegion.US
+    """Opsgenie."""
+
+    api_key: Annotated[str, Secret(), Doc("API key.")] = field(repr=False)
+    region: Annotated[OpsgenieRegion, Doc("Where the account lives.")] = OpsgenieRegion.US
 
 
 def _no_headers() -> Mapping[str, str]:
@@ -123,14 +160,25 @@ def _no_headers() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generic:
-    """`headers` may carry tokens, and the address a key: both count as secrets."""
+    """Any receiver of JSON.
 
-    url: str = field(repr=False)
-    secret: str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=_no_headers, repr=False)
-    format: GenericFormat = GenericFormat.V1
-    legacy_signature: bool = True
-    """Also send X-Prefixd-Signature, which covers the body alone."""
+    `headers` may carry tokens, and the address a key: both count as secrets.
+    """
+
+    url: Annotated[str, Secret(), Doc("Address that is posted to.")] = field(repr=False)
+    secret: Annotated[str | None, Secret(), Doc("Key of the signature.")] = field(
+        default=None, repr=False
+    )
+    headers: Annotated[
+        Mapping[Annotated[str, As("added header")], Annotated[str, Text(0, 4096)]],
+        Secret(three_ways=False),
+        Doc("Headers to add; their values count as secrets."),
+    ] = field(default_factory=_no_headers, repr=False)
+    format: Annotated[GenericFormat, Doc("`v1` is the earlier daemon's flat record.")] = (
+        GenericFormat.V1
+    )
+    legacy_signature: Annotated[bool, Doc("Also send X-Prefixd-Signature.")] = True
+    """It covers the body alone."""
 
 
 Target = Slack | Discord | Teams | Telegram | PagerDuty | Opsgenie | Generic
@@ -156,22 +204,35 @@ class Destination:
     bound what one incident storm can send; what exceeds them is collapsed into a digest.
     """
 
-    id: str
+    id: Annotated[
+        str,
+        Text(pattern=r"[a-z0-9][a-z0-9-]{0,39}", what="a name of a-z, 0-9 and -"),
+        Doc("Stable name, used in metrics and in the API. Unique."),
+        Default("the type, numbered"),
+    ]
     target: Target
-    enabled: bool = True
-    events: frozenset[AlertEvent] = frozenset()
-    min_severity: Severity = Severity.INFO
-    customers: frozenset[str] = frozenset()
-    pops: frozenset[str] = frozenset()
-    resolve: bool = True
-    """Close incidents (PagerDuty, Opsgenie) when the mitigation ends."""
-    timeout_s: int = 10
-    max_age_s: int = 3600
-    """An alert that could not be delivered for this long is given up."""
-    rate_per_minute: int = 20
-    burst: int = 10
-    group_wait_s: int = 0
-    """Collect alerts of one victim for this long before sending."""
+    enabled: Annotated[bool, Doc("false keeps it configured and silent.")] = True
+    events: Annotated[
+        Events,
+        Doc("What it is told; replaces the general list."),
+        Default("the general list"),
+    ] = frozenset()
+    min_severity: Annotated[Severity, Doc("Nothing less severe.")] = Severity.INFO
+    customers: Annotated[
+        frozenset[Name], Doc("Only alerts about these customers."), In("match")
+    ] = frozenset()
+    pops: Annotated[frozenset[Name], Doc("Only alerts of these sites."), In("match")] = frozenset()
+    resolve: Annotated[bool, Doc("Close the incident there when the mitigation ends.")] = True
+    timeout_s: Annotated[int, Whole(1, 60), Doc("Of one attempt.")] = 10
+    max_age_s: Annotated[int, Whole(1, 86_400), Doc("Then an alert is given up.")] = 3600
+    rate_per_minute: Annotated[
+        Positive,
+        Named("per_minute"),
+        Doc("Alerts a minute; the rest is summed up."),
+        In("rate"),
+    ] = 20
+    burst: Annotated[Positive, Doc("Alerts at once."), In("rate")] = 10
+    group_wait_s: Annotated[int, Whole(0, 300), Doc("Collect alerts of one victim this long.")] = 0
 
     @property
     def type(self) -> str:
@@ -180,17 +241,38 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
+    """Alerts."""
+
     destinations: tuple[Destination, ...] = ()
-    events: frozenset[AlertEvent] = frozenset()
-    """For destinations without a filter of their own; empty: everything."""
-    public_url: str | None = None
-    """Where operators reach the dashboard; alerts link there."""
-    environment: str = ""
-    """Shown in every alert, to tell production from a laboratory."""
-    allow_private: tuple[Prefix, ...] = ()
-    """Private networks that webhooks may reach, for chat servers on premises."""
-    queue_limit: int = 1000
-    """Alerts waiting for one destination. Beyond it the oldest of severity info are dropped."""
+    events: Annotated[
+        Events,
+        Doc("What destinations without a list of their own are told."),
+        Default("everything"),
+    ] = frozenset()
+    public_url: Annotated[
+        str | None,
+        Text(
+            maximum=MAX_URL_LENGTH,
+            pattern=r"https?://\S+",
+            what="an address that starts with http",
+        ),
+        Doc("Where people reach the service."),
+        Default("none"),
+    ] = None
+    """Alerts link there."""
+    environment: Annotated[str, Text(0, 64), Doc("Shown in every alert."), Default("none")] = ""
+    """Tells production from a laboratory."""
+    allow_private: Annotated[
+        tuple[Prefix, ...],
+        Doc("Private networks webhooks may reach, for chat servers on premises."),
+    ] = ()
+    queue_limit: Annotated[
+        int,
+        Whole(10, 100_000),
+        Doc(
+            "Alerts waiting for one destination; beyond it the oldest of severity info are dropped."
+        ),
+    ] = 1000
 
     def wants(self, destination: Destination, event: AlertEvent) -> bool:
         wanted = destination.events or self.events

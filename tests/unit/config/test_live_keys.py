@@ -116,7 +116,7 @@ def settings_classes() -> frozenset[type]:
     while todo:
         kind = todo.pop()
         todo += getattr(kind, "__args__", ())
-        if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind not in found:
+        if isinstance(kind, type) and field_names(kind) and kind not in found:
             found.add(kind)
             todo += get_type_hints(kind, vars(sys.modules[kind.__module__])).values()
     return frozenset(found)
@@ -143,8 +143,14 @@ def keys() -> Iterator[tuple[str, Key, Section[Any]]]:
 
 def has(owner: type, field: str) -> bool:
     """The sections of a file are classes too, of the configuration's own."""
-    is_settings = dataclasses.is_dataclass(owner) and not owner.__module__.startswith(CONFIG)
-    return is_settings and field in {found.name for found in dataclasses.fields(owner)}
+    return field in field_names(owner) and not owner.__module__.startswith(CONFIG)
+
+
+def field_names(owner: type) -> frozenset[str]:
+    """Settings are dataclasses, domain values are Structs."""
+    if dataclasses.is_dataclass(owner):
+        return frozenset(field.name for field in dataclasses.fields(owner))
+    return frozenset(getattr(owner, "__struct_fields__", ()))
 
 
 def dead(entry: Key, section: Section[Any]) -> bool:
