@@ -33,7 +33,7 @@ from prefixd.bgp.wire.prefix import Prefix, mask_octets
 from prefixd.bgp.wire.scalar import ClusterList, OriginatorId
 
 
-class Doubt(StrEnum):
+class ImportRefusal(StrEnum):
     """Why a received route is not taken."""
 
     LOOPED = "looped"
@@ -75,7 +75,7 @@ class Received:
     action: FlowSpecActions | None
     """None for unicast routes."""
     communities: tuple[int, ...]
-    doubt: Doubt | None
+    refusal: ImportRefusal | None
     since_us: int
     rule: FlowSpecRule | None = None
     """What a FlowSpec route matches: canonical, or as received when no packet can match."""
@@ -127,7 +127,7 @@ class AdjRibIn:
     tables: dict[Family, dict[bytes, Received]] = field(
         default_factory=dict[Family, dict[bytes, Received]]
     )
-    ignored: dict[Doubt, int] = field(default_factory=dict[Doubt, int])
+    ignored: dict[ImportRefusal, int] = field(default_factory=dict[ImportRefusal, int])
     filling: set[Family] = field(default_factory=set[Family])
     """Families that were reported as filling; reported again only after they emptied."""
 
@@ -150,7 +150,7 @@ class AdjRibIn:
             for nlri in routes.nlri:
                 key, rule = _identity(routes.family, nlri)
                 if looped:
-                    self._count(Doubt.LOOPED)
+                    self._count(ImportRefusal.LOOPED)
                     self._forget(key, events)
                     events.append(Echoed(key))
                 elif self.policy.keep:
@@ -159,7 +159,7 @@ class AdjRibIn:
                         key=key,
                         action=held,
                         communities=communities,
-                        doubt=self._doubt(nlri, rule, held, communities),
+                        refusal=self._refusal(nlri, rule, held, communities),
                         since_us=now_us,
                         rule=nlri if rule is None and isinstance(nlri, FlowSpecRule) else rule,
                     )
@@ -169,23 +169,23 @@ class AdjRibIn:
         return events
 
     def _keep(self, received: Received, events: list[ImportEvent]) -> None:
-        key, doubt = received.key, received.doubt
+        key, refusal = received.key, received.refusal
         table = self.tables.setdefault(key.family, {})
         known = table.get(key.nlri)
         if known is None and len(table) >= self.policy.most(key.family):
-            self._count(Doubt.TOO_MANY)
+            self._count(ImportRefusal.TOO_MANY)
             if self.policy.reset_on_excess and not any(isinstance(e, Excess) for e in events):
                 events.append(Excess(key.family, self.policy.most(key.family)))
             return
-        if doubt is not None:
-            self._count(doubt)
+        if refusal is not None:
+            self._count(refusal)
         table[key.nlri] = received
         self._note_filling(key.family, events)
         if not self.policy.report:
             return
-        if doubt is None:
+        if refusal is None:
             events.append(Learned(received))
-        elif known is not None and known.doubt is None:
+        elif known is not None and known.refusal is None:
             events.append(Lost(key))
 
     def _note_filling(self, family: Family, events: list[ImportEvent]) -> None:
@@ -196,37 +196,37 @@ class AdjRibIn:
             self.filling.add(family)
             events.append(Filling(family, held, most))
 
-    def _doubt(
+    def _refusal(
         self,
         nlri: FlowSpecRule | Prefix | RawNlri,
         rule: FlowSpecRule | None,
         action: FlowSpecActions | None,
         communities: tuple[int, ...],
-    ) -> Doubt | None:
+    ) -> ImportRefusal | None:
         policy = self.policy
         if not policy.required_communities <= set(communities):
-            return Doubt.COMMUNITY
+            return ImportRefusal.COMMUNITY
         if action is not None and policy.actions:
             words = {KIND_OF_ABILITY.get(a, a.value) for a in abilities_of(action)}
             if not words <= policy.actions:
-                return Doubt.ACTION
+                return ImportRefusal.ACTION
         destination = nlri if isinstance(nlri, Prefix) else None
         if isinstance(nlri, FlowSpecRule):
             match = nlri.component(Kind.DST_PREFIX)
             if not isinstance(match, PrefixMatch) or match.offset:
-                return Doubt.NO_DESTINATION
+                return ImportRefusal.NO_DESTINATION
             destination = Prefix(nlri.family.afi, match.length, match.pattern)
             if _items(nlri) > policy.max_items:
-                return Doubt.TOO_LONG
+                return ImportRefusal.TOO_LONG
             if rule is None:
-                return Doubt.NEVER_MATCHES
+                return ImportRefusal.NEVER_MATCHES
         if destination is None or not _inside(destination, policy.destinations):
-            return Doubt.DESTINATION
+            return ImportRefusal.DESTINATION
         return None
 
     def _forget(self, key: Key, events: list[ImportEvent]) -> None:
         known = self.tables.get(key.family, {}).pop(key.nlri, None)
-        if known is not None and known.doubt is None and self.policy.report:
+        if known is not None and known.refusal is None and self.policy.report:
             events.append(Lost(key))
 
     def forget_family(self, family: Family, events: list[ImportEvent]) -> None:
@@ -249,8 +249,8 @@ class AdjRibIn:
                     self._forget(Key(family, nlri), events)
         return events
 
-    def _count(self, doubt: Doubt) -> None:
-        self.ignored[doubt] = self.ignored.get(doubt, 0) + 1
+    def _count(self, refusal: ImportRefusal) -> None:
+        self.ignored[refusal] = self.ignored.get(refusal, 0) + 1
 
 
 def _identity(

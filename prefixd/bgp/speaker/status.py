@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from prefixd.bgp.peer.interface import PeerStatus
-from prefixd.bgp.rib.adj_rib_in import AdjRibIn, Doubt
+from prefixd.bgp.rib.adj_rib_in import AdjRibIn, ImportRefusal
 from prefixd.bgp.rib.distribution import Distribution
 from prefixd.bgp.rib.group_member import GroupMember
 from prefixd.bgp.rib.loc_rib import LocRib
@@ -131,7 +131,7 @@ class PeerTable:
     fence_round_trip_s: float | None
     seen: int
     received: dict[Family, int]
-    ignored: dict[Doubt, int]
+    ignored: dict[ImportRefusal, int]
     faults: dict[str, int]
     in_step: bool
     """Shares its messages with the other members of its update group."""

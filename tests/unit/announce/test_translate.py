@@ -181,7 +181,7 @@ def test_learned_actions_that_we_cannot_show() -> None:
         assert isinstance(rule_of_flow(flow, FlowSpecActions(actions)), Untranslatable)
 
 
-def test_a_rule_asked_for_by_hand_may_use_the_reserve() -> None:
+def test_a_manual_rule_may_use_the_reserve() -> None:
     by_hand = replace(intent(Match(dst=HOST), Discard()), manual=True)
     route = route_of(by_hand, 64500)
     assert isinstance(route, Route)

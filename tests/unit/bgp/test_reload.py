@@ -90,7 +90,7 @@ def test_added_and_removed() -> None:
     ]
 
 
-def test_our_own_identity_resets_everybody() -> None:
+def test_our_own_identity_resets_every_session() -> None:
     peers = (a_peer("one"), a_peer("two", "127.0.0.2"))
     plan = plan_reload(a_speaker(peers=peers), a_speaker(router_id="10.0.0.9", peers=peers))
     assert plan.resets == 2

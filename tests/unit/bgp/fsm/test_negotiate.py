@@ -136,7 +136,7 @@ def test_hold_time_is_the_smaller_and_keepalive_its_third() -> None:
     assert agreed(an_offer(hold_time_s=0), theirs()).keepalive_s == 0
 
 
-def test_both_opens_are_kept_for_whoever_wonders() -> None:
+def test_both_opens_are_kept_for_the_operator() -> None:
     offer, message = an_offer(), theirs()
     terms = agreed(offer, message)
     assert (terms.our_open, terms.peer_open) == (our_open(offer), message)

@@ -293,7 +293,7 @@ async def test_routes_of_a_graceful_peer_are_marked_stale() -> None:
 
 
 class TestPeerThatDoesNotRead:
-    async def test_the_queue_is_bounded_and_the_stall_is_told(self) -> None:
+    async def test_the_queue_is_bounded_and_the_stall_is_reported(self) -> None:
         async with established() as (peer, watcher, router, _site):
             router.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             chunk = EOR * (65536 // len(EOR))

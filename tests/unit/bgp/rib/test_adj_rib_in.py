@@ -6,11 +6,11 @@ import pytest
 
 from prefixd.bgp.rib.adj_rib_in import (
     AdjRibIn,
-    Doubt,
     Echoed,
     Excess,
     Filling,
     ImportPolicy,
+    ImportRefusal,
     Learned,
     Lost,
 )
@@ -71,7 +71,7 @@ def test_nothing_is_kept_by_default() -> None:
 def test_watching_keeps_and_reports_nothing() -> None:
     table = a_table(ImportPolicy(keep=True, destinations=(Prefix.parse("0.0.0.0/0"),)))
     assert table.apply(announced(VICTIM), 1) == []
-    assert [received.doubt for received in table.routes()] == [None]
+    assert [received.refusal for received in table.routes()] == [None]
     assert table.apply(withdrawn(VICTIM), 2) == []
     assert len(table) == 0
 
@@ -90,21 +90,23 @@ def test_another_spelling_is_the_same_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "attributes", "doubt"),
+    ("text", "attributes", "refusal"),
     [
-        ("dst 198.51.100.1/32", None, Doubt.DESTINATION),
-        ("dst 192.0.0.0/16", None, Doubt.DESTINATION),
-        ("src 192.0.2.1/32", None, Doubt.NO_DESTINATION),
-        ("dst 192.0.2.1/32 dport false", None, Doubt.NEVER_MATCHES),
-        (VICTIM, (ExtendedCommunities(encode_actions([RateLimit(1e6)])[0]),), Doubt.ACTION),
-        (VICTIM, (), Doubt.ACTION),
+        ("dst 198.51.100.1/32", None, ImportRefusal.DESTINATION),
+        ("dst 192.0.0.0/16", None, ImportRefusal.DESTINATION),
+        ("src 192.0.2.1/32", None, ImportRefusal.NO_DESTINATION),
+        ("dst 192.0.2.1/32 dport false", None, ImportRefusal.NEVER_MATCHES),
+        (VICTIM, (ExtendedCommunities(encode_actions([RateLimit(1e6)])[0]),), ImportRefusal.ACTION),
+        (VICTIM, (), ImportRefusal.ACTION),
     ],
 )
-def test_doubts(text: str, attributes: tuple[Attribute, ...] | None, doubt: Doubt) -> None:
+def test_reasons_not_to_take_a_route(
+    text: str, attributes: tuple[Attribute, ...] | None, refusal: ImportRefusal
+) -> None:
     table = a_table()
     assert table.apply(announced(text, attributes=attributes), 1) == []
-    assert [received.doubt for received in table.routes()] == [doubt]
-    assert table.ignored == {doubt: 1}
+    assert [received.refusal for received in table.routes()] == [refusal]
+    assert table.ignored == {refusal: 1}
 
 
 def test_a_required_community() -> None:
@@ -135,11 +137,11 @@ def test_memory_is_bounded() -> None:
     table = a_table()
     events = table.apply(announced(*(f"dst 192.0.2.{n}/32" for n in range(1, 9))), 1)
     assert len([event for event in events if isinstance(event, Learned)]) == len(table) == 3
-    assert table.ignored == {Doubt.TOO_MANY: 5}
+    assert table.ignored == {ImportRefusal.TOO_MANY: 5}
     assert len(table.apply(announced("dst 192.0.2.1/32"), 2)) == 1  # a known one may change
 
 
-def test_filling_up_is_told_once_until_it_has_emptied() -> None:
+def test_filling_up_is_reported_once_until_it_has_emptied() -> None:
     table = a_table(ImportPolicy(keep=True, max_flowspec=5, warn_share=0.6))
     rules = [f"dst 192.0.2.{n}/32" for n in range(1, 9)]
     assert table.apply(announced(*rules[:2]), 1) == []
@@ -155,7 +157,7 @@ def test_excess_ends_the_session_only_where_that_was_agreed() -> None:
     strict = a_table(ImportPolicy(keep=True, max_flowspec=5, warn_share=1.0, reset_on_excess=True))
     events = strict.apply(announced(*rules), 1)
     assert events == [Filling(IPV4_FLOWSPEC, 5, 5), Excess(IPV4_FLOWSPEC, 5)]
-    assert strict.ignored[Doubt.TOO_MANY] == 3
+    assert strict.ignored[ImportRefusal.TOO_MANY] == 3
 
 
 def test_a_rule_longer_than_agreed_is_not_taken() -> None:
@@ -163,7 +165,7 @@ def test_a_rule_longer_than_agreed_is_not_taken() -> None:
     short, long = "dst 192.0.2.1/32 dport 1,3,5", "dst 192.0.2.1/32 dport 1,3,5,7"
     assert words_of(table.apply(announced(short), 1)) == [f"Learned {short}"]
     assert table.apply(announced(long), 2) == []
-    assert table.ignored == {Doubt.TOO_LONG: 1}
+    assert table.ignored == {ImportRefusal.TOO_LONG: 1}
 
 
 def test_a_disabled_family_is_forgotten() -> None:

@@ -35,7 +35,7 @@ def test_end_of_rib_waits_for_a_paced_dump() -> None:
     assert desk.distribution.member("a") is not None
 
 
-def test_a_large_change_is_judged_in_slices_and_told_in_full() -> None:
+def test_a_large_change_is_judged_in_slices_and_sent_in_full() -> None:
     desk = Desk()
     desk.up("a")
     desk.put(*hosts(2000))

@@ -66,7 +66,7 @@ def test_a_changed_match_moves_the_route() -> None:
     assert winner(loc, new) == "a"
 
 
-def test_an_extension_is_news_to_nobody_but_the_clock() -> None:
+def test_an_extension_changes_only_the_expiry() -> None:
     loc = LocRib()
     route = a_route(VICTIM, "a", expires_at_us=10_000_000)
     assert loc.put([route])

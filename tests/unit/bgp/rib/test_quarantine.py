@@ -66,7 +66,7 @@ def test_several_poison_rules() -> None:
     assert set(peer.quarantine.quarantined) == poison
 
 
-def test_what_was_digested_is_never_suspected() -> None:
+def test_what_was_parsed_is_never_a_candidate() -> None:
     peer = Peer()
     quarantine = peer.quarantine
     peer.publish(*KEYS[:50])
@@ -75,7 +75,7 @@ def test_what_was_digested_is_never_suspected() -> None:
     assert quarantine.session_ended(suspicious=True, at_us=0) == (KEYS[60],)
 
 
-def test_an_innocent_end_accuses_nobody() -> None:
+def test_an_ordinary_end_makes_no_candidates() -> None:
     peer = Peer()
     quarantine = peer.quarantine
     peer.publish(*KEYS)
@@ -83,7 +83,7 @@ def test_an_innocent_end_accuses_nobody() -> None:
     assert quarantine.held_back == frozenset()
 
 
-def test_an_innocent_end_during_a_trial_resumes_it_later() -> None:
+def test_an_ordinary_end_during_a_test_resumes_it_later() -> None:
     peer = Peer()
     quarantine = peer.quarantine
     peer.publish(*KEYS[:4])
@@ -95,14 +95,14 @@ def test_an_innocent_end_during_a_trial_resumes_it_later() -> None:
     assert quarantine.busy
 
 
-def test_without_bisection_all_suspects_stay_out() -> None:
+def test_without_bisection_all_candidates_stay_out() -> None:
     peer = Peer(bisect=False)
     quarantine = peer.quarantine
     peer.publish(*KEYS[:7])
     assert set(quarantine.session_ended(suspicious=True, at_us=0)) == set(KEYS[:7])
 
 
-def test_a_broken_connection_alone_convicts_nobody() -> None:
+def test_a_broken_connection_alone_quarantines_nothing() -> None:
     peer = Peer()
     quarantine = peer.quarantine
     peer.publish(KEYS[0])
@@ -117,7 +117,7 @@ def test_a_broken_connection_alone_convicts_nobody() -> None:
     assert quarantine.session_ended(suspicious=True, certain=False, at_us=0) == (KEYS[0],)
 
 
-def test_pardon() -> None:
+def test_release() -> None:
     peer = Peer()
     quarantine = peer.quarantine
     peer.publish(KEYS[0])
@@ -138,7 +138,7 @@ def test_writes_are_forgotten_one_by_one_however_busy_the_router_is() -> None:
     assert len(peer.quarantine._written) <= 10
 
 
-def test_a_trial_ends_also_on_a_router_that_is_never_left_in_peace() -> None:
+def test_a_test_ends_also_on_a_router_with_constant_changes() -> None:
     peer = Peer()
     quarantine = peer.quarantine
     peer.publish(*KEYS[:4])
@@ -157,7 +157,7 @@ def test_a_trial_ends_also_on_a_router_that_is_never_left_in_peace() -> None:
     assert not quarantine.busy
 
 
-def test_a_trial_that_was_told_late_is_not_over_before_it_was_digested() -> None:
+def test_a_test_that_was_sent_late_is_not_over_before_it_was_parsed() -> None:
     peer = Peer()
     quarantine = peer.quarantine
     peer.publish(*KEYS[:2])

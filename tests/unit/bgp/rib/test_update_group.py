@@ -23,7 +23,7 @@ def test_peers_in_step_get_the_same_octets() -> None:
     assert desk.distribution.group_count() == 1
 
 
-def test_the_best_rules_are_told_first() -> None:
+def test_the_most_important_rules_are_sent_first() -> None:
     desk = Desk()
     desk.put(*hosts(1500), a_route("dst 192.0.2.1/32", "urgent", priority=9))
     desk.distribution.peer_up("a", TERMS, ProbeSettings(wanted=False), probe_usable=False)

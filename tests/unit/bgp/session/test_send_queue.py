@@ -64,7 +64,7 @@ def test_a_warning_then_an_alarm_at_half_the_send_hold_time() -> None:
     assert watch.next_level_at(180.0) is None
 
 
-def test_whoever_wakes_late_hears_both() -> None:
+def test_a_late_check_reports_both_levels() -> None:
     watch = StallWatch()
     watch.left(0, 100.0)
     assert [level for level, _ in watch.due(30.0, 200.0)] == [StallLevel.WARNING, StallLevel.ALARM]

@@ -231,7 +231,7 @@ class TestBeforeEstablished:
         assert now == 30.0
         assert answer(session) == Notification(4)
 
-    def test_nobody_can_keep_a_broken_notification_argument_going(self) -> None:
+    def test_a_broken_notification_is_never_answered(self) -> None:
         session = in_open_sent()
         outputs = session.handle(Data(MARKER + b"\x00\x14\x03\x06"), 0.0)
         assert not session.outgoing.size
@@ -267,7 +267,7 @@ class TestCollisionHold:
         session.handle(Data(KEEPALIVE * 300), 0.0)
         assert not session.wants_data
 
-    def test_the_loser_is_told(self) -> None:
+    def test_the_losing_connection_gets_a_notification(self) -> None:
         session = in_open_sent()
         session.handle(Data(an_open_of_a_peer()), 0.0)
         session.handle(Stop(Notification(6, 7)), 0.0)
@@ -342,7 +342,7 @@ class TestPeerThatStopsReading:
         assert pair.left.state is State.ESTABLISHED
         assert pair.left.stalled_s(pair.now) == 0
 
-    def test_drained_is_told_once(self) -> None:
+    def test_drained_is_reported_once(self) -> None:
         pair = self.blocked()
         pair.feed(pair.left, Taken(100))
         assert pair.feed(pair.left, Taken(pair.left.outgoing.size)) == [SendDrained()]

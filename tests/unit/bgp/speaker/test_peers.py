@@ -87,7 +87,7 @@ class Caller:
         return octets
 
 
-async def test_a_stranger_hears_nothing() -> None:
+async def test_an_unknown_address_gets_no_octet() -> None:
     nobody = a_peer("elsewhere", "192.0.2.9", direction=Direction.PASSIVE)
     async with a_roster(a_speaker(listen=LISTEN, peers=(nobody,))) as (registry, _):
         async with Caller(registry) as caller:
@@ -127,7 +127,7 @@ class TestDynamic:
             await watcher.until(lambda: watcher.downs)
             assert registry.peers() == (peer,), "its counters linger"
 
-    async def test_a_full_range_takes_nobody(self) -> None:
+    async def test_a_full_range_takes_no_neighbor(self) -> None:
         async with a_roster(self.settings(max_peers=0)) as (registry, _):
             async with Caller(registry) as caller:
                 assert await caller.heard() == b""
@@ -168,7 +168,7 @@ class TestReload:
             assert (await caller.heard())[18:19] != b"\x03", "no NOTIFICATION"
             assert watcher.downs[0][1].notification is None
 
-    async def test_a_removed_neighbor_hears_6_3(self) -> None:
+    async def test_a_removed_neighbor_gets_6_3(self) -> None:
         async with with_a_neighbor() as (registry, watcher, caller):
             registry.apply(replace(registry.settings, peers=()))
             await watcher.until(lambda: watcher.downs)
@@ -186,7 +186,7 @@ class TestReload:
                 await watcher.until(lambda: len(watcher.ups) == 2)
 
 
-async def test_everybody_is_told_goodbye() -> None:
+async def test_every_neighbor_gets_a_notification_at_the_end() -> None:
     async with with_a_neighbor() as (registry, _, caller):
         farewell = asyncio.create_task(caller.heard())
         stopping = asyncio.create_task(registry.stop(StopMode.WITHDRAW, "prefixd: ops: bye"))
@@ -196,7 +196,7 @@ async def test_everybody_is_told_goodbye() -> None:
         assert registry.peers() == ()
 
 
-async def test_a_goodbye_without_words_names_the_operator() -> None:
+async def test_a_shutdown_without_text_names_the_operator() -> None:
     async with with_a_neighbor() as (registry, _, caller):
         farewell = asyncio.create_task(caller.heard())
         stopping = asyncio.create_task(registry.stop(StopMode.WITHDRAW))
@@ -213,7 +213,7 @@ async def test_mock_mode_opens_nothing() -> None:
         assert registry.peers() == ()
 
 
-def test_a_port_in_use_is_said_so() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartupError, match=f"cannot listen on 127.0.0.1 port {port}"):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from prefixd.bgp.fsm.state import DownKind, DownReason
-from prefixd.bgp.rib.adj_rib_in import Doubt
+from prefixd.bgp.rib.adj_rib_in import ImportRefusal
 from prefixd.bgp.rib.attributes import AttributeEncoder
 from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Terms
 from prefixd.bgp.rib.route_action import FlowSpecActions
@@ -194,7 +194,7 @@ async def test_a_large_table_is_taken_back_as_a_whole() -> None:
         await router.until(lambda r: not r.rules)
 
 
-async def test_a_rule_nobody_withdraws_in_time_is_withdrawn() -> None:
+async def test_a_rule_that_expired_is_withdrawn_by_the_speaker() -> None:
     async with fake_router() as router, speaking(neighbor(router)) as at_work:
         soon = SystemClock().now_us() + 700_000
         at_work.speaker.replace([a_route(HOSTS[0], "m1", expires_at_us=soon)])
@@ -266,19 +266,21 @@ async def test_a_router_that_sends_more_than_agreed_loses_its_session_for_a_whil
         assert retry > FAST.connect_retry_s * 5
 
 
-async def test_a_router_that_sends_more_than_agreed_may_also_be_heard_out() -> None:
+async def test_a_router_that_sends_more_than_agreed_may_keep_its_session() -> None:
     accept = ImportSettings(mode=ImportMode.MONITOR, max_received_flowspec=5)
     async with fake_router() as router, speaking(neighbor(router, accept=accept)) as at_work:
         speaker = at_work.speaker
         speaker.start()
         await at_work.until_synced("edge")
         router.say(said_by_a_router(*HOSTS[:8]))
-        await at_work.until(lambda: speaker.status().peers[0].ignored.get(Doubt.TOO_MANY) == 3)
+        await at_work.until(
+            lambda: speaker.status().peers[0].ignored.get(ImportRefusal.TOO_MANY) == 3
+        )
         assert speaker.status().peers[0].received == {IPV4_FLOWSPEC: 5}
         assert speaker.status().peers[0].session.counters.flaps == 0
 
 
-async def test_the_last_words_of_a_removed_neighbor_do_not_concern_its_namesake() -> None:
+async def test_late_reports_of_a_removed_neighbor_do_not_concern_its_namesake() -> None:
     """The old one is still saying goodbye when the new one, of the same name, is up already."""
     async with fake_router() as old, fake_router() as new, speaking(neighbor(old)) as at_work:
         speaker = at_work.speaker

@@ -142,7 +142,7 @@ def test_refresh_marker_with_octets_behind_it(subtype: int) -> None:
     assert (error.code, error.subcode, error.data) == (7, 1, octets)
 
 
-def test_refresh_request_with_a_filter_nobody_negotiated() -> None:
+def test_refresh_request_with_a_filter_that_was_not_negotiated() -> None:
     error = refuse(message(5, "0001008501400000"))
     assert (error.code, error.subcode, error.data.hex()) == (1, 2, "001b")
 
