@@ -1,16 +1,13 @@
 """Where the self-contained executable begins: the daemon, or the client when called prefixdctl.
 
 The one file unpacks itself and starts a second and a third process, of which this is the last. What
-was said to the first is therefore not said to us: the name it was called by, and the process number
-that a service manager addresses its sockets and its watchdog to. Both are looked up here.
+the first was given is therefore not given to us: the name it was called by, and the process number
+that a service manager uses for its sockets and its watchdog. Both are looked up here.
 """
 
 import os
 import sys
 from pathlib import Path
-
-from prefixd.__main__ import main as daemon
-from prefixd.cli.main import main as client
 
 ADDRESSED = ("LISTEN_PID", "WATCHDOG_PID")
 
@@ -52,7 +49,14 @@ def main() -> int:
         if os.environ.get(name) in map(str, above):
             os.environ[name] = str(os.getpid())
     sys.argv[0] = called_as(above)
-    return client() if Path(sys.argv[0]).name == "prefixdctl" else daemon()
+    # because: each loads only its own half; the client would wait a second for the daemon's
+    if Path(sys.argv[0]).name == "prefixdctl":
+        from prefixd.cli.main import main as client
+
+        return client()
+    from prefixd.__main__ import main as daemon
+
+    return daemon()
 
 
 if __name__ == "__main__":
