@@ -295,7 +295,8 @@ class SpeakerSettings:
     live: bool = True
     """False: keep rules in memory and open no socket."""
     restart_marker: str = ""
-    """File that tells the next start how this one ended; empty: a restart is never announced."""
+    """File from which the next start learns how this one ended; empty: a restart is never
+    announced."""
     operator: str = "operator"
     """The name in shutdown messages when no other is given."""
     self_check_s: float = 300.0

@@ -92,7 +92,7 @@ class Backoff:
         self._counts = dict.fromkeys(Cause, 0)
 
     def reached(self) -> None:
-        """TCP came up: the peer is there, whatever it says next."""
+        """TCP came up: the peer is there, whatever it sends next."""
         self._counts[Cause.UNREACHABLE] = 0
 
     @property

@@ -2,7 +2,8 @@
 
 Structure was the codec's business; here an OPEN is read for meaning: AS number, identifier, hold
 time, role, families. Capabilities intersect, they never add up, and a family is in effect only when
-both sides named it. ADD-PATH is never offered and therefore never in effect, whatever a peer says.
+both sides named it. ADD-PATH is never offered and therefore never in effect, whatever a peer
+offers.
 """
 
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerGraceful:
-    """What the peer's capability 64 and 71 said."""
+    """The peer's capabilities 64 and 71."""
 
     restart_time_s: int
     restarting: bool
@@ -89,7 +90,7 @@ class Negotiated:
     refresh: bool
     """The peer may be asked for ROUTE-REFRESH."""
     enhanced_refresh: bool
-    """Both sides said so: BoRR and EoRR have meaning (RFC 7313)."""
+    """Both sides offered it: BoRR and EoRR have meaning (RFC 7313)."""
     extended_message: bool
     graceful: PeerGraceful | None
     """None: the peer does not know graceful restart at all."""

@@ -137,7 +137,7 @@ class Connections:
     def open(
         self, number: int, *, restarting: bool, families: tuple[Family, ...] | None = None
     ) -> Transport:
-        """A session around a connected socket. Nothing is said yet. `families`: offer only these
+        """A session around a connected socket. Nothing is sent yet. `families`: offer only these
         of the configured ones."""
         sock, origin = self._new.pop(number)
         offer = offer_of(self.speaker, self.settings, restarting=restarting, families=families)

@@ -1,4 +1,4 @@
-"""One neighbor at work: dials, accepts, runs at most two connections, tells its observer.
+"""One neighbor at work: dials, accepts, runs at most two connections, reports to its observer.
 
 The decisions are elsewhere: `fsm/neighbor.py` says when to dial and which connection lives,
 `session.py` what a connection says. This is the shell that carries their actions out. A peer has
@@ -102,8 +102,8 @@ class Peer:
         dynamic: bool = False,
         restarting_until: float | None = None,
     ) -> None:
-        """`jitter` returns numbers in [0, 1). Until `restarting_until` (monotonic) our OPEN tells
-        that we have restarted, so that helpers give us the time to send everything again."""
+        """`jitter` returns numbers in [0, 1). Until `restarting_until` (monotonic) our OPEN has
+        the restart bit, so that helpers give us the time to send everything again."""
         self.settings = settings
         self.dynamic = dynamic
         self.history = History(settings.name, clock)

@@ -2,7 +2,8 @@
 
 Routers keep the rules they hold in the order of RFC 8955 5.1 and stop at the first that matches, so
 a new rule can be hidden by an older one or hide others. `preview` says per peer whether the rule
-would go out, as what, and whom it would meet; `simulate` says which rule would decide a packet.
+would go out, as what, and which rules it overlaps; `simulate` says which rule would decide a
+packet.
 """
 
 from collections.abc import Iterable

@@ -2,7 +2,8 @@
 
 Only exact transformations live here: a list becomes several rules that together match the same
 packets, "either port" becomes one rule per port. Dropping a component or shortening a prefix would
-match more than was asked for and is never done; what cannot be made to fit is withheld and said so.
+match more than was asked for and is never done; what cannot be made to fit is withheld with a
+reason.
 """
 
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def _port_conflict(rule: FlowSpecRule, profile: Profile) -> bool:
 
 
 def _per_port(rule: FlowSpecRule, either: Component) -> list[FlowSpecRule] | Unfit:
-    """`port X` is `dport X` or `sport X`, each together with what the rule says of that port."""
+    """`port X` is `dport X` or `sport X`, each together with the condition on that port."""
     assert not isinstance(either, PrefixMatch)
     wanted = numeric_ranges(either.items, MAXIMUM[Kind.PORT])
     parts: list[FlowSpecRule] = []

@@ -4,8 +4,8 @@ One file per connection, one JSON list per line: the time and the input. The fir
 the session was made of. Keys and passwords are not part of a session and cannot get in here; routes
 and shutdown texts are, so a journal is as confidential as a packet capture.
 
-`transcript()` runs a journal through a new session and tells, line by line, what went in, what came
-out and what was sent. A transcript kept in the repository is a regression test made from an
+`transcript()` runs a journal through a new session and prints, line by line, what went in, what
+came out and what was sent. A transcript kept in the repository is a regression test made from an
 operator's bad night.
 """
 

@@ -1,6 +1,6 @@
 """A socket around one session: non-blocking, without a task and without a buffer of its own.
 
-The loop only tells that the socket became readable or writable; the owner (`peer.py`) then gives
+The loop only reports that the socket became readable or writable; the owner (`peer.py`) then gives
 the transport a *turn*: read what is there, judge what is due, offer what waits to the kernel. The
 order is the point. Octets are read before timers are judged, so that after a stall of ours a peer
 whose keepalives lie unread in the kernel is not declared dead.
@@ -142,7 +142,7 @@ class Transport:
             return self._gone(error.strerror or str(error), now, reset=True)
         if not octets:
             return self._gone("the peer closed the connection", now, reset=False)
-        # Ask again, whatever was read: of a reset behind these octets uvloop tells only once.
+        # Ask again, whatever was read: of a reset behind these octets uvloop reports only once.
         self._on_readable()
         return self.feed(Data(octets), now)
 

@@ -9,7 +9,7 @@ Here the parts are put together, started and stopped: `peers.py` holds the sessi
 judges what they report, `advertise.py` schedules what is sent, `neighbors.py` keeps what outlives a
 session. Questions about the tables are answered here.
 
-Order of life: put the rules in first (`replace`), then `start`. End-of-RIB tells routers to delete
+Order: put the rules in first (`replace`), then `start`. End-of-RIB tells routers to delete
 every rule they were keeping for us that we did not confirm, so it must not be sent from a table
 that is not complete (RFC 4724 4.1).
 """

@@ -10,8 +10,9 @@
      ...                            | Opt Parm Len  |  Parameters ...
     +-------------------------------+---------------+----------------
 
-A decoded OPEN says what the peer said. Only what makes it unreadable is an error here; whether its
-AS, identifier or hold time suit us is `fsm/negotiate.py`'s business, which knows our side.
+A decoded OPEN has the values that the peer sent. Only what makes it unreadable is an error here;
+whether its AS, identifier or hold time suit us is `fsm/negotiate.py`'s business, which knows our
+side.
 """
 
 from dataclasses import dataclass
