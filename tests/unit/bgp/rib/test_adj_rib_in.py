@@ -191,3 +191,13 @@ def test_unreadable_rules_are_withdrawn_by_their_octets() -> None:
     gone = Outcome(withdrawn=(Routes(family=IPV4_FLOWSPEC, nlri=(raw,)),))
     assert table.apply(gone, 1) == []
     assert Lost not in {type(event) for event in table.apply(gone, 2)}
+
+
+def test_a_received_rule_is_kept_in_its_canonical_form() -> None:
+    table = a_table()
+    table.apply(announced("dst 192.0.2.1/32 proto udp dport 53,54"), 1)
+    [received] = table.routes()
+    assert received.rule == parse_rule("dst 192.0.2.1/32 proto udp dport 53-54")
+    table.mark_stale([IPV4_FLOWSPEC])
+    [stale] = table.routes()
+    assert (stale.stale, stale.rule) == (True, received.rule)
