@@ -11,19 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from prefixd.config.assemble import load_config
 from prefixd.config.bundle import ALERTING_NAME, CORRELATION_NAME, PLAYBOOKS_NAME, Config
-from prefixd.config.load import document_from_tree, version_of
+from prefixd.config.load import Document, document_from_tree, load_file, version_of
 from prefixd.config.problem import ConfigError, Problem, path_text
 from prefixd.config.redact import raw_section, secret_names
+from prefixd.config.round_trip import emitted, rewritten
 from prefixd.config.secrets import STARS
 from prefixd.config.write import write_atomic
-from prefixd.config.yaml_tree import Tree, parse_yaml, resolve
+from prefixd.config.yaml_tree import Tree
 from prefixd.errors import PrefixdError
 
 WRITABLE_NAMES = (PLAYBOOKS_NAME, CORRELATION_NAME, ALERTING_NAME)
+WRAPPERS = {CORRELATION_NAME: "correlation", ALERTING_NAME: "alerting"}
+"""Files whose content may stand below one key, as it would in prefixd.yaml."""
 NO_FILE = "none"
 """The version of a file that does not exist."""
 
@@ -67,11 +68,24 @@ def plan_update(config: Config, name: str, body: Tree, env: Mapping[str, str]) -
     """Judge a new content for one of the writable files; raises ConfigError with all problems."""
     assert name in WRITABLE_NAMES
     tree = _restore_secrets(config, body) if name == ALERTING_NAME else body
-    text = emit_yaml(tree, name)
+    target = config.directory / name
+    text, tree = _text_and_tree(target, tree)
     documents = {**config.documents}
     documents[name] = document_from_tree(name, tree, version_of(text.encode()))
     new = load_config(config.directory, env, listen=str(config.api.listen), documents=documents)
-    return Plan(name=name, text=text, config=new, target=config.directory / name)
+    return Plan(name=name, text=text, config=new, target=target)
+
+
+def _text_and_tree(path: Path, tree: Tree) -> tuple[str, Tree]:
+    """The text to write: the file as it is, comments and all, with the new content in it."""
+    stored = load_file(path)
+    if not isinstance(stored, Document):  # missing, or not to be read: written afresh
+        return emitted(tree), tree
+    wrapper = WRAPPERS.get(path.name)
+    is_wrapped = isinstance(stored.tree, dict) and [*stored.tree] == [wrapper]
+    if wrapper is not None and is_wrapped and not (isinstance(tree, dict) and wrapper in tree):
+        tree = {wrapper: tree}
+    return rewritten(stored.text, tree), tree
 
 
 def save(plan: Plan, *, if_match: str | None = None) -> str:
@@ -81,30 +95,6 @@ def save(plan: Plan, *, if_match: str | None = None) -> str:
         raise EditConflict(plan.name, current)
     write_atomic(plan.target, plan.text)
     return plan.version
-
-
-class _Dumper(yaml.CSafeDumper):
-    """Quotes every text that our reader, or one of YAML 1.1, would take for something else."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = None if isinstance(resolve(text), str) else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)
-
-
-def emit_yaml(tree: Tree, name: str) -> str:
-    head = f"# Written through the API. The file before this change is {name}.bak.\n"
-    body = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-    text = head + body
-    # What we cannot read back as it was, we do not write.
-    assert parse_yaml(text)[0] == tree
-    return text
 
 
 def _restore_secrets(config: Config, body: Tree) -> Tree:

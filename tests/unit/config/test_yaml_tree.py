@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefixd.config.update import emit_yaml
-from prefixd.config.yaml_tree import MAX_DEPTH, Positions, Tree, YamlProblem, parse_yaml
+from prefixd.config.yaml_tree import MAX_DEPTH, Positions, YamlProblem, parse_yaml
 
 
 def refusal(text: str) -> YamlProblem:
@@ -125,22 +124,3 @@ def test_any_text_gives_a_tree_or_a_placed_problem(text: str) -> None:
     except YamlProblem as problem:
         place = (problem.line, problem.column)
     assert min(place) >= 1
-
-
-trees: st.SearchStrategy[Tree] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**12), 10**12)
-    | st.text("abe .$é:#-'\"01", max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text("abcdefg", min_size=1, max_size=3), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-
-
-@settings(max_examples=100)
-@given(st.dictionaries(st.text("abcdefg", min_size=1, max_size=4), trees, min_size=1, max_size=3))
-def test_what_we_write_reads_back_as_it_was(tree: dict[str, Tree]) -> None:
-    assert parse_yaml(emit_yaml(tree, "x.yaml"))[0] == tree
