@@ -7,7 +7,7 @@ SETUP := $(VENV)/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help audit binary deb dist sbom e2e chaos load compare soak setup setup-contract run demo check fmt lint types test unit interop bench docs site lock clean
+.PHONY: help audit binary deb dist sbom e2e chaos load compare soak setup setup-contract setup-peers run demo check fmt lint types test unit interop bench docs site lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,13 @@ setup-contract: .venv-contract/.installed ## the OpenAPI checker, in an environm
 	$(PYTHON) -m venv .venv-contract
 	.venv-contract/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/contract.txt
 	@touch .venv-contract/.installed
+
+setup-peers: .venv-peers/.installed ## ExaBGP 5, a peer of the interop tests, in an environment of its own
+
+.venv-peers/.installed: requirements/peers.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/peers.txt
+	@touch .venv-peers/.installed
 
 run: $(SETUP) ## start the daemon with configs/ on the embedded store
 	@mkdir -p run
@@ -70,7 +77,7 @@ lock: $(SETUP) ## pin exact versions again
 	cd requirements && ../$(BIN)/pip-compile -q --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --generate-hashes --allow-unsafe -o dev.txt dev.in
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv* build dist run .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 docs: $(SETUP) ## write the generated pages
 	$(BIN)/python -m prefixd.config.reference > docs/configuration.md

@@ -65,10 +65,11 @@ async def holding_a_rule(helper: Helper, restart: RestartSettings) -> AsyncItera
 
 def reset_connection(peer: Peer) -> None:
     """As a crashing kernel would: RST, no FIN."""
-    assert peer._events.established is not None
+    established = peer._connections.established
+    assert established is not None
     linger = struct.pack("ii", 1, 0)
-    peer._events.established.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    peer._events.established.abort()
+    established.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    established.abort()
 
 
 def a_helper(kind: str, directory: Path) -> Helper:

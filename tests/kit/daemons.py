@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from tests.kit.require import absent, binary
 
-EXABGP5 = "5.0.15"
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,15 +320,9 @@ class GoBgp:
 
 
 def _exabgp5() -> str:
-    path = Path.home() / ".cache" / "prefixd" / f"exabgp-{EXABGP5}"
-    program = path / "bin" / "exabgp"
+    program = ROOT / ".venv-peers" / "bin" / "exabgp"
     if not program.exists():
-        try:
-            subprocess.run([sys.executable, "-m", "venv", path], check=True, timeout=120)
-            pip = [str(path / "bin" / "pip"), "install", "-q", f"exabgp=={EXABGP5}"]
-            subprocess.run(pip, check=True, timeout=120)
-        except (subprocess.SubprocessError, OSError):
-            absent(f"ExaBGP {EXABGP5}")
+        absent("ExaBGP 5 (make setup-peers)")
     return str(program)
 
 
@@ -348,9 +342,7 @@ class ExaBgp:
         return _exabgp5() if self.major == 5 else binary("exabgp")
 
     def version(self) -> str:
-        if self.major == 5:
-            return EXABGP5
-        return _version_of(output([self.program, "--version"]))
+        return _version_of(output([self.program, "version" if self.major == 5 else "--version"]))
 
     def events(self) -> list[dict[str, Any]]:
         path = self.directory / "events.jsonl"

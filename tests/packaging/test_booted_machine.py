@@ -240,7 +240,7 @@ def test_removing_the_package_stops_the_service(service: Service) -> None:
     service.box.run("systemctl", "enable", "prefixd")
     service.box.run("dpkg", "--remove", "prefixd")
     service.box.wait_for("prefixd", "LoadState", "not-found")
-    assert service.journal().count("INFO    stopping  signal=SIGTERM") > 0
+    assert "INFO    shutting down  signal=SIGTERM" in service.journal()
     assert service.box.path("/etc/prefixd/prefixd.yaml").exists()
     assert service.box.path("/var/lib/prefixd/prefixd.db").exists()
 
@@ -266,6 +266,6 @@ def test_the_one_file_is_as_good_a_service_as_the_package(service: Service) -> N
     service.await_line("prefixd", "configuration applied")
     box.run("systemctl", "stop", "prefixd")
     assert box.unit("prefixd", "Result") == "success"
-    assert "INFO    stopping  signal=SIGTERM" in service.journal()
+    assert "INFO    shutting down  signal=SIGTERM" in service.journal()
     box.run("/usr/local/bin/prefixd", "uninstall-service")
     box.wait_for("prefixd", "LoadState", "not-found")
