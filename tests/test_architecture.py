@@ -6,6 +6,7 @@ that each one is caught, so a green run is known to mean something.
 """
 
 import ast
+import re
 import shutil
 from pathlib import Path
 
@@ -52,7 +53,10 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         {*RULES, "domain"},
         "live traffic, timers, what-if and replay must run the same code",
     ),
-    "auth": ({"domain", *BESIDE}, "key material, kept in its own room"),
+    "auth": (
+        {"domain", "store", *BESIDE},
+        "key material, kept in its own package; the store is one type by design (ADR 0012)",
+    ),
     "store": ({"domain", *BESIDE}, "rows and SQL, replaceable, kept in their own room"),
     "notify": (
         {"domain", "store", *BESIDE},
@@ -78,8 +82,8 @@ FLOORS: dict[str, tuple[set[str], str]] = {
         "files to each package's own settings type; imported only by app and cli",
     ),
     "api": (
-        {"engine", "domain", "decision", "guardrails", "signals", "auth", *BESIDE},
-        "parse, call, render; a refusal is shown as the guardrail made it",
+        {"engine", "domain", "decision", "guardrails", "signals", "auth", "store", *BESIDE},
+        "parse, call, render; a refusal is shown as the guardrail made it; the store is one type",
     ),
     "dashboard": ({"engine", "domain", "auth", "api", *BESIDE}, "serves files; speaks the API"),
     "migrate": (
@@ -222,6 +226,25 @@ def test_type_checking_imports_are_not_used() -> None:
     assert users == []
 
 
+SQL = re.compile(r"\b(SELECT .+ FROM|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b", re.DOTALL)
+
+
+def sql_outside_the_store(package: Path) -> list[str]:
+    return [
+        f"{name}:{node.lineno}: SQL is written in prefixd/store only"
+        for name, tree in read_modules(package).items()
+        for node in ast.walk(tree)
+        if room_of(name) not in {"store", "migrate"}  # migrate reads the dumps of other software
+        and isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and SQL.search(node.value)
+    ]
+
+
+def test_sql_is_written_in_the_store_only() -> None:
+    assert sql_outside_the_store(PACKAGE) == []
+
+
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
     copy = tmp_path / "prefixd"
@@ -255,3 +278,10 @@ def test_a_planted_circle_is_caught(planted: Path) -> None:
     circle = import_circle(planted)
     assert circle is not None
     assert set(circle) == {"prefixd.domain.chicken", "prefixd.domain.egg"}
+
+
+def test_planted_sql_is_caught(planted: Path) -> None:
+    (planted / "engine" / "planted.py").write_text('ROWS = "DELETE FROM mitigations"\n')
+    assert sql_outside_the_store(planted) == [
+        "prefixd.engine.planted:1: SQL is written in prefixd/store only"
+    ]

@@ -7,8 +7,6 @@ crash between the two makes the repeat run again, which events survive by their 
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
 
 import msgspec
 from aiohttp import web
@@ -19,6 +17,8 @@ from prefixd.api.reply import Reply
 from prefixd.clock import Clock
 from prefixd.domain.actor import Actor
 from prefixd.errors import Conflict
+from prefixd.store.idempotency import StoredAnswer
+from prefixd.store.store import Store
 
 HEADER = "Idempotency-Key"
 FOLDED = istr(HEADER)
@@ -28,40 +28,10 @@ LONGEST = 128
 KEPT_US = 24 * 3600 * 1_000_000
 
 
-class StoredAnswer(Protocol):
-    @property
-    def request_hash(self) -> str: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def body(self) -> str: ...
-
-
-class AnswerReads(Protocol):
-    async def get(self, key_hash: str, since_us: int) -> StoredAnswer | None: ...
-
-
-class AnswerWrites(Protocol):
-    def insert(
-        self, key_hash: str, request_hash: str, status: int, body: str, created_at_us: int
-    ) -> None: ...
-
-
-class AnswerTransaction(Protocol):
-    @property
-    def idempotency(self) -> AnswerWrites: ...
-
-
-class AnswerStore(Protocol):
-    @property
-    def idempotency(self) -> AnswerReads: ...
-    def transaction(self) -> AbstractAsyncContextManager[AnswerTransaction]: ...
-
-
 class Repeats:
     """Remembered answers of one route."""
 
-    def __init__(self, store: AnswerStore, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._running: set[str] = set()

@@ -1,7 +1,6 @@
 """The audit trail, whether it is complete, and which migrations the database has."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import msgspec
 
@@ -12,48 +11,8 @@ from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
 from prefixd.domain.page import AuditFilter
-
-
-class Head(Protocol):
-    @property
-    def hash(self) -> str: ...
-
-
-class Fault(Protocol):
-    @property
-    def number(self) -> int: ...
-    @property
-    def reason(self) -> str: ...
-
-
-class ChainReport(Protocol):
-    @property
-    def chain(self) -> str: ...
-    @property
-    def rows(self) -> int: ...
-    @property
-    def head(self) -> Head: ...
-    @property
-    def fault(self) -> Fault | None: ...
-
-
-class Migration(Protocol):
-    @property
-    def version(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def applied_at_us(self) -> int: ...
-
-
-class AuditReads(Protocol):
-    async def verify(self) -> Sequence[ChainReport]: ...
-
-
-class MaintainedStore(Protocol):
-    @property
-    def audit(self) -> AuditReads: ...
-    async def migrations(self) -> Sequence[Migration]: ...
+from prefixd.store.audit import AuditFault
+from prefixd.store.store import Store
 
 
 class AuditQuery(PageQuery, kw_only=True):
@@ -98,12 +57,12 @@ class MigrationList(msgspec.Struct):
     count: int
 
 
-def _fault_text(fault: Fault | None) -> str | None:
+def _fault_text(fault: AuditFault | None) -> str | None:
     return None if fault is None else f"row {fault.number}: {fault.reason}"
 
 
 class MaintenanceRoutes:
-    def __init__(self, store: MaintainedStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     async def verify_audit(self, _call: Call[None, NoQuery]) -> Reply:

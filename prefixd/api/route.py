@@ -15,7 +15,6 @@ import msgspec
 from aiohttp import web
 
 from prefixd.api.cors import SAFE_METHODS
-from prefixd.api.idempotency import AnswerStore
 from prefixd.api.list_cache import ListCache
 from prefixd.api.problem import CODES
 from prefixd.api.reply import Reply
@@ -24,6 +23,7 @@ from prefixd.domain.actor import Actor, Permission
 from prefixd.engine.engine import Engine
 from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
+from prefixd.store.store import Store
 
 # `{id}` or `{id:pattern}` in a path.
 PARAMETER = re.compile(r"{(\w+)(?::(?:[^{}]|{[^}]*})*)?}")
@@ -79,7 +79,7 @@ class Services:
     new_id: Callable[[], str]
     version: str
     pop: str
-    answers: AnswerStore | None = None
+    answers: Store | None = None
     """Where answers to requests with an `Idempotency-Key` are kept; None ignores the key."""
     lists: ListCache = field(default_factory=ListCache)
     heard: Callable[[str], None] = _not_watched

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prefixd.auth.password import DUMMY_HASH, fingerprint, hash_password, verify_password
-from prefixd.auth.ports import AccountStore, AccountTransaction
 from prefixd.auth.settings import AuthSettings
 from prefixd.auth.throttle import Attempts
 from prefixd.auth.token import NewToken, new_token, secret_matches, split_token
@@ -25,6 +24,7 @@ from prefixd.domain.ids import OperatorId, TokenId
 from prefixd.domain.news import LoginFailed, News, OperatorChanged
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.errors import Conflict
+from prefixd.store.store import Store, Transaction
 
 REMEMBERED_US = 5_000_000
 REMEMBERED_MAX = 10_000
@@ -69,7 +69,7 @@ class _Remembered:
 class Accounts:
     def __init__(
         self,
-        store: AccountStore,
+        store: Store,
         settings: AuthSettings,
         clock: Clock,
         new_id: Callable[[], str],
@@ -358,7 +358,7 @@ class Accounts:
 
     def _audit(
         self,
-        tx: AccountTransaction,
+        tx: Transaction,
         actor: Actor,
         action: str,
         target_type: str,

@@ -113,9 +113,9 @@ class GroupCommit:
                     self._fail(taken, error)
                     continue
                 self._answer(taken, outcomes)
-        finally:
-            # Only reached with open answers when the writer itself is broken.
+        except BaseException:  # the writer itself is broken; answer every caller that waits for it
             self._fail(taken, StoreUnavailable("the database writer failed", 1))
+            raise
 
     def _take(self) -> list[Waiting]:
         taken: list[Waiting] = []

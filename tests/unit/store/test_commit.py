@@ -111,6 +111,21 @@ async def test_a_broken_writer_leaves_nobody_waiting() -> None:
     assert [type(context["exception"]) for context in shown] == [ZeroDivisionError]
 
 
+async def test_a_commit_that_succeeds_makes_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    class Counted(StoreUnavailable):
+        def __init__(self, text: str, retry_after_s: int) -> None:
+            made.append(text)
+            super().__init__(text, retry_after_s)
+
+    monkeypatch.setattr("prefixd.store.commit.StoreUnavailable", Counted)
+    commit = a_commit(Obedient())
+    await commit.submit(a_unit())
+    await commit.close()
+    assert made == []
+
+
 async def test_a_cancelled_unit_that_was_not_taken_is_never_sent() -> None:
     database = Obedient()
     commit = a_commit(database)
