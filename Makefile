@@ -56,8 +56,8 @@ types: $(SETUP) ## mypy --strict, then basedpyright on the pure packages
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 
-test: $(SETUP) ## the whole suite; what is absent is skipped aloud
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(SETUP) ## the whole suite, a file at a time on each processor; what is absent is skipped aloud
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 unit: $(SETUP) ## the quick part, on all processors
 	$(BIN)/python -m pytest -n auto tests/unit tests/property tests/golden tests/test_*.py $(PYTEST_ARGS)
