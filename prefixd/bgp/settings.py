@@ -245,6 +245,8 @@ class PeerSettings:
     pacing: PacingSettings = PacingSettings()
     poison: PoisonSettings = PoisonSettings()
     accept: ImportSettings = ImportSettings()
+    max_messages_per_second: int = 5000
+    """Averaged over a minute; above it the session is closed with Cease/8. 0: no limit."""
     packet_log_messages: int = 64
     record_dir: str = ""
     """Where to keep a replayable journal of every connection; empty: none is kept."""

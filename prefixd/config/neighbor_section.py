@@ -275,6 +275,9 @@ COMMON: tuple[Key, ...] = (
     key("pacing", PACING, "Speed of changes."),
     key("poison", POISON, "Isolation of rules that break the session."),
     key("accept", ACCEPT, "What is believed of this peer."),
+    key("max_messages_per_second", Whole(),
+        "Most messages taken from this peer, averaged over a minute; above it the session is "
+        "closed with Cease/8 (out of resources). 0: no limit.", live=Live.LIVE),
     key("packet_log_messages", Whole(maximum=10_000), "Messages kept for support."),
     key("record_dir", Text(minimum=0), "Directory for replayable journals of connections.",
         default_text="none"),

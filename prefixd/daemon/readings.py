@@ -162,6 +162,9 @@ class Readings(Collector):
         yield m.budget_used.family(_of_each(tables, self._budget_used))
         yield m.peer_rules.family(_rules(tables))
         yield m.messages.family(_messages(tables))
+        yield m.read_pauses.family(
+            {(name,): table.session.counters.read_pauses for name, table in tables.items()}
+        )
         yield m.rib_rules.family(
             {(str(family),): len(loc.table(family)) for family in loc.families}
         )

@@ -261,6 +261,11 @@ class Metrics:
             "prefixd_bgp_messages_total", "BGP messages received and sent.",
             "peer", "direction", "type",
         )  # fmt: skip
+        self.read_pauses = self._read_counter(
+            "prefixd_bgp_read_pauses_total",
+            "Turns of a neighbor that left received messages for a later turn; reading pauses.",
+            "peer",
+        )
         self.peer_rules = self._read_gauge(
             "prefixd_bgp_peer_rules",
             "Rules of a neighbor: advertised (told), withheld, quarantined.",

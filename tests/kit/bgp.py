@@ -12,6 +12,7 @@ from prefixd.bgp.fsm.negotiate import Negotiated, Offer
 from prefixd.bgp.fsm.state import DownReason, PeerState
 from prefixd.bgp.peer.interface import PeerHandle, StaleStep, Transition
 from prefixd.bgp.peer.peer import Peer
+from prefixd.bgp.peer.read_turns import ReadTurns
 from prefixd.bgp.session.io import (
     Begin,
     Clear,
@@ -58,6 +59,8 @@ class Joined:
 
     def feed(self, session: Session, what: Input) -> list[Output]:
         outputs = session.handle(what, self.now)
+        while session.unjudged:
+            outputs += session.handle(Data(b""), self.now)
         self.events[session] += outputs
         for output in outputs:
             if isinstance(output, OpenHeld):
@@ -220,6 +223,7 @@ async def running(
         watcher,
         clock=clock or SystemClock(),
         jitter=random.Random(7).random,
+        read_turns=ReadTurns(),
     )
     task = asyncio.create_task(peer.run())
     await asyncio.sleep(0)  # let it start: what never ran has nothing to clean up

@@ -82,6 +82,11 @@ class Connections:
         return len(self._transports)
 
     @property
+    def has_input(self) -> bool:
+        """Whether a neighbor's octets are waiting to be read or judged."""
+        return any(each.has_input for each in self._transports.values())
+
+    @property
     def next_deadline(self) -> float | None:
         deadlines = [t.next_deadline for t in self._transports.values()]
         if self._dialling is not None:

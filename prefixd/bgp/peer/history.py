@@ -19,11 +19,15 @@ from prefixd.clock import Clock
 log = logging.getLogger(__name__)
 
 KEPT_ERRORS: Final = 16
+LOG_EVERY_S: Final = 1.0
+"""A neighbor that sends nothing but malformed messages must not fill the log."""
 
 
 class History:
     __slots__ = (
         "_clock",
+        "_logged_at",
+        "_not_logged",
         "_peer",
         "errors",
         "last_down",
@@ -36,6 +40,8 @@ class History:
     def __init__(self, peer: str, clock: Clock) -> None:
         self._peer = peer
         self._clock = clock
+        self._logged_at = float("-inf")
+        self._not_logged = 0
         self.errors: deque[Faulty] = deque(maxlen=KEPT_ERRORS)
         self.since = clock.monotonic()
         self.since_us = clock.now_us()
@@ -65,6 +71,16 @@ class History:
 
     def faulty(self, faulty: Faulty) -> None:
         self.errors.append(faulty)
+        now = self._clock.monotonic()
+        if now < self._logged_at + LOG_EVERY_S:
+            self._not_logged += 1
+            return
         octets = faulty.message[:64].hex()
-        fields = {"peer": self._peer, "detail": faulty.detail, "octets": octets}
+        fields = {
+            "peer": self._peer,
+            "detail": faulty.detail,
+            "octets": octets,
+            "not_logged": self._not_logged,
+        }
+        self._logged_at, self._not_logged = now, 0
         log.warning("malformed message received", extra=fields)

@@ -5,7 +5,9 @@ The decisions are elsewhere: `fsm/neighbor.py` says when to dial and which conne
 one task, `run()`, and nothing else runs on its behalf: sockets, the timer and other parts of the
 daemon merely wake it, and each turn then reads, judges what is due, sends, and sets the one timer
 for the next deadline. So there is no lock, an unexpected error rises into the one task that the
-supervisor restarts, and keepalives depend on no table.
+supervisor restarts, and keepalives depend on no table. A turn reads and judges a bounded part of
+what the router sent, and neighbors take such turns one after another (`read_turns.py`), with the
+rest of the daemon in between.
 
 `write()` is the exception made for speed: a chunk from the owner of the tables goes to the kernel
 within the call. Whatever that brings to light waits for the next turn.
@@ -47,6 +49,8 @@ from prefixd.bgp.peer.connections import Connections
 from prefixd.bgp.peer.family_fallback import offered
 from prefixd.bgp.peer.history import History
 from prefixd.bgp.peer.interface import MAX_CHUNK_OCTETS, PeerObserver, PeerStatus
+from prefixd.bgp.peer.message_rate import MessageRate, Rate
+from prefixd.bgp.peer.read_turns import ReadTurns
 from prefixd.bgp.peer.session_events import SessionEvents
 from prefixd.bgp.peer.shutdown import final, shutdown
 from prefixd.bgp.session.io import (
@@ -99,17 +103,21 @@ class Peer:
         *,
         clock: Clock,
         jitter: Callable[[], float],
+        read_turns: ReadTurns,
         dynamic: bool = False,
         restarting_until: float | None = None,
     ) -> None:
-        """`jitter` returns numbers in [0, 1). Until `restarting_until` (monotonic) our OPEN has
-        the restart bit, so that helpers give us the time to send everything again."""
+        """`read_turns` is shared with the other neighbors. `jitter` returns numbers in [0, 1).
+        Until `restarting_until` (monotonic) our OPEN has the restart bit, so that helpers give us
+        the time to send everything again."""
         self.settings = settings
         self.dynamic = dynamic
         self.history = History(settings.name, clock)
         self._observer = observer
         self._clock = clock
         self._jitter = jitter
+        self._read_turns = read_turns
+        self._rate = MessageRate(settings.max_messages_per_second, clock.monotonic())
         self._restarting_until = restarting_until
         self._wake = asyncio.Event()
         self._connections = Connections(
@@ -264,6 +272,7 @@ class Peer:
             self._events.refusals = 0
         self.settings = settings
         self._connections.apply(settings, speaker)
+        self._rate.per_second = settings.max_messages_per_second
         timers = settings.timers
         self._neighbor.retune(retry_s=timers.connect_retry_s, stable_s=timers.stable_s)
         self._events.retune(settings.restart.stale_routes_max_s)
@@ -316,8 +325,11 @@ class Peer:
         try:
             while not (self._retiring and not self._connections.count and self._stopping is None):
                 await self._wake.wait()
+                if self._connections.has_input:
+                    await self._read_turns.wait()
                 self._wake.clear()
                 self._turn(self._clock.monotonic())
+                await asyncio.sleep(0)  # a turn that wakes itself leaves the others theirs
         finally:
             self._abandon()
 
@@ -330,11 +342,35 @@ class Peer:
         backlog, self._backlog = self._backlog, []
         for transport, outputs in backlog:
             self._events.absorb(transport, outputs, now)
+        messages = self._connections.counters.total_in
         for transport, outputs in self._connections.turns(now):
             self._events.absorb(transport, outputs, now)
+        self._judge_rate(self._connections.counters.total_in - messages, now)
         self._fire_timers(now)
         self._events.due(now)
         self._arm(now)
+
+    def _judge_rate(self, messages: int, now: float) -> None:
+        established = self._connections.established
+        if established is None:
+            return
+        if established.session.unjudged:
+            self._connections.counters.read_pauses += 1
+        match self._rate.received(messages, now):
+            case Rate.NORMAL:
+                pass
+            case Rate.HIGH:
+                log.warning(
+                    "neighbor sends too many messages",
+                    extra={"peer": self.name, "limit_per_second": self._rate.per_second},
+                )
+            case Rate.EXCEEDED:
+                self._rate.start(now)
+                limit = self._rate.per_second
+                detail = f"more than {limit} messages a second for a minute"
+                self.refuse(cease(CeaseSubcode.OUT_OF_RESOURCES), detail)
+            case rate:
+                assert_never(rate)
 
     def _fire_timers(self, now: float) -> None:
         for timer in tuple(self._timers):

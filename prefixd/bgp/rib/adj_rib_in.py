@@ -9,7 +9,7 @@ peer holds it, and that is worth reporting.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prefixd.bgp.rib.route import Key, host_nlri, is_flowspec
@@ -79,7 +79,6 @@ class Received:
     since_us: int
     rule: FlowSpecRule | None = None
     """What a FlowSpec route matches: canonical, or as received when no packet can match."""
-    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +126,8 @@ class AdjRibIn:
     tables: dict[Family, dict[bytes, Received]] = field(
         default_factory=dict[Family, dict[bytes, Received]]
     )
+    stale: dict[Family, dict[bytes, None]] = field(default_factory=dict[Family, dict[bytes, None]])
+    """What the peer has to confirm; beside the tables, so that marking one costs no row."""
     ignored: dict[ImportRefusal, int] = field(default_factory=dict[ImportRefusal, int])
     filling: set[Family] = field(default_factory=set[Family])
     """Families that were reported as filling; reported again only after they emptied."""
@@ -146,14 +147,15 @@ class AdjRibIn:
                 self._forget(_identity(routes.family, nlri)[0], events)
         looped = _has_looped(outcome.attributes, self.local_as, self.router_id)
         action, communities = _route_action(outcome.attributes)
-        for routes in outcome.announced:
+        wanted = looped or self.policy.keep
+        for routes in outcome.announced if wanted else ():
             for nlri in routes.nlri:
                 key, rule = _identity(routes.family, nlri)
                 if looped:
                     self._count(ImportRefusal.LOOPED)
                     self._forget(key, events)
                     events.append(Echoed(key))
-                elif self.policy.keep:
+                else:
                     held = action if is_flowspec(routes.family) else None
                     received = Received(
                         key=key,
@@ -180,6 +182,7 @@ class AdjRibIn:
         if refusal is not None:
             self._count(refusal)
         table[key.nlri] = received
+        self._confirmed(key)
         self._note_filling(key.family, events)
         if not self.policy.report:
             return
@@ -224,7 +227,12 @@ class AdjRibIn:
             return ImportRefusal.DESTINATION
         return None
 
+    def _confirmed(self, key: Key) -> None:
+        if stale := self.stale.get(key.family):
+            stale.pop(key.nlri, None)
+
     def _forget(self, key: Key, events: list[ImportEvent]) -> None:
+        self._confirmed(key)
         known = self.tables.get(key.family, {}).pop(key.nlri, None)
         if known is not None and known.refusal is None and self.policy.report:
             events.append(Lost(key))
@@ -236,17 +244,14 @@ class AdjRibIn:
     def mark_stale(self, families: Iterable[Family]) -> None:
         """The session is gone, the peer may come back and confirm (RFC 4724 4.2)."""
         for family in families:
-            table = self.tables.get(family, {})
-            for nlri, received in table.items():
-                table[nlri] = replace(received, stale=True)
+            self.stale[family] = dict.fromkeys(self.tables.get(family, ()))
 
     def sweep(self, families: Iterable[Family]) -> list[ImportEvent]:
         """Forget what was not confirmed."""
         events: list[ImportEvent] = []
         for family in families:
-            for nlri, received in tuple(self.tables.get(family, {}).items()):
-                if received.stale:
-                    self._forget(Key(family, nlri), events)
+            for nlri in self.stale.pop(family, ()):
+                self._forget(Key(family, nlri), events)
         return events
 
     def _count(self, refusal: ImportRefusal) -> None:

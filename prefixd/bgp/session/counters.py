@@ -18,6 +18,8 @@ class Counters:
     """By (reaction, reason)."""
     octets_in: int = 0
     octets_out: int = 0
+    read_pauses: int = 0
+    """Turns that left received messages for a later turn."""
     sessions: int = 0
     flaps: int = 0
     refused_connections: int = 0
@@ -31,22 +33,28 @@ class CounterSet:
         "flaps",
         "octets_in",
         "octets_out",
+        "read_pauses",
         "refused_connections",
         "sessions",
+        "total_in",
     )
 
     def __init__(self) -> None:
         self._messages_in: Counter[int] = Counter()
         self._messages_out: Counter[int] = Counter()
         self._faults: Counter[tuple[str, str]] = Counter()
+        self.total_in = 0
+        """Messages of every type."""
         self.octets_in = 0
         self.octets_out = 0
         self.sessions = 0
         self.flaps = 0
         self.refused_connections = 0
+        self.read_pauses = 0
 
     def received(self, kind: int) -> None:
         self._messages_in[kind] += 1
+        self.total_in += 1
 
     def sent(self, kind: MessageType, messages: int = 1) -> None:
         self._messages_out[kind] += messages
@@ -62,6 +70,7 @@ class CounterSet:
             faults=dict(self._faults),
             octets_in=self.octets_in,
             octets_out=self.octets_out,
+            read_pauses=self.read_pauses,
             sessions=self.sessions,
             flaps=self.flaps,
             refused_connections=self.refused_connections,

@@ -13,6 +13,9 @@ Decisions kept here:
   has closed its TCP window must not make us collect keepalives.
 * The hold timer is judged only with `Due(unread=False)`, that is after everything the kernel had
   for us was read; our own stall never counts against the peer.
+* One input judges a bounded number of messages, whatever was received. The rest is `unjudged`:
+  nothing more is read until `Data(b"")` has judged it, so a peer that sends faster than we judge
+  fills its own TCP window and no memory of ours.
 """
 
 from dataclasses import replace
@@ -82,6 +85,10 @@ from prefixd.bgp.wire.notification import notification_for
 from prefixd.bgp.wire.update import Update
 
 KEEPALIVE: Final = encode_message(Keepalive(), BEFORE_OPEN)
+TURN_MESSAGES: Final = 32
+TURN_OCTETS: Final = 4096
+"""So much is judged at a time: a few milliseconds of work, for the cheapest message and for the
+most expensive. The message that reaches the limit is judged to its end."""
 MAX_HELD_OCTETS: Final = 4096
 """A held peer may have sent its KEEPALIVE, and nothing else; more stays in the kernel."""
 
@@ -109,6 +116,7 @@ class Session:
         "negotiated",
         "outgoing",
         "received_at",
+        "unjudged",
     )
 
     def __init__(
@@ -125,6 +133,8 @@ class Session:
         self.negotiated: Negotiated | None = None
         self.keepalive_late_s = 0.0
         self.received_at = 0.0
+        self.unjudged = False
+        """Received messages may wait in the buffer; `Data(b"")` judges the next of them."""
         self._offer = offer
         self._machine = Machine(initial_hold_s)
         self._context: WireContext = BEFORE_OPEN
@@ -143,7 +153,9 @@ class Session:
 
     @property
     def wants_data(self) -> bool:
-        return not self._held or len(self._buffer) < MAX_HELD_OCTETS
+        if self._held:
+            return len(self._buffer) < MAX_HELD_OCTETS
+        return not self.unjudged
 
     @property
     def next_deadline(self) -> float | None:
@@ -203,7 +215,12 @@ class Session:
             self._counters.octets_in += len(octets)
             self._buffer += octets
         outputs: list[Output] = []
+        messages = judged = 0
+        self.unjudged = False
         while not self._held and self.state in EXPECTED:
+            if messages >= TURN_MESSAGES or judged >= TURN_OCTETS:
+                self.unjudged = True
+                break
             message = b""
             try:
                 cut = cut_message(self._buffer, self._context)
@@ -215,6 +232,7 @@ class Session:
                 event = self._read(message, outputs)
             except WireError as error:
                 event = self._refused(error, message or bytes(self._buffer[:64]), outputs)
+            messages, judged = messages + 1, judged + len(message)
             outputs += self._feed(event, now)
         return outputs
 
@@ -321,6 +339,7 @@ class Session:
 
     def _end(self) -> None:
         self.negotiated = None
+        self.unjudged = False
         self._buffer.clear()
         self._stall.ended()
 

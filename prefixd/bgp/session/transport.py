@@ -25,8 +25,9 @@ from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.message import encode_message
 from prefixd.bgp.wire.notification import Notification
 
-READ_OCTETS: Final = 32 * 1024
-"""At most this much is read and decoded in one turn, so that one peer cannot keep the loop."""
+READ_OCTETS: Final = 16 * 1024
+"""At most this much is read at a time. The next octets are read when all of these are judged, a
+bounded part in each turn (`session.py`)."""
 NOTIFIED_FLUSH_S: Final = 1.0
 KEEP_FLUSH_S: Final = 5.0
 DRAIN_S: Final = 1.0
@@ -79,6 +80,11 @@ class Transport:
             case _:
                 return self._deadline
 
+    @property
+    def has_input(self) -> bool:
+        """Whether the next turn will read octets of the peer, or judge some that were read."""
+        return self._readable or self.session.unjudged
+
     def turn(self, now: float) -> list[Output]:
         """Read, judge, send. The events of the session, in order."""
         if self._phase is not _Phase.OPEN:
@@ -86,9 +92,13 @@ class Transport:
             return []
         deadline = self.session.next_deadline
         due = deadline is not None and deadline <= now
-        outputs = self._read(now) if self._readable or due else []
+        outputs: list[Output] = []
+        if self.session.unjudged:
+            outputs = self.feed(Data(b""), now)
+        elif self._readable or due:
+            outputs = self._read(now)
         if due and self._phase is _Phase.OPEN:
-            outputs += self.feed(Due(unread=self._readable), now)
+            outputs += self.feed(Due(unread=self.has_input), now)
         return outputs + self.flush(now)
 
     def feed(self, what: Input, now: float) -> list[Output]:
@@ -101,6 +111,8 @@ class Transport:
                 self._begin_leaving(output.mode, now)
         if self._phase is _Phase.OPEN:
             self._watch_reads(wanted=self.session.wants_data)
+            if self.has_input:
+                self._wake()
         return outputs
 
     def flush(self, now: float) -> list[Output]:
@@ -147,7 +159,11 @@ class Transport:
         return self.feed(Data(octets), now)
 
     def _gone(self, detail: str, now: float, *, reset: bool) -> list[Output]:
-        outputs = self.feed(Gone(detail, reset), now)
+        outputs: list[Output] = []
+        while self.session.unjudged:
+            # The reason of the end may be among what was read before it.
+            outputs += self.feed(Data(b""), now)
+        outputs += self.feed(Gone(detail, reset), now)
         self._close()
         return outputs
 

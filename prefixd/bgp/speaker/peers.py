@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.peer.interface import PeerObserver
 from prefixd.bgp.peer.peer import Peer
+from prefixd.bgp.peer.read_turns import ReadTurns
 from prefixd.bgp.peer.shutdown import signed
 from prefixd.bgp.reload import Effect, PeerChange, ReloadPlan, plan_reload
 from prefixd.bgp.session.socket_options import (
@@ -93,6 +94,7 @@ class PeerRegistry:
         self._clock = clock
         self._jitter = jitter
         self._tasks = tasks
+        self._read_turns = ReadTurns()
         self._restarting_until = clock.monotonic() + restarting_for_s
         self._inherited = tuple(inherited)
         self._admission = Admission(settings.admission)
@@ -171,6 +173,7 @@ class PeerRegistry:
             self._observer,
             clock=self._clock,
             jitter=self._jitter,
+            read_turns=self._read_turns,
             dynamic=dynamic,
             restarting_until=self._restarting_until,
         )

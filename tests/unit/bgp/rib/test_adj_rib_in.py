@@ -18,6 +18,7 @@ from prefixd.bgp.rib.route import describe
 from prefixd.bgp.wire.as_path import as_sequence
 from prefixd.bgp.wire.attribute import Attribute
 from prefixd.bgp.wire.community import Communities, ExtendedCommunities
+from prefixd.bgp.wire.flowspec import FlowSpecRule
 from prefixd.bgp.wire.flowspec_action import Discard, RateLimit, encode_actions
 from prefixd.bgp.wire.flowspec_text import parse_rule
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST
@@ -199,5 +200,14 @@ def test_a_received_rule_is_kept_in_its_canonical_form() -> None:
     [received] = table.routes()
     assert received.rule == parse_rule("dst 192.0.2.1/32 proto udp dport 53-54")
     table.mark_stale([IPV4_FLOWSPEC])
-    [stale] = table.routes()
-    assert (stale.stale, stale.rule) == (True, received.rule)
+    assert list(table.routes()) == [received], "also while it is stale"
+
+
+def test_routes_that_are_denied_cost_no_canonical_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neighbor that may not announce anything is cheap, however much it sends."""
+
+    def never(rule: FlowSpecRule) -> FlowSpecRule:
+        raise AssertionError(rule)
+
+    monkeypatch.setattr("prefixd.bgp.rib.adj_rib_in.canonical", never)
+    assert a_table(ImportPolicy()).apply(announced(VICTIM), 1) == []

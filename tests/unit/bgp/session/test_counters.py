@@ -24,3 +24,10 @@ def test_a_snapshot_does_not_change() -> None:
     counters.octets_in += 29
     assert (before.messages_in, before.octets_in) == ({}, 0)
     assert counters.snapshot().octets_in == 29
+
+
+def test_all_types_count_into_the_total() -> None:
+    counters = CounterSet()
+    counters.received(MessageType.UPDATE)
+    counters.received(MessageType.KEEPALIVE)
+    assert counters.total_in == 2

@@ -1,5 +1,7 @@
 """One session, or two joined in memory, against a clock that only tests move."""
 
+import itertools
+
 import pytest
 
 from prefixd.bgp.fsm.action import Close, CloseMode, SessionDown, SessionUp, Timer
@@ -23,14 +25,14 @@ from prefixd.bgp.session.io import (
     Write,
 )
 from prefixd.bgp.session.send_queue import StallLevel
-from prefixd.bgp.session.session import KEEPALIVE, Session
+from prefixd.bgp.session.session import KEEPALIVE, TURN_MESSAGES, TURN_OCTETS, Session
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.header import MARKER
-from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, CeaseSubcode
 from prefixd.bgp.wire.message import RouteRefresh, decode_message, encode_message
 from prefixd.bgp.wire.notification import Notification, cease
 from prefixd.bgp.wire.open import Open
-from prefixd.bgp.wire.packing import end_of_rib
+from prefixd.bgp.wire.packing import end_of_rib, pack_announcements
 from tests.kit.bgp import Joined, an_offer, joined
 
 EOR = end_of_rib(IPV4_FLOWSPEC)
@@ -400,3 +402,40 @@ class TestBadMessages:
         assert pair.feed(pair.left, Data(EOR * 100)) == []
         assert pair.feed(pair.left, Gone("x")) == []
         assert pair.left.next_deadline is None
+
+
+class TestTurns:
+    def test_a_turn_judges_some_messages_and_the_next_goes_on(self) -> None:
+        pair = up()
+        pair.left.handle(Data(KEEPALIVE * (2 * TURN_MESSAGES + 1)), pair.now)
+        judged = [pair.left._counters.total_in]
+        while pair.left.unjudged:
+            assert not pair.left.wants_data, "the rest stays in the kernel"
+            pair.left.handle(Data(b""), pair.now)
+            judged.append(pair.left._counters.total_in)
+        assert [b - a for a, b in itertools.pairwise(judged)] == [TURN_MESSAGES, 1]
+        assert pair.left.wants_data
+
+    def test_few_long_messages_are_a_turn_as_well(self) -> None:
+        pair = up(extended_message=True)
+        long = pack_announcements(
+            [b"\6\1\x20\xc6\x33\x64\x05"] * 500, family=IPV4_FLOWSPEC, attributes=b""
+        )[0]
+        assert len(long) < TURN_OCTETS < 2 * len(long)
+        outputs = pair.left.handle(Data(long * 3), pair.now)
+        assert sum(isinstance(each, UpdateArrived) for each in outputs) == 2
+        assert pair.left.unjudged
+
+    def test_the_hold_timer_waits_for_what_is_not_judged(self) -> None:
+        pair = up()
+        hold = pair.left.deadline(Timer.HOLD)
+        assert hold is not None
+        pair.left.handle(Data(KEEPALIVE * (TURN_MESSAGES + 1)), hold)
+        assert pair.left.handle(Due(unread=pair.left.unjudged), hold) == []
+
+    def test_nothing_is_left_to_judge_after_the_end(self) -> None:
+        pair = up()
+        ceased = encode_message(cease(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN), BEFORE_OPEN)
+        pair.left.handle(Data(KEEPALIVE * (TURN_MESSAGES - 1) + ceased + KEEPALIVE), pair.now)
+        assert pair.left.state is State.CLOSED
+        assert not pair.left.unjudged
