@@ -207,8 +207,9 @@ class Connections:
 
 
 class ConnectAttempt:
-    """Started by its constructor. `poll()` returns the connected socket, or None while nothing is
-    known, or raises `DialFailure`; afterwards the object is spent."""
+    """Started by its constructor, which never fails: whatever goes wrong, the neighbor must learn
+    that its attempt is over, or it would not make another one. `poll()` returns the connected
+    socket, or None while nothing is known, or raises `DialFailure`; then the object is spent."""
 
     def __init__(
         self,
@@ -225,23 +226,31 @@ class ConnectAttempt:
         self._ready = False
         self._watching = False
         self.deadline = now + peer.timers.connect_timeout_s
-        family = socket.AF_INET6 if peer.address.version == 6 else socket.AF_INET
-        self._sock = socket.socket(family, socket.SOCK_STREAM)
-        self._failure = self._begin(internal=internal)
-
-    def _begin(self, *, internal: bool) -> str:
+        self._sock: socket.socket | None = None
+        self._failure = ""
         try:
-            prepare_dial(self._sock, self._peer, internal=internal)
-            code = self._sock.connect_ex(socket_address(self._peer.address, self._peer.port))
-        except (SocketRefusal, OSError) as error:
+            self._sock = self._begin(internal=internal)
+        except SocketRefusal as error:
+            self._failure = str(error)
+        except OSError as error:
+            self._failure = error.strerror or str(error)
+        if self._failure:
             self._wake()
-            return str(error)
-        if code not in (0, errno.EINPROGRESS):
-            self._wake()
-            return os.strerror(code)
+
+    def _begin(self, *, internal: bool) -> socket.socket:
+        family = socket.AF_INET6 if self._peer.address.version == 6 else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            prepare_dial(sock, self._peer, internal=internal)
+            code = sock.connect_ex(socket_address(self._peer.address, self._peer.port))
+            if code not in (0, errno.EINPROGRESS):
+                raise OSError(code, os.strerror(code))
+            self._loop.add_writer(sock, self._on_writable)
+        except BaseException:
+            sock.close()
+            raise
         self._watching = True
-        self._loop.add_writer(self._sock, self._on_writable)
-        return ""
+        return sock
 
     def _on_writable(self) -> None:
         self._ready = True
@@ -249,11 +258,13 @@ class ConnectAttempt:
         self._wake()
 
     def poll(self, now: float) -> socket.socket | None:
-        if self._failure:
-            self.abort()
+        if self._sock is None:
             raise DialFailure(self._failure)
         if self._ready:
-            code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            try:
+                code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            except OSError as error:
+                code = error.errno or 0
             if code == 0:
                 return self._sock
             self.abort()
@@ -274,10 +285,11 @@ class ConnectAttempt:
 
     def abort(self) -> None:
         self._unwatch()
-        self._sock.close()
+        if self._sock is not None:
+            self._sock.close()
 
     def _unwatch(self) -> None:
-        if self._watching:
+        if self._watching and self._sock is not None:
             self._watching = False
             self._loop.remove_writer(self._sock)
 

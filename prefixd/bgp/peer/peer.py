@@ -69,7 +69,6 @@ from prefixd.bgp.session.socket_options import (
     TransportStatus,
     host_network,
     set_md5,
-    set_user_timeout,
     transport_status,
 )
 from prefixd.bgp.session.transport import Transport
@@ -292,10 +291,10 @@ class Peer:
             return
         try:
             set_md5(established.sock, host_network(self.settings.address), key)
-        except SocketRefusal as error:
+        except (SocketRefusal, OSError) as error:
             self.history.last_error = str(error)
             return
-        set_user_timeout(established.sock, REKEY_PATIENCE_S)
+        established.set_user_timeout(REKEY_PATIENCE_S)
         self._send(established, Probe())
 
     def nudge(self) -> None:
@@ -319,10 +318,10 @@ class Peer:
 
     async def run(self) -> None:
         """The peer's one task; may be run again after it has ended, for whatever reason."""
-        if self._wanted:
-            self._handle_event(Started())
-        self._wake.set()
         try:
+            if self._wanted:
+                self._handle_event(Started())
+            self._wake.set()
             while not (self._retiring and not self._connections.count and self._stopping is None):
                 await self._wake.wait()
                 if self._connections.has_input:

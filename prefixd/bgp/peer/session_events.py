@@ -33,7 +33,6 @@ from prefixd.bgp.session.io import (
     Stalled,
     UpdateArrived,
 )
-from prefixd.bgp.session.socket_options import set_user_timeout
 from prefixd.bgp.session.transport import Transport
 from prefixd.bgp.settings import PeerSettings
 
@@ -113,7 +112,7 @@ class SessionEvents:
                 assert_never(output)
 
     def _open_held(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
-        set_user_timeout(transport.sock, negotiated.hold_time_s or negotiated.send_hold_time_s)
+        transport.set_user_timeout(negotiated.hold_time_s or negotiated.send_hold_time_s)
         ids = Identities(
             local_id=int(self._connections.speaker.router_id),
             local_asn=negotiated.local_asn,

@@ -10,6 +10,7 @@ operator's bad night.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Final, TextIO, assert_never
 
@@ -40,6 +41,8 @@ from prefixd.bgp.wire.iana import Family, RoleCode
 from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification
 
+log = logging.getLogger(__name__)
+
 FORMAT: Final = 1
 MAX_JOURNAL_OCTETS: Final = 16 * 1024 * 1024
 
@@ -69,12 +72,23 @@ class Recorder:
 
     def close(self) -> None:
         self._room = 0
-        self._out.close()
+        try:
+            self._out.close()
+        except OSError as error:
+            self._give_up(error)
 
     def _line(self, value: Plain) -> None:
         line = json.dumps(value, separators=(",", ":")) + "\n"
         self._room -= len(line)
-        self._out.write(line)
+        try:
+            self._out.write(line)
+        except OSError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """A journal is a convenience; a session must not fail for want of one."""
+        self._room = 0
+        log.warning("session journal not written", extra={"error": error.strerror})
 
 
 def replay(lines: Iterable[str]) -> Iterator[tuple[float, Input, list[Output], bytes]]:

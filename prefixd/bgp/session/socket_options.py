@@ -79,11 +79,11 @@ def probe_host() -> HostAbilities:
 
 
 def _probe(option: int, value: bytes) -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        try:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.IPPROTO_TCP, option, value)
-        except OSError as error:
-            return f"the kernel answers {errno.errorcode.get(error.errno or 0, error.errno)}"
+    except OSError as error:
+        return f"the kernel answers {errno.errorcode.get(error.errno or 0, error.errno)}"
     return ""
 
 

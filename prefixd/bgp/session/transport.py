@@ -21,6 +21,7 @@ from prefixd.bgp.fsm.collision import Origin
 from prefixd.bgp.session.io import Data, Due, Gone, Input, Output, Taken
 from prefixd.bgp.session.recorder import Recorder
 from prefixd.bgp.session.session import Session
+from prefixd.bgp.session.socket_options import set_user_timeout
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.message import encode_message
 from prefixd.bgp.wire.notification import Notification
@@ -64,6 +65,8 @@ class Transport:
         self._reading = False
         self._writing = False
         self._deadline = 0.0
+        self._failed = ""
+        """A system call went wrong: the next turn ends the connection with this reason."""
         self._watch_reads(wanted=True)
 
     @property
@@ -83,13 +86,15 @@ class Transport:
     @property
     def has_input(self) -> bool:
         """Whether the next turn will read octets of the peer, or judge some that were read."""
-        return self._readable or self.session.unjudged
+        return bool(self._readable or self.session.unjudged or self._failed)
 
     def turn(self, now: float) -> list[Output]:
         """Read, judge, send. The events of the session, in order."""
         if self._phase is not _Phase.OPEN:
             self._leave(now)
             return []
+        if self._failed:
+            return self._gone(self._failed, now, reset=True)
         deadline = self.session.next_deadline
         due = deadline is not None and deadline <= now
         outputs: list[Output] = []
@@ -247,17 +252,37 @@ class Transport:
     def _watch_reads(self, *, wanted: bool) -> None:
         if wanted == self._reading or self.closed:
             return
-        self._reading = wanted
-        if wanted:
-            self._loop.add_reader(self.sock, self._on_readable)
-        else:
+        if not wanted:
+            self._reading = False
             self._loop.remove_reader(self.sock)
+            return
+        try:
+            self._loop.add_reader(self.sock, self._on_readable)
+        except OSError as error:
+            self._fail(error)
+        else:
+            self._reading = True
 
     def _watch_writes(self, *, wanted: bool) -> None:
         if wanted == self._writing or self.closed:
             return
-        self._writing = wanted
-        if wanted:
-            self._loop.add_writer(self.sock, self._wake)
-        else:
+        if not wanted:
+            self._writing = False
             self._loop.remove_writer(self.sock)
+            return
+        try:
+            self._loop.add_writer(self.sock, self._wake)
+        except OSError as error:
+            self._fail(error)
+        else:
+            self._writing = True
+
+    def set_user_timeout(self, seconds: float) -> None:
+        try:
+            set_user_timeout(self.sock, seconds)
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self._failed = error.strerror or str(error)
+        self._wake()

@@ -24,14 +24,43 @@ log = logging.getLogger(__name__)
 BACKLOG: Final = 128
 ACCEPTS_PER_WAKE: Final = 32
 PAUSE_S: Final = 1.0
-"""After running out of descriptors; connections wait in the backlog meanwhile."""
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""After running out of descriptors, or any error that would come again at once; connections wait
+in the backlog meanwhile."""
+_OF_THE_CALLER: Final = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EPROTO,
+        errno.ENOPROTOOPT,
+        errno.EPERM,
+        errno.ENETDOWN,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EINTR,
+    }
+)
+"""Errors of the accepted connection, not of the listener (accept(2)); the next may be fine."""
 
 OnAccept = Callable[[socket.socket, IPAddress], None]
 
 
 def open_listener(listen: ListenAddress) -> socket.socket:
     family = socket.AF_INET6 if listen.address.version == 6 else socket.AF_INET
+    try:
+        return _bound(family, listen)
+    except PermissionError as error:
+        raise StartupError(
+            f"no permission to listen on {listen.address} port {listen.port}: give the service "
+            "AmbientCapabilities=CAP_NET_BIND_SERVICE, let the service manager pass the socket "
+            "(socket activation), or choose a port above 1023 with bgp.listen"
+        ) from error
+    except OSError as error:
+        raise StartupError(
+            f"cannot listen on {listen.address} port {listen.port}: {error.strerror}"
+        ) from error
+
+
+def _bound(family: socket.AddressFamily, listen: ListenAddress) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,24 +68,20 @@ def open_listener(listen: ListenAddress) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(socket_address(listen.address, listen.port))
         sock.listen(BACKLOG)
-    except PermissionError as error:
+    except BaseException:
         sock.close()
-        raise StartupError(
-            f"no permission to listen on {listen.address} port {listen.port}: give the service "
-            "AmbientCapabilities=CAP_NET_BIND_SERVICE, let the service manager pass the socket "
-            "(socket activation), or choose a port above 1023 with bgp.listen"
-        ) from error
-    except OSError as error:
-        sock.close()
-        raise StartupError(
-            f"cannot listen on {listen.address} port {listen.port}: {error.strerror}"
-        ) from error
+        raise
     return sock
 
 
 def adopt_listener(descriptor: int) -> socket.socket:
     """A listening socket passed by the service manager (LISTEN_FDS)."""
-    return socket.socket(fileno=descriptor)
+    try:
+        return socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise StartupError(
+            f"descriptor {descriptor} passed by the service manager: {error.strerror}"
+        ) from error
 
 
 def _source(address: tuple[str, int] | tuple[str, int, int, int]) -> IPAddress:
@@ -102,17 +127,28 @@ class Listener:
             except OSError as error:
                 self._accept_failed(error)
                 return
-            self._on_accept(sock, _source(address))
+            try:
+                source = _source(address)
+            except OSError:
+                sock.close()  # its interface is gone already
+            else:
+                self._on_accept(sock, source)
 
     def _accept_failed(self, error: OSError) -> None:
-        if error.errno not in _EXHAUSTED:
-            # The caller hung up between SYN and accept; the next one is no worse off.
+        if error.errno in _OF_THE_CALLER:
             return
-        log.error("cannot accept connections", extra={"error": error.strerror})
         self._loop.remove_reader(self.sock)
-        self._resume = self._loop.call_later(
-            PAUSE_S, self._loop.add_reader, self.sock, self._on_readable
-        )
+        self._pause(error)
+
+    def _pause(self, error: OSError) -> None:
+        log.error("cannot accept connections", extra={"error": error.strerror})
+        self._resume = self._loop.call_later(PAUSE_S, self._listen_again)
+
+    def _listen_again(self) -> None:
+        try:
+            self._loop.add_reader(self.sock, self._on_readable)
+        except OSError as error:
+            self._pause(error)
 
 
 WINDOW_S: Final = 60.0

@@ -142,13 +142,13 @@ class PeerRegistry:
             same_family = {n: p for n, p in wanted.items() if n.version == listener.version}
             for network in self._keys.keys() - keys.keys():
                 if network.version == listener.version:
-                    clear_md5(listener.sock, network)
+                    _clear(listener, network)
             for network, peer in same_family.items():
                 self._protect(listener, network, peer)
             hops = [peer.ttl_security_hops for peer in same_family.values()]
             known = [each for each in hops if each is not None]
             if known and len(known) == len(hops):
-                listener.demand_hops(max(known))
+                _demand_hops(listener, max(known))
         self._keys = keys
 
     def _protect(self, listener: Listener, network: IPNetwork, peer: PeerSettings) -> None:
@@ -156,13 +156,10 @@ class PeerRegistry:
             if peer.md5 is not None:
                 set_md5(listener.sock, network, peer.md5)
             set_ao(listener.sock, network, peer.tcp_ao)
-        except SocketRefusal as error:
+        except (SocketRefusal, OSError) as error:
             # Never unprotected instead: its calls are closed until the kernel or the file changes.
             self._unprotected.add(network)
-            log.error(
-                "cannot set the TCP keys of a neighbor",
-                extra={"network": str(network), "error": str(error)},
-            )
+            _log_keys(network, error)
         else:
             self._unprotected.discard(network)
 
@@ -340,6 +337,29 @@ class PeerRegistry:
         self._peers.clear()
         self._by_address.clear()
         self._ranges.clear()
+
+
+def _clear(listener: Listener, network: IPNetwork) -> None:
+    try:
+        clear_md5(listener.sock, network)
+    except (SocketRefusal, OSError) as error:
+        # The neighbor has no key any more, and its connections fail until the next start.
+        _log_keys(network, error)
+
+
+def _demand_hops(listener: Listener, hops: int) -> None:
+    try:
+        listener.demand_hops(hops)
+    except SocketRefusal:
+        # Only an early refusal: every accepted connection gets the limit as well, or is closed.
+        log.info("TTL security is not set on a listener", extra={"port": listener.port})
+
+
+def _log_keys(network: IPNetwork, error: Exception) -> None:
+    log.error(
+        "cannot set the TCP keys of a neighbor",
+        extra={"network": str(network), "error": str(error)},
+    )
 
 
 def _task_name(peer: Peer) -> str:

@@ -2,20 +2,23 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import logging
 import os
 import resource
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
 from prefixd.bgp.fsm.negotiate import GracefulOffer
 from prefixd.bgp.fsm.state import DownKind, PeerState
-from prefixd.bgp.peer.interface import StaleStep
+from prefixd.bgp.peer.interface import PeerHandle, StaleStep, Transition
 from prefixd.bgp.peer.peer import Peer
+from prefixd.bgp.peer.read_turns import ReadTurns
 from prefixd.bgp.session.io import Begin
 from prefixd.bgp.session.session import KEEPALIVE, Session
 from prefixd.bgp.settings import (
@@ -32,6 +35,7 @@ from prefixd.bgp.wire.message import Message, RouteRefresh, decode_message, enco
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.open import Open
 from prefixd.bgp.wire.packing import end_of_rib
+from prefixd.clock import SystemClock
 from tests.kit.bgp import Watcher, a_peer, a_speaker, an_offer, running
 from tests.kit.clock import FakeClock
 
@@ -525,3 +529,100 @@ async def pair(site: Site) -> tuple[socket.socket, socket.socket]:
     await asyncio.get_running_loop().sock_connect(theirs, ("127.0.0.1", site.port))
     ours, _ = await asyncio.get_running_loop().sock_accept(site.sock)
     return ours, theirs
+
+
+class FailsAtFirst:
+    """A system call that goes wrong a few times and then works."""
+
+    def __init__(self, original: Callable[..., object], code: int, times: int) -> None:
+        self.original = original
+        self.code = code
+        self.left = times
+
+    def __call__(self, *args: object, **more: object) -> object:
+        if self.left:
+            self.left -= 1
+            raise OSError(self.code, os.strerror(self.code))
+        return self.original(*args, **more)
+
+
+@pytest.mark.parametrize("call", ["__init__", "setblocking", "setsockopt", "connect_ex", "bind"])
+@pytest.mark.parametrize(
+    "code", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EADDRNOTAVAIL, errno.EACCES]
+)
+async def test_a_dial_that_the_system_refuses_is_made_again(
+    call: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Site() as site:
+        failing = FailsAtFirst(getattr(socket.socket, call), code, times=2)
+        monkeypatch.setattr(socket.socket, call, lambda *args, **more: failing(*args, **more))
+        local = ip_address("127.0.0.1")
+        async with running(dialling(site, local_address=local)) as (peer, watcher):
+            router = await site.accept()
+            await router.come_up()
+            await watcher.until_state(peer, PeerState.ESTABLISHED)
+            failed = [each for each in watcher.transitions if os.strerror(code) in each.detail]
+            assert len(failed) == 2
+
+
+@pytest.mark.parametrize("watch", ["add_writer", "add_reader"])
+async def test_a_socket_that_cannot_be_watched_is_made_again(
+    watch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """epoll(7) has a limit of its own: ENOSPC."""
+    loop = asyncio.get_running_loop()
+    with Site() as site:
+        failing = FailsAtFirst(getattr(loop, watch), errno.ENOSPC, times=1)
+        monkeypatch.setattr(loop, watch, failing)
+        async with running(dialling(site)) as (peer, watcher):
+            await site.accept()  # TCP is up before the kernel is asked to watch it
+            router = await site.accept()
+            await router.come_up()
+            await watcher.until_state(peer, PeerState.ESTABLISHED)
+    assert not failing.left
+
+
+async def test_options_that_an_open_asks_for_and_the_kernel_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Site() as site:
+        async with running(dialling(site)) as (peer, watcher):
+            first = await site.accept()
+            failing = FailsAtFirst(socket.socket.setsockopt, errno.ENOBUFS, times=1)
+            monkeypatch.setattr(
+                socket.socket, "setsockopt", lambda *args, **more: failing(*args, **more)
+            )
+            await first.send(our_open() + KEEPALIVE)
+            router = await site.accept()
+            await router.come_up()
+            await watcher.until_state(peer, PeerState.ESTABLISHED)
+
+
+async def test_a_task_that_failed_in_its_first_step_starts_from_nothing() -> None:
+    """Whatever raised: the next run dials again."""
+
+    class Objects(Watcher):
+        def changed(self, handle: PeerHandle, transition: Transition) -> None:
+            super().changed(handle, transition)
+            if len(self.transitions) == 1:
+                raise RuntimeError("a fault of ours")
+
+    with Site() as site:
+        watcher = Objects()
+        peer = Peer(
+            dialling(site),
+            a_speaker(),
+            watcher,
+            clock=SystemClock(),
+            jitter=lambda: 0.5,
+            read_turns=ReadTurns(),
+        )
+        with pytest.raises(RuntimeError):
+            await peer.run()
+        again = asyncio.create_task(peer.run())
+        router = await site.accept()
+        await router.come_up()
+        await watcher.until_state(peer, PeerState.ESTABLISHED)
+        again.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await again

@@ -1,5 +1,6 @@
 """A journal of a session replays to the same outputs and the same octets."""
 
+import errno
 import io
 from pathlib import Path
 
@@ -100,3 +101,16 @@ def test_a_full_journal_falls_silent() -> None:
     for _ in range(20):
         recorder.record(Data(bytes(1024 * 1024)), 0.0)
     assert len(out.getvalue()) < MAX_JOURNAL_OCTETS + 3 * 1024 * 1024
+
+
+def test_a_full_disk_ends_the_journal_and_not_the_session() -> None:
+    class FullDisk(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    recorder = Recorder(FullDisk(), OFFER, initial_hold_s=30.0, seed=1)
+    recorder.record(Begin(), 0.0)
+    recorder.close()
