@@ -147,3 +147,31 @@ def test_places_of_the_victim_are_collected_once():
     assert (group.pops, group.interfaces, group.customer_id) == (
         ("ams1",), ("edge1:et-0/0/3",), "cust-17",
     )  # fmt: skip
+
+
+def test_a_report_from_elsewhere_adds_its_interface_router_and_owner():
+    """What one sensor does not know, another one may: nothing known is lost or replaced."""
+    group = a_group_of(a_signal(), where=Where(customer_id="cust-17", interface="edge1:et-0/0/3"))
+    elsewhere = Where(
+        customer_id="cust-99", service_id="svc-web", interface="edge2:xe-1/0", router="edge2"
+    )
+    joined = join(group, a_signal("b"), SignalId("b"), where=elsewhere, settings=S)
+    assert joined.pops == (joined.pop,)
+    assert joined.interfaces == ("edge1:et-0/0/3", "edge2:xe-1/0")
+    assert joined.routers == ("edge2",)
+    assert (joined.customer_id, joined.service_id) == ("cust-17", "svc-web")
+
+
+def test_an_owner_that_becomes_known_is_taken_over():
+    group = a_group_of(a_signal(), where=Where())
+    joined = join(group, a_signal("b"), SignalId("b"), where=OWNED, settings=S)
+    assert (joined.customer_id, joined.service_id) == ("cust-17", "svc-web")
+
+
+def test_another_vector_of_a_corroborating_report_does_not_rename_the_group():
+    group = a_group_of(a_signal())
+    where = Where(customer_id="cust-17", router="edge9")
+    other = a_signal("b", vector=Vector.SYN_FLOOD)
+    joined = join(group, other, SignalId("b"), where=where, settings=S)
+    assert (joined.vector, joined.key) == (Vector.UDP_FLOOD, "udp_flood")
+    assert joined.routers == ("edge9",)

@@ -63,6 +63,39 @@ def test_flags_that_cannot_both_hold_are_disjoint() -> None:
     assert relate(syn, rst) is Relation.OVERLAP
 
 
+SRC = replace(BASE, src=a_prefix("198.51.100.0/24"))
+FROM_53 = replace(BASE, src_ports=port_ranges([53]))
+SHORT = replace(BASE, packet_lengths=(PortRange(0, 100),))
+SYN_WITHOUT_ACK = replace(BASE, dst_ports=(), protocol=6, tcp_flags=TcpFlags(0x02, 0x12))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "relation"),
+    [
+        (SRC, replace(BASE, src=a_prefix("203.0.113.0/24")), Relation.DISJOINT),
+        (SRC, replace(BASE, src=a_prefix("198.51.0.0/16")), Relation.SUBSET),
+        (SRC, FROM_53, Relation.OVERLAP),
+        (FROM_53, replace(BASE, src_ports=port_ranges([123])), Relation.DISJOINT),
+        (SHORT, replace(BASE, packet_lengths=(PortRange(101, 200),)), Relation.DISJOINT),
+        (SHORT, replace(BASE, packet_lengths=(PortRange(100, 200),)), Relation.OVERLAP),
+        (replace(SRC, protocol=None), BASE, Relation.OVERLAP),
+        (replace(SRC, protocol=None, dst=None), BASE, Relation.OVERLAP),
+        (replace(SYN_WITHOUT_ACK, protocol=None), replace(SYN_WITHOUT_ACK, tcp_flags=None),
+         Relation.OVERLAP),
+        (SYN_WITHOUT_ACK, replace(SYN_WITHOUT_ACK, tcp_flags=TcpFlags(0x02, 0x02)),
+         Relation.OVERLAP),
+        (SYN_WITHOUT_ACK, replace(SYN_WITHOUT_ACK, tcp_flags=TcpFlags(0x10, 0x10)),
+         Relation.DISJOINT),
+    ],
+)  # fmt: skip
+def test_each_part_of_a_match_alone_can_tell_two_rules_apart(
+    one: Match, other: Match, relation: Relation
+) -> None:
+    assert relate(one, other) is relation
+    mirror = {Relation.SUBSET: Relation.SUPERSET}
+    assert relate(other, one) is mirror.get(relation, relation)
+
+
 def test_harder_takes_more_away() -> None:
     softest_first = [
         Mark(0),
