@@ -13,6 +13,7 @@ import msgspec
 from prefixd.api.problem import ApiError
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
+from prefixd.engine.answers import ReconcileAnswer
 
 
 class Liveness(msgspec.Struct):
@@ -48,7 +49,7 @@ class Detail(msgspec.Struct):
     reasons: list[str]
     dry_run: bool
     queue_depth: int
-    last_reconcile: Mapping[str, int] | None
+    last_reconcile: ReconcileAnswer | None
 
 
 def at_hand(call: Call[None, NoQuery]) -> Reply:
@@ -84,7 +85,6 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
         reasons.append(f"{inexpressible} live mitigations cannot be announced to any router")
     if health.suspect:
         reasons.append("the database and the RIB are being compared")
-    last = health.last_reconcile
     value = Detail(
         status="healthy" if not reasons else "degraded",
         version=services.version,
@@ -104,7 +104,7 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
         reasons=reasons,
         dry_run=health.dry_run,
         queue_depth=health.queue_depth,
-        last_reconcile=None if last is None else msgspec.to_builtins(last),
+        last_reconcile=health.last_reconcile,
     )
     return Reply(value)
 
