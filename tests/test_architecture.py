@@ -23,7 +23,11 @@ RULES = {"correlation", "policy", "guardrails", "signals"}
 FLOORS: dict[str, tuple[set[str], str]] = {
     "bgp.wire": (set(), "a codec anyone could lift out; every byte we send or trust passes here"),
     "bgp.fsm": ({"bgp.wire"}, "protocol decisions a test can run a million times"),
-    "bgp.rib": ({"bgp.wire"}, "protocol decisions a test can run a million times"),
+    "bgp.rib": (
+        {"bgp.wire", "setting"},
+        "protocol decisions a test can run a million times; export terms are settings, annotated "
+        "with words that import nothing",
+    ),
     "bgp": (
         {"bgp.wire", "bgp.fsm", "bgp.rib", *BESIDE},
         "settings that a session, a peer and the speaker share; knows nothing of attacks",

@@ -12,13 +12,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
 
-from prefixd.bgp.settings import (
-    PeerSettings,
-    RestartPolicy,
-    RestartSettings,
-    SpeakerSettings,
-    TimerSettings,
-)
+from prefixd.bgp.neighbor_settings import RestartPolicy, RestartSettings, TimerSettings
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 
 
 class Effect(StrEnum):
@@ -69,7 +64,7 @@ _RESTART_EFFECTS: Final = dict.fromkeys(
     ("policy", "restart_time_s", "llgr_stale_time_s"), Effect.RESET
 )
 _SPEAKER_RESETS: Final = ("local_asn", "router_id")
-_SPEAKER_RESTARTS: Final = ("listen", "live", "restart_marker")
+_SPEAKER_RESTARTS: Final = ("listen", "mode", "restart_marker")
 _UNEFFECTIVE: Final = frozenset({"name"})
 
 

@@ -12,9 +12,27 @@ What types cannot exclude is reported by `settings_check.py`.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Final
+from ipaddress import IPv4Address, IPv6Address
+from typing import Annotated, Final
 
+from prefixd.bgp.neighbor_settings import (
+    AoKey,
+    Direction,
+    FallbackMode,
+    ImportSettings,
+    IPAddress,
+    IPNetwork,
+    PacingSettings,
+    PoisonSettings,
+    RestartPolicy,
+    RestartSettings,
+    RoleName,
+    Secret,
+    StopMode,
+    Time,
+    TimeOrZero,
+    TimerSettings,
+)
 from prefixd.bgp.rib.export_terms import (
     DEFAULT_BUDGET,
     DEFAULT_RTBH,
@@ -22,247 +40,199 @@ from prefixd.bgp.rib.export_terms import (
     ExportPolicy,
     RtbhTerms,
 )
-from prefixd.bgp.wire.iana import Family
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
+from prefixd.setting import (
+    As,
+    Default,
+    Doc,
+    Identity,
+    Live,
+    Many,
+    Name,
+    Named,
+    Port,
+    Positive,
+    Text,
+    Unit,
+    Whole,
+)
+from prefixd.setting import Secret as SecretKey
 
-IPAddress = IPv4Address | IPv6Address
-IPNetwork = IPv4Network | IPv6Network
+Asn = Annotated[int, Whole(1, (1 << 32) - 1)]
 
 BGP_PORT: Final = 179
+DEFAULT_FAMILIES: Final = (IPV4_FLOWSPEC, IPV6_FLOWSPEC)
 MD5_KEY_OCTETS: Final = 80
 LONG_SENDERS: Final = frozenset({"frr"})
 """Profiles known to send UPDATEs above 4096 octets without RFC 8654. FRR 8.4 echoes our rules back
 that way once there are some hundreds; answering Bad Message Length as RFC 4271 6.1 has it would
 reset the session, and every mitigation with it, again and again."""
-MAX_RESTART_TIME_S: Final = 4095
-MAX_STALE_TIME_S: Final = (1 << 24) - 1
 
 
-class Direction(StrEnum):
-    """Who opens the TCP connection. `both` can collide, and resolves it (RFC 4271 6.8)."""
-
-    BOTH = "both"
-    ACTIVE = "active"
-    PASSIVE = "passive"
-
-
-class RestartPolicy(StrEnum):
-    """What routers do with our rules while we are gone."""
-
-    FAIL_OPEN = "fail_open"
-    BRIDGE = "bridge"
-    HOLD = "hold"
-
-
-class StopMode(StrEnum):
-    """How a session ends when we are the ones to end it on purpose."""
-
-    KEEP = "keep"
-    WITHDRAW = "withdraw"
-    HARD = "hard"
-
-
-class ExcessPolicy(StrEnum):
-    """What happens when a peer announces more than `max_received`."""
-
-    DISCARD = "discard_excess"
-    RESET = "reset"
-
-
-class FenceMode(StrEnum):
-    """Whether a ROUTE-REFRESH answer is used as proof that earlier UPDATEs were parsed."""
-
-    AUTO = "auto"
-    ON = "on"
-    OFF = "off"
-
-
-class ImportMode(StrEnum):
-    DENY = "deny"
-    MONITOR = "monitor"
-    ACCEPT = "accept"
-
-
-class BisectMode(StrEnum):
-    ON = "on"
-    OFF = "off"
-
-
-class FallbackMode(StrEnum):
-    """Whether to retry with fewer families after NOTIFICATION 2/7."""
-
-    OFF = "off"
-    AUTO = "auto"
-
-
-class RoleName(StrEnum):
-    """BGP roles of RFC 9234, as this side plays them."""
-
-    PROVIDER = "provider"
-    ROUTE_SERVER = "rs"
-    ROUTE_SERVER_CLIENT = "rs-client"
-    CUSTOMER = "customer"
-    PEER = "peer"
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Key material that never prints."""
-
-    value: bytes = field(repr=False)
-
-
-class AoAlgorithm(StrEnum):
-    HMAC_SHA1 = "hmac(sha1)"
-    AES_128_CMAC = "cmac(aes128)"
-    HMAC_SHA256 = "hmac(sha256)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AoKey:
-    """One master key tuple of TCP-AO (RFC 5925 3.1)."""
-
-    send_id: int
-    receive_id: int
-    secret: Secret
-    algorithm: AoAlgorithm = AoAlgorithm.HMAC_SHA1
-    mac_octets: int = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartSettings:
-    """Graceful restart, as originator of rules and as helper for others."""
-
-    policy: RestartPolicy = RestartPolicy.BRIDGE
-    restart_time_s: int = 120
-    llgr_stale_time_s: int = 3600
-    """Offered only with `hold`."""
-    hold_reason: str = ""
-    """Why rules may outlive us for so long; required with `hold`."""
-    stale_routes_max_s: int = 360
-    """As helper: how long after the peer is back its stale routes may wait for End-of-RIB."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimerSettings:
-    connect_timeout_s: float = 10.0
-    connect_retry_s: float = 5.0
-    """First step of every retry schedule; jitter of a quarter either way is added."""
-    initial_hold_time_s: float = 30.0
-    """How long a connection may wait for the peer's OPEN (RFC 4271 suggests 240)."""
-    hold_time_s: int = 90
-    min_hold_time_s: int = 3
-    keepalive_s: float | None = None
-    """None: a third of the negotiated hold time."""
-    send_hold_time_s: float | None = None
-    """None: twice the negotiated hold time, at least 30 (RFC 9687)."""
-    stable_s: float = 300.0
-    """Established for this long forgets earlier failures."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PacingSettings:
-    batch_ms: int = 20
-    batch_keys: int = 200
-    quiet_ms: int = 50
-    """When nothing was pending this long, the first rule is sent at once."""
-    rules_per_second: int | None = None
-    """None: the profile's number; 0: unpaced."""
-    fence: FenceMode = FenceMode.AUTO
-    fence_interval_s: float = 2.0
-    fence_timeout_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoisonSettings:
-    window_s: float = 10.0
-    bisect: BisectMode = BisectMode.ON
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportSettings:
-    """What is accepted from this peer. The default accepts nothing."""
-
-    mode: ImportMode = ImportMode.DENY
-    destinations: tuple[IPNetwork, ...] = ()
-    actions: frozenset[str] = frozenset()
-    required_communities: tuple[int, ...] = ()
-    max_received_flowspec: int = 1000
-    max_received_unicast: int = 10_000
-    warn_share: float = 0.8
-    on_excess: ExcessPolicy = ExcessPolicy.DISCARD
-    enforce_first_as: bool = False
-    max_items_per_rule: int = 512
+class SpeakerMode(StrEnum):
+    SPEAKER = "speaker"
+    MOCK = "mock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerSettings:
-    """One neighbor."""
+    """One entry per router."""
 
-    name: str
-    address: IPAddress
-    peer_asns: frozenset[int]
+    name: Annotated[Name, Identity(), Doc("Name in commands, logs and metrics. Unique.")]
+    address: Annotated[IPAddress, Doc("Address of the peer. Unique.")]
+    peer_asns: Annotated[
+        frozenset[int],
+        Named("peer_asn"),
+        As("AS numbers"),
+        Doc("AS number of the peer; ours makes it iBGP."),
+    ]
     """Usually one; a dynamic range may allow several."""
-    families: tuple[Family, ...]
-    required_families: tuple[Family, ...] = ()
-    """Without these the session is refused with 2/7; the rest are optional."""
-    local_asn: int | None = None
-    """None: the speaker's."""
-    enabled: bool = True
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    profile: str = "generic"
-    direction: Direction = Direction.BOTH
-    port: int = BGP_PORT
-    local_address: IPAddress | None = None
-    bind_device: str = ""
-    """A VRF device; needs CAP_NET_RAW."""
-    ttl_security_hops: int | None = None
-    """GTSM (RFC 5082): 1 for a directly connected neighbor."""
-    multihop: int | None = None
-    """eBGP over several hops: the TTL to send. Exclusive with `ttl_security_hops`."""
-    md5: Secret | None = None
-    tcp_ao: tuple[AoKey, ...] = ()
-    """The first is used to send; the others are accepted during a roll-over."""
-    timers: TimerSettings = TimerSettings()
-    restart: RestartSettings = RestartSettings()
-    stop_mode: StopMode | None = None
-    """On SIGTERM. None: `keep` under bridge and hold, `withdraw` under fail_open."""
-    extended_message: bool = False
-    accept_long_messages: bool | None = None
-    """Read UPDATEs above 4096 octets although they were not negotiated; never send any. None: by
-    profile, see LONG_SENDERS."""
-    enhanced_refresh: bool = True
-    role: RoleName | None = None
-    role_strict: bool = False
-    announce_hostname: bool = True
-    short_shutdown_text: bool = False
-    """Cut shutdown text at 128 octets, for peers that only know RFC 8203."""
-    family_fallback: FallbackMode = FallbackMode.OFF
-    export: ExportPolicy | None = None
-    """What this peer may receive; None: nothing is announced to it (RFC 8212)."""
-    rtbh: RtbhTerms = DEFAULT_RTBH
-    budget: Budget = DEFAULT_BUDGET
-    pacing: PacingSettings = PacingSettings()
-    poison: PoisonSettings = PoisonSettings()
-    accept: ImportSettings = ImportSettings()
-    max_messages_per_second: int = 5000
-    """Averaged over a minute; above it the session is closed with Cease/8. 0: no limit."""
-    packet_log_messages: int = 64
-    record_dir: str = ""
-    """Where to keep a replayable journal of every connection; empty: none is kept."""
+    families: Annotated[
+        tuple[Family, ...],
+        Named("afi_safi"),
+        As("families"),
+        Doc("Address families offered. FlowSpec for rules; unicast as well for blackhole routes."),
+    ] = DEFAULT_FAMILIES
+    required_families: Annotated[
+        tuple[Family, ...],
+        Named("required_afi_safi"),
+        Doc("Families without which the session is refused."),
+    ] = ()
+    """Refused with 2/7; the other families are optional."""
+    local_asn: Annotated[
+        Asn | None, Doc("Our AS number towards this peer."), Default("bgp.local_asn")
+    ] = None
+    enabled: Annotated[bool, Doc("false keeps the neighbor configured and down.")] = True
+    description: Annotated[str, Text(minimum=0, maximum=255), Doc("For people."), Live.LIVE] = ""
+    tags: Annotated[
+        tuple[Name, ...], Doc("Words by which rules can name a set of peers."), Live.LIVE
+    ] = ()
+    profile: Annotated[
+        str,
+        As("profile"),
+        Doc("What kind of router this is: decides what it may be sent."),
+        Live.LIVE,
+    ] = "generic"
+    direction: Annotated[Direction, Doc("Who opens the connection.")] = Direction.BOTH
+    port: Annotated[Port, Doc("TCP port of the peer.")] = BGP_PORT
+    local_address: Annotated[
+        IPAddress | None, Doc("Our address for this session."), Default("chosen by routing")
+    ] = None
+    bind_device: Annotated[
+        str, Text(maximum=15), Doc("VRF device to bind to."), Default("none")
+    ] = ""
+    """Needs CAP_NET_RAW."""
+    ttl_security_hops: Annotated[
+        int | None,
+        Named("ttl_security"),
+        Unit("hops"),
+        Whole(1, 254),
+        Doc("GTSM (RFC 5082): the peer is at most this many hops away."),
+        Default("off"),
+    ] = None
+    multihop: Annotated[
+        int | None,
+        Unit("hops"),
+        Whole(1, 255),
+        Doc("TTL towards an eBGP peer further away."),
+        Default("off"),
+    ] = None
+    """Exclusive with `ttl_security_hops`."""
+    md5: Annotated[
+        Secret | None,
+        Named("password"),
+        SecretKey(),
+        Doc("TCP MD5 key (RFC 2385). The first one, or taking it away, resets the session."),
+        Live.LIVE,
+    ] = None
+    tcp_ao: Annotated[
+        tuple[AoKey, ...],
+        Many(unique=False),
+        Doc("TCP-AO keys; instead of a password."),
+    ] = ()
+    timers: Annotated[TimerSettings, Doc("Timers of the session.")] = field(
+        default_factory=TimerSettings
+    )
+    restart: Annotated[RestartSettings, Doc("Graceful restart.")] = field(
+        default_factory=RestartSettings
+    )
+    stop_mode: Annotated[
+        StopMode | None,
+        Doc("How the session ends on SIGTERM."),
+        Live.LIVE,
+        Default("keep; withdraw under fail_open"),
+    ] = None
+    extended_message: Annotated[bool, Doc("Offer messages beyond 4096 octets (RFC 8654).")] = False
+    accept_long_messages: Annotated[
+        bool | None,
+        Doc(
+            "Read messages above 4096 octets although they were not negotiated; none is ever sent."
+        ),
+        Default("by profile: true for frr"),
+    ] = None
+    """None: by profile, see LONG_SENDERS."""
+    enhanced_refresh: Annotated[bool, Doc("Offer enhanced route refresh (RFC 7313).")] = True
+    role: Annotated[
+        RoleName | None, Doc("Our BGP role towards this peer (RFC 9234)."), Default("none")
+    ] = None
+    role_strict: Annotated[bool, Doc("Refuse a peer that names no role.")] = False
+    announce_hostname: Annotated[bool, Doc("Send our host name in the OPEN.")] = True
+    short_shutdown_text: Annotated[
+        bool, Doc("Cut shutdown texts at 128 octets, for old peers."), Live.LIVE
+    ] = False
+    """Old peers only know RFC 8203."""
+    family_fallback: Annotated[
+        FallbackMode, Doc("Retry with fewer families after a mismatch."), Live.LIVE
+    ] = FallbackMode.OFF
+    export: Annotated[
+        ExportPolicy | None,
+        Doc("What is announced to this peer."),
+        Default("absent: nothing"),
+        Live.LIVE,
+    ] = None
+    """None: nothing is announced to it (RFC 8212)."""
+    rtbh: Annotated[RtbhTerms, Doc("Blackhole routes."), Live.LIVE] = DEFAULT_RTBH
+    budget: Annotated[Budget, Doc("Limits on rules."), Live.LIVE] = DEFAULT_BUDGET
+    pacing: Annotated[PacingSettings, Doc("Speed of changes."), Live.LIVE] = field(
+        default_factory=PacingSettings
+    )
+    poison: Annotated[
+        PoisonSettings, Doc("Isolation of rules that break the session."), Live.LIVE
+    ] = field(default_factory=PoisonSettings)
+    accept: Annotated[ImportSettings, Doc("What is believed of this peer."), Live.LIVE] = field(
+        default_factory=ImportSettings
+    )
+    max_messages_per_second: Annotated[
+        int,
+        Whole(),
+        Doc(
+            "Most messages taken from this peer, averaged over a minute; above it the session is "
+            "closed with Cease/8 (out of resources). 0: no limit."
+        ),
+        Live.LIVE,
+    ] = 5000
+    packet_log_messages: Annotated[int, Whole(0, 10_000), Doc("Messages kept for support.")] = 64
+    record_dir: Annotated[
+        str,
+        Text(minimum=0),
+        Doc("Directory for replayable journals of connections."),
+        Default("none"),
+    ] = ""
+    """Empty: none is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicRange:
     """Neighbors that may appear from a prefix without being named one by one."""
 
-    name: str
-    prefix: IPNetwork
+    name: Annotated[Name, Identity(), Doc("Name of the range; its peers are named after it.")]
+    prefix: Annotated[IPNetwork, Doc("Where such neighbors may call from.")]
     template: PeerSettings
     """Its `name` and `address` are replaced by those of the calling router."""
-    max_peers: int = 16
-    linger_s: float = 3600.0
-    """How long a vanished neighbor's counters are kept."""
+    max_peers: Annotated[Positive, Doc("Most neighbors at a time.")] = 16
+    linger_s: Annotated[TimeOrZero, Doc("How long a vanished neighbor's counters are kept.")] = (
+        3600.0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,35 +243,81 @@ class ListenAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionSettings:
-    """Limits on incoming connections, applied before a neighbor object exists."""
+    """Limits on strangers at the BGP port."""
 
-    connections_per_source_per_minute: int = 5
-    pending_handshakes: int = 100
-    tracked_sources: int = 4096
+    connections_per_source_per_minute: Annotated[Positive, Doc("Calls taken from one address.")] = 5
+    pending_handshakes: Annotated[Positive, Doc("Connections that have not become a session.")] = (
+        100
+    )
+    tracked_sources: Annotated[Positive, Doc("Addresses remembered for these limits.")] = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakerSettings:
-    local_asn: int
-    router_id: IPv4Address
-    """The BGP identifier: 32 bits that look like an address (RFC 6286)."""
-    listen: tuple[ListenAddress, ...] = (
+    """The BGP speaker and its neighbors."""
+
+    mode: Annotated[
+        SpeakerMode,
+        Doc("`speaker` talks to routers; `mock` keeps rules in memory and opens no socket."),
+        Live.RESTART,
+    ] = SpeakerMode.SPEAKER
+    local_asn: Annotated[Asn, Doc("Our AS number."), Live.PEER_RESTART]
+    router_id: Annotated[IPv4Address, Doc("Our BGP identifier."), Live.PEER_RESTART]
+    """32 bits that look like an address (RFC 6286)."""
+    listen: Annotated[
+        tuple[ListenAddress, ...],
+        As("listen addresses"),
+        Doc("Where routers may call us. Ports below 1024 need CAP_NET_BIND_SERVICE."),
+        Default('`["[::]:179", "0.0.0.0:179"]`'),
+        Live.RESTART,
+    ] = (
         ListenAddress(IPv6Address("::")),
         ListenAddress(IPv4Address("0.0.0.0")),  # noqa: S104  routers call us, from anywhere
     )
-    peers: tuple[PeerSettings, ...] = ()
-    dynamic: tuple[DynamicRange, ...] = ()
-    admission: AdmissionSettings = AdmissionSettings()
-    hostname: str = ""
-    domain: str = ""
-    live: bool = True
-    """False: keep rules in memory and open no socket."""
-    restart_marker: str = ""
-    """File from which the next start learns how this one ended; empty: a restart is never
-    announced."""
-    operator: str = "operator"
-    """The name in shutdown messages when no other is given."""
-    self_check_s: float = 300.0
+    peers: Annotated[tuple[PeerSettings, ...], Named("neighbors"), Doc("The routers.")] = ()
+    dynamic: Annotated[
+        tuple[DynamicRange, ...], Named("dynamic_neighbors"), Doc("Ranges of routers.")
+    ] = ()
+    admission: Annotated[AdmissionSettings, Doc("Limits on strangers."), Live.RESTART] = (
+        AdmissionSettings()
+    )
+    hostname: Annotated[
+        str,
+        Text(minimum=0, maximum=64),
+        Doc("Host name in the OPEN."),
+        Live.PEER_RESTART,
+        Default("empty"),
+    ] = ""
+    domain: Annotated[
+        str,
+        Text(minimum=0, maximum=64),
+        Doc("Domain name in the OPEN."),
+        Live.PEER_RESTART,
+        Default("none"),
+    ] = ""
+    operator: Annotated[
+        str,
+        Text(maximum=64),
+        Doc("Name in shutdown messages when no operator is known."),
+        Live.LIVE,
+    ] = "operator"
+    restart_marker: Annotated[
+        str,
+        Text(minimum=0),
+        Doc(
+            "File that tells the next start how this one ended; without it no restart is announced."
+        ),
+        Default("beside the SQLite file, or in systemd's state directory"),
+        Live.RESTART,
+    ] = ""
+    self_check_s: Annotated[
+        Time, Doc("Interval of the check that peers hold what they should."), Live.RESTART
+    ] = 300.0
+
+    @property
+    def live(self) -> bool:
+        """False: keep rules in memory and open no socket."""
+        return self.mode is SpeakerMode.SPEAKER
 
 
 def local_asn(speaker: SpeakerSettings, peer: PeerSettings) -> int:

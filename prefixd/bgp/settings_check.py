@@ -7,17 +7,19 @@ configuration prints everything at once, with the place in the file it came from
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prefixd.bgp.settings import (
+from prefixd.bgp.neighbor_settings import (
     MAX_RESTART_TIME_S,
     MAX_STALE_TIME_S,
-    MD5_KEY_OCTETS,
     Direction,
     IPAddress,
-    PeerSettings,
     RestartPolicy,
     RestartSettings,
-    SpeakerSettings,
     TimerSettings,
+)
+from prefixd.bgp.settings import (
+    MD5_KEY_OCTETS,
+    PeerSettings,
+    SpeakerSettings,
     is_internal,
     local_asn,
 )

@@ -3,18 +3,16 @@
 import ipaddress
 import re
 
+from prefixd.bgp.neighbor_settings import IPAddress, IPNetwork, Secret
 from prefixd.bgp.rib.router_profile import PROFILES
-from prefixd.bgp.settings import IPAddress, IPNetwork, ListenAddress, Secret
-from prefixd.bgp.wire.iana import FAMILY_BY_NAME, IPV4_FLOWSPEC, IPV6_FLOWSPEC, Family
+from prefixd.bgp.settings import DEFAULT_FAMILIES, ListenAddress, SpeakerMode
+from prefixd.bgp.wire.iana import FAMILY_BY_NAME, Family
 from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6, Prefix
-from prefixd.config.kinds import HOST_PORT, PORT, Listing, Mapped, Number, Spelled, Whole
+from prefixd.config.kinds import HOST_PORT, PORT, Listing, Mapped, Spelled, Whole, Word
 from prefixd.config.reader import BAD, Bad, Reader, did_you_mean
 from prefixd.domain.rule import ActionKind
 
 ASN = Whole(minimum=1, maximum=(1 << 32) - 1)
-SECONDS = Number(minimum=0.0, maximum=86_400.0)
-POSITIVE_SECONDS = Number(minimum=0.0, maximum=86_400.0, above_minimum=True)
-DEFAULT_FAMILIES = (IPV4_FLOWSPEC, IPV6_FLOWSPEC)
 ACTIONS = tuple(kind.value for kind in ActionKind)
 
 _COMMUNITY_NAMES = {
@@ -115,6 +113,19 @@ ACTION = Spelled(
     f"an action ({', '.join(ACTIONS)})",
     lambda text: did_you_mean(text, ACTIONS),
 )
+
+
+class Mode:
+    """`speaker` or `mock`; the earlier daemon's `sidecar` means speaker."""
+
+    def read(self, value: object, reader: Reader) -> SpeakerMode | Bad:
+        if value == "sidecar":
+            reader.warn("sidecar means speaker here", hint="the BGP speaker is part of prefixd")
+            return SpeakerMode.SPEAKER
+        return Word(SpeakerMode).read(value, reader)
+
+    def describe(self) -> str:
+        return Word(SpeakerMode).describe()
 
 
 class _Asns:

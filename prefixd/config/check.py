@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from prefixd.auth.settings import AuthMode
-from prefixd.bgp.settings import ImportMode, PeerSettings, SpeakerSettings
+from prefixd.bgp.neighbor_settings import ImportMode
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.bgp.settings_check import problems as bgp_problems
 from prefixd.config.bundle import (
     ALERTING_NAME,

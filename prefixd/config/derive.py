@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-from prefixd.bgp.settings import PeerSettings, SpeakerSettings, StopMode
+from prefixd.bgp.neighbor_settings import StopMode
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.config.bundle import (
     Protected,
 )

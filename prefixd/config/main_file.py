@@ -5,16 +5,16 @@ one class is fed by several sections, or one section feeds several classes, the 
 fields that were given, and `assemble.py` puts them together.
 """
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from prefixd.bgp.settings import SpeakerSettings
+from prefixd.bgp.settings import DynamicRange, PeerSettings, SpeakerSettings
 from prefixd.config.alerting_file import ALERTING
-from prefixd.config.bgp_section import BGP
 from prefixd.config.correlation_file import CORRELATION
 from prefixd.config.http_section import HTTP, Http
-from prefixd.config.introspect import doc_of, keys_of, section_of
+from prefixd.config.introspect import doc_of, keys_of, listing_of, section_of
 from prefixd.config.kinds import Flag
 from prefixd.config.schema import Fields, Key, Section, field_defaults, given, gone, key
 from prefixd.domain.prefix import Prefix
@@ -44,6 +44,44 @@ def _guardrail_keys() -> list[Key]:
         else entry
         for entry in keys_of(Limits, "guardrails")
     ]
+
+
+NEIGHBOR = section_of(PeerSettings, live=Live.PEER_RESTART)
+_RANGE_FIELDS = ("name", "prefix", "max_peers", "linger_s")
+
+
+def _range_keys() -> list[Key]:
+    """Those of a range, and those of a neighbor that its peers share."""
+    own = keys_of(DynamicRange)
+    defaults = field_defaults(DynamicRange)
+    found = [replace(entry, default=defaults.get(entry.field, entry.default)) for entry in own]
+    asns, *shared = (entry for entry in NEIGHBOR.keys if entry.name not in {"name", "address"})
+    return [*found, replace(asns, doc="AS numbers allowed."), *shared]
+
+
+def _range(**fields: object) -> DynamicRange:
+    own = {name: fields.pop(name) for name in _RANGE_FIELDS if name in fields}
+    prefix = own["prefix"]
+    assert isinstance(prefix, ipaddress.IPv4Network | ipaddress.IPv6Network)
+    template = {"name": own["name"], "address": prefix.network_address, **fields}
+    return DynamicRange(**own, template=PeerSettings(**template))  # type: ignore[arg-type]  # the keys are made of these fields
+
+
+DYNAMIC = Section(
+    _range,
+    _range_keys(),
+    doc=doc_of(DynamicRange),
+    live=Live.PEER_RESTART,
+    identity="name",
+    defaults=PeerSettings,
+)
+BGP = section_of(
+    SpeakerSettings,
+    kinds={"peers": listing_of(NEIGHBOR), "dynamic": listing_of(DYNAMIC)},
+    extra=[
+        gone("gobgp_grpc", "the BGP speaker is part of prefixd; list routers under bgp.neighbors")
+    ],
+)
 
 
 GUARDRAILS = _fields_of(Limits, keys=_guardrail_keys(), doc=doc_of(Limits))

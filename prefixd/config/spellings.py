@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from prefixd.api.settings import Listen
-from prefixd.bgp.settings import IPAddress, IPNetwork
+from prefixd.bgp.neighbor_settings import IPAddress, IPNetwork
+from prefixd.bgp.settings import SpeakerMode
 from prefixd.bgp.wire.iana import Family
+from prefixd.bgp.wire.prefix import Prefix as WirePrefix
 from prefixd.config import bgp_spellings as bgp
 from prefixd.config.kinds import (
     ADDRESS,
@@ -243,6 +245,8 @@ BY_TYPE: Final[Mapping[object, Kind[Any]]] = {
     IPv6Address: bgp.IPV6,
     IPAddress: bgp.IP,
     IPNetwork: bgp.NETWORK,
+    WirePrefix: bgp.PREFIX,
+    SpeakerMode: bgp.Mode(),
     Family: bgp.FAMILY,
 }
 BY_WORD: Final[Mapping[str, Kind[Any]]] = {

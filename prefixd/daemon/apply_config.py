@@ -11,8 +11,8 @@ from ipaddress import ip_network
 
 from prefixd.api.adapters import AdapterSet, LiveAdapters, adapter_of
 from prefixd.api.config import ConfigRejectedError
+from prefixd.bgp.neighbor_settings import IPNetwork
 from prefixd.bgp.reload import describe
-from prefixd.bgp.settings import IPNetwork
 from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.clock import Clock
 from prefixd.config.bundle import Config

@@ -12,19 +12,21 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
 
 from prefixd.announce.translate import rule_of_flow
+from prefixd.bgp.neighbor_settings import (
+    Direction,
+    ImportMode,
+    ImportSettings,
+    RestartPolicy,
+    RestartSettings,
+    StopMode,
+)
 from prefixd.bgp.rib.adj_rib_in import Received
 from prefixd.bgp.rib.route import describe
 from prefixd.bgp.settings import (
-    Direction,
     DynamicRange,
-    ImportMode,
-    ImportSettings,
     ListenAddress,
     PeerSettings,
-    RestartPolicy,
-    RestartSettings,
     SpeakerSettings,
-    StopMode,
 )
 from prefixd.bgp.speaker.events import PeerChanged, RuleLearned, RuleLost, SpeakerEvent
 from prefixd.bgp.speaker.speaker import Speaker

@@ -18,7 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from prefixd.bgp.settings import RestartPolicy, SpeakerSettings, StopMode, default_stop_mode
+from prefixd.bgp.neighbor_settings import RestartPolicy, StopMode
+from prefixd.bgp.settings import SpeakerSettings, default_stop_mode
 from prefixd.clock import Clock
 
 log = logging.getLogger(__name__)

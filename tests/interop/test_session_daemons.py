@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.neighbor_settings import Direction, StopMode
 from prefixd.bgp.peer.peer import Peer
-from prefixd.bgp.settings import Direction, StopMode
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, RefreshSubtype
 from prefixd.bgp.wire.message import RouteRefresh
 from tests.kit.daemons import OpenBgpd

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from prefixd.bgp.neighbor_settings import RestartPolicy, RestartSettings, StopMode
 from prefixd.bgp.peer.peer import Peer
-from prefixd.bgp.settings import PeerSettings, RestartPolicy, RestartSettings, StopMode
+from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.wire.capability import GracefulRestart
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC

@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.neighbor_settings import (
+    AoKey,
+    Direction,
+    Secret,
+    TimerSettings,
+)
 from prefixd.bgp.reload import Effect
 from prefixd.bgp.session.socket_options import (
     SocketRefusal,
@@ -18,14 +24,7 @@ from prefixd.bgp.session.socket_options import (
     set_ao,
     set_md5,
 )
-from prefixd.bgp.settings import (
-    AoKey,
-    Direction,
-    DynamicRange,
-    ListenAddress,
-    Secret,
-    TimerSettings,
-)
+from prefixd.bgp.settings import DynamicRange, ListenAddress
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from prefixd.bgp.wire.packing import end_of_rib
 from tests.kit.bgp import a_peer, a_speaker

@@ -11,17 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from prefixd.bgp.neighbor_settings import Direction, RestartSettings, TimerSettings
 from prefixd.bgp.rib.export_terms import Budget
 from prefixd.bgp.rib.overlap import Packet
 from prefixd.bgp.rib.route import Route, host_nlri
 from prefixd.bgp.rib.route_action import BlackholeAction, FlowSpecActions
-from prefixd.bgp.settings import (
-    Direction,
-    ListenAddress,
-    PeerSettings,
-    RestartSettings,
-    TimerSettings,
-)
+from prefixd.bgp.settings import ListenAddress, PeerSettings
 from prefixd.bgp.speaker.events import PeerSynced, RuleQuarantined
 from prefixd.bgp.speaker.status import RuleStage
 from prefixd.bgp.wire.flowspec_action import MarkDscp, RateLimit, route_target

@@ -5,10 +5,10 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
+from prefixd.bgp.neighbor_settings import TimerSettings
 from prefixd.bgp.rib.export_terms import Budget
 from prefixd.bgp.session.io import Begin
 from prefixd.bgp.session.session import KEEPALIVE, Session
-from prefixd.bgp.settings import TimerSettings
 from prefixd.clock import SystemClock
 from prefixd.daemon.loop_lag import LoopLag
 from tests.kit.bgp import an_offer

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.neighbor_settings import Direction
 from prefixd.bgp.session.session import KEEPALIVE
-from prefixd.bgp.settings import Direction, ListenAddress
+from prefixd.bgp.settings import ListenAddress
 from prefixd.bgp.wire.capability import (
     EnhancedRouteRefresh,
     FourOctetAs,

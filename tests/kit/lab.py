@@ -12,15 +12,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.neighbor_settings import Direction, TimerSettings
 from prefixd.bgp.peer.interface import PeerHandle
 from prefixd.bgp.peer.peer import Peer
-from prefixd.bgp.settings import (
-    Direction,
-    ListenAddress,
-    PeerSettings,
-    SpeakerSettings,
-    TimerSettings,
-)
+from prefixd.bgp.settings import ListenAddress, PeerSettings, SpeakerSettings
 from prefixd.bgp.speaker.peers import PeerRegistry
 from prefixd.bgp.wire.as_path import as_sequence
 from prefixd.bgp.wire.attribute import Attribute

@@ -7,16 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, ip_address
 
+from prefixd.bgp.neighbor_settings import Direction, PacingSettings, TimerSettings
 from prefixd.bgp.rib.export_terms import ExportPolicy
 from prefixd.bgp.rib.route import Route, nlri_of
 from prefixd.bgp.rib.route_action import FlowSpecActions, RouteAction
-from prefixd.bgp.settings import (
-    Direction,
-    PacingSettings,
-    PeerSettings,
-    SpeakerSettings,
-    TimerSettings,
-)
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.bgp.speaker.events import PeerSynced, SpeakerEvent
 from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.bgp.wire.flowspec import FlowSpecRule

@@ -5,7 +5,8 @@ while that family's rules are nowhere. The order is: everything, FlowSpec only, 
 time; each refusal moves one step on, and the schedule in between is the long one.
 """
 
-from prefixd.bgp.settings import FallbackMode, PeerSettings
+from prefixd.bgp.neighbor_settings import FallbackMode
+from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.wire.capability import Multiprotocol, decode_capability
 from prefixd.bgp.wire.errors import WireError
 from prefixd.bgp.wire.iana import ErrorCode, Family, OpenSubcode, Safi

@@ -18,10 +18,11 @@ from typing import Protocol
 
 from prefixd.bgp.fsm.negotiate import Negotiated
 from prefixd.bgp.fsm.state import DownReason, PeerState
+from prefixd.bgp.neighbor_settings import StopMode
 from prefixd.bgp.session.counters import Counters
 from prefixd.bgp.session.send_queue import StallLevel
 from prefixd.bgp.session.socket_options import TransportStatus
-from prefixd.bgp.settings import PeerSettings, StopMode
+from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification

@@ -45,6 +45,7 @@ from prefixd.bgp.fsm.neighbor_event import (
     StopPeerTimer,
 )
 from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState
+from prefixd.bgp.neighbor_settings import Direction, StopMode
 from prefixd.bgp.peer.connections import Connections
 from prefixd.bgp.peer.family_fallback import offered
 from prefixd.bgp.peer.history import History
@@ -72,7 +73,7 @@ from prefixd.bgp.session.socket_options import (
     transport_status,
 )
 from prefixd.bgp.session.transport import Transport
-from prefixd.bgp.settings import Direction, PeerSettings, SpeakerSettings, StopMode
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.bgp.wire.iana import CeaseSubcode
 from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification, cease

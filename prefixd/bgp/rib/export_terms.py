@@ -7,7 +7,7 @@ when a session is up, because families, AS width and message size are negotiated
 
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Annotated, Final
 
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.rib.router_profile import GENERIC, Profile
@@ -16,6 +16,11 @@ from prefixd.bgp.wire.community import BLACKHOLE, NO_EXPORT
 from prefixd.bgp.wire.context import STANDARD_MESSAGE_LENGTH
 from prefixd.bgp.wire.iana import Family
 from prefixd.bgp.wire.prefix import Prefix
+from prefixd.setting import As, Default, Doc, Name, Positive, Share, Whole
+
+Communities = tuple[Annotated[int, As("community")], ...]
+LargeCommunities = tuple[Annotated[tuple[int, int, int], As("large community")], ...]
+FROM_PROFILE: Final = Default("from the profile")
 
 DISCARD_V4: Final = IPv4Address("192.0.2.1")
 DISCARD_V6: Final = IPv6Address("100::1")
@@ -23,22 +28,35 @@ DISCARD_V6: Final = IPv6Address("100::1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportPolicy:
-    """What may be announced to a peer at all. Empty sets restrict nothing."""
+    """What is announced to this peer. Without this section nothing is (RFC 8212); `export: {}`
+    announces everything that its profile can take.
 
-    destinations: tuple[Prefix, ...] = ()
-    """The destination of a rule must be inside one of these."""
-    sources: tuple[Prefix, ...] = ()
-    min_length_v4: int = 0
-    max_length_v4: int = 32
-    min_length_v6: int = 0
-    max_length_v6: int = 128
-    actions: frozenset[str] = frozenset()
-    """Kinds of action allowed, by their domain word; empty: all the profile can do."""
-    owners: frozenset[str] = frozenset()
-    communities: tuple[int, ...] = ()
-    large_communities: tuple[tuple[int, int, int], ...] = ()
-    local_pref: int = 100
-    med: int | None = None
+    Empty sets restrict nothing.
+    """
+
+    destinations: Annotated[
+        tuple[Prefix, ...],
+        Doc("Only rules for destinations inside these prefixes; empty: any."),
+    ] = ()
+    sources: Annotated[tuple[Prefix, ...], Doc("Only rules whose source lies inside these.")] = ()
+    min_length_v4: Annotated[int, Whole(0, 32), Doc("Shortest IPv4 destination allowed.")] = 0
+    max_length_v4: Annotated[int, Whole(0, 32), Doc("Longest IPv4 destination allowed.")] = 32
+    min_length_v6: Annotated[int, Whole(0, 128), Doc("Shortest IPv6 destination allowed.")] = 0
+    max_length_v6: Annotated[int, Whole(0, 128), Doc("Longest IPv6 destination allowed.")] = 128
+    actions: Annotated[
+        frozenset[Annotated[str, As("action")]],
+        Doc("Kinds of action allowed; empty: all the profile can."),
+    ] = frozenset()
+    owners: Annotated[frozenset[Name], Doc("Only rules of these owners; empty: all.")] = frozenset()
+    communities: Annotated[Communities, Doc("Communities added to every rule.")] = ()
+    large_communities: Annotated[LargeCommunities, Doc("Large communities added.")] = ()
+    local_pref: Annotated[int, Whole(0, (1 << 32) - 1), Doc("LOCAL_PREF towards iBGP peers.")] = 100
+    med: Annotated[
+        int | None,
+        Whole(0, (1 << 32) - 1),
+        Doc("MED; a standby instance gives a higher one."),
+        Default("none"),
+    ] = None
 
     @property
     def restricts_prefixes(self) -> bool:
@@ -48,22 +66,34 @@ class ExportPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RtbhTerms:
-    """Remote-triggered blackholing (RFC 5635, RFC 7999)."""
+    """Blackhole routes (RTBH); used when a unicast family is among `afi_safi`.
 
-    next_hop_v4: IPv4Address = DISCARD_V4
-    next_hop_v6: IPv6Address = DISCARD_V6
-    communities: tuple[int, ...] = (BLACKHOLE, NO_EXPORT)
-    large_communities: tuple[tuple[int, int, int], ...] = ()
+    RFC 5635 and RFC 7999.
+    """
+
+    next_hop_v4: Annotated[
+        IPv4Address, Doc("Next hop of IPv4 blackhole routes; must be discarded there.")
+    ] = DISCARD_V4
+    next_hop_v6: Annotated[IPv6Address, Doc("Next hop of IPv6 blackhole routes.")] = DISCARD_V6
+    communities: Annotated[
+        Communities, Doc("Communities of blackhole routes."), Default("blackhole, no_export")
+    ] = (BLACKHOLE, NO_EXPORT)
+    large_communities: Annotated[LargeCommunities, Doc("Large communities of them.")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Most rules a peer may hold, by family and together; None: the number of its profile."""
+    """Never more rules than the router can take; keep it below its maximum-prefix limit.
 
-    rules_v4: int | None = None
-    rules_v6: int | None = None
-    rules_total: int | None = None
-    reserved_for_manual: float = 0.1
+    By family and together; None: the number of the router's profile.
+    """
+
+    rules_v4: Annotated[
+        Positive | None, Doc("Most IPv4 rules this router is given."), FROM_PROFILE
+    ] = None
+    rules_v6: Annotated[Positive | None, Doc("Most IPv6 rules."), FROM_PROFILE] = None
+    rules_total: Annotated[Positive | None, Doc("Most rules of all families."), FROM_PROFILE] = None
+    reserved_for_manual: Annotated[Share, Doc("Share kept free for rules made by people.")] = 0.1
 
 
 DEFAULT_RTBH: Final = RtbhTerms()

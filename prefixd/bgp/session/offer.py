@@ -1,10 +1,9 @@
 """From an operator's settings to what the OPEN will say."""
 
 from prefixd.bgp.fsm.negotiate import GracefulOffer, Offer
+from prefixd.bgp.neighbor_settings import RestartPolicy, RoleName
 from prefixd.bgp.settings import (
     PeerSettings,
-    RestartPolicy,
-    RoleName,
     SpeakerSettings,
     is_internal,
     local_asn,

@@ -14,7 +14,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from struct import pack
 from typing import Final
 
-from prefixd.bgp.settings import AoKey, IPAddress, IPNetwork, PeerSettings, Secret
+from prefixd.bgp.neighbor_settings import (
+    AoKey,
+    IPAddress,
+    IPNetwork,
+    Secret,
+)
+from prefixd.bgp.settings import PeerSettings
 from prefixd.errors import PrefixdError
 
 TCP_MD5SIG: Final = 14

@@ -8,6 +8,14 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 
 from prefixd.bgp.fsm.negotiate import Negotiated
+from prefixd.bgp.neighbor_settings import (
+    ExcessPolicy,
+    FenceMode,
+    ImportMode,
+    ImportSettings,
+    IPAddress,
+    IPNetwork,
+)
 from prefixd.bgp.rib.adj_rib_in import ImportPolicy
 from prefixd.bgp.rib.export_terms import Budget, Pacing, Terms
 from prefixd.bgp.rib.refresh_probe import ProbeSettings
@@ -15,12 +23,6 @@ from prefixd.bgp.rib.route import Key
 from prefixd.bgp.rib.router_profile import GENERIC, PROFILES, Profile
 from prefixd.bgp.rib.safety import OwnSession, SafetyNet
 from prefixd.bgp.settings import (
-    ExcessPolicy,
-    FenceMode,
-    ImportMode,
-    ImportSettings,
-    IPAddress,
-    IPNetwork,
     PeerSettings,
     SpeakerSettings,
     is_internal,

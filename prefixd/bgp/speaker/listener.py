@@ -15,8 +15,9 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
 
+from prefixd.bgp.neighbor_settings import IPAddress
 from prefixd.bgp.session.socket_options import set_min_hops, socket_address
-from prefixd.bgp.settings import AdmissionSettings, IPAddress, ListenAddress
+from prefixd.bgp.settings import AdmissionSettings, ListenAddress
 from prefixd.errors import StartupError
 
 log = logging.getLogger(__name__)

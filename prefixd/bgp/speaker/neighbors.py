@@ -8,12 +8,13 @@ settings, so that the tables (`rib`) know no configuration and the sessions no t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from prefixd.bgp.neighbor_settings import BisectMode, IPNetwork
 from prefixd.bgp.peer.interface import PeerHandle
 from prefixd.bgp.rib.adj_rib_in import AdjRibIn
 from prefixd.bgp.rib.export_terms import Terms
 from prefixd.bgp.rib.quarantine import Quarantine
 from prefixd.bgp.rib.route import Route
-from prefixd.bgp.settings import BisectMode, IPNetwork, SpeakerSettings
+from prefixd.bgp.settings import SpeakerSettings
 from prefixd.bgp.speaker.export_terms import import_policy_of, safety_of, terms_of
 
 

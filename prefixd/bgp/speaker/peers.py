@@ -15,6 +15,13 @@ from ipaddress import ip_network
 from typing import Final, Protocol
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.neighbor_settings import (
+    Direction,
+    IPAddress,
+    IPNetwork,
+    Secret,
+    StopMode,
+)
 from prefixd.bgp.peer.interface import PeerObserver
 from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.peer.read_turns import ReadTurns
@@ -29,14 +36,9 @@ from prefixd.bgp.session.socket_options import (
     set_md5,
 )
 from prefixd.bgp.settings import (
-    Direction,
     DynamicRange,
-    IPAddress,
-    IPNetwork,
     PeerSettings,
-    Secret,
     SpeakerSettings,
-    StopMode,
     default_stop_mode,
 )
 from prefixd.bgp.speaker.listener import (

@@ -19,6 +19,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from prefixd.bgp.neighbor_settings import IPNetwork, StopMode
 from prefixd.bgp.peer.interface import PeerHandle
 from prefixd.bgp.reload import ReloadPlan
 from prefixd.bgp.rib.distribution import Distribution
@@ -29,7 +30,7 @@ from prefixd.bgp.rib.preview import Decision, Preview, preview, simulate
 from prefixd.bgp.rib.route import Route
 from prefixd.bgp.rib.update_group import UpdateGroup
 from prefixd.bgp.rib.verdict import Finding, Step, Withheld
-from prefixd.bgp.settings import IPNetwork, SpeakerSettings, StopMode, default_stop_mode
+from prefixd.bgp.settings import SpeakerSettings, default_stop_mode
 from prefixd.bgp.speaker.advertise import Advertiser
 from prefixd.bgp.speaker.events import RulesExpired, SpeakerEvent, TablesDiffered
 from prefixd.bgp.speaker.inbound import InboundEvents

@@ -2,21 +2,19 @@ from dataclasses import fields, replace
 
 import pytest
 
-from prefixd.bgp.reload import Effect, describe, plan_reload
-from prefixd.bgp.rib.export_terms import ExportPolicy
-from prefixd.bgp.settings import (
+from prefixd.bgp.neighbor_settings import (
     AoKey,
     Direction,
-    ListenAddress,
     PacingSettings,
-    PeerSettings,
     RestartPolicy,
     RestartSettings,
     RoleName,
     Secret,
-    SpeakerSettings,
     TimerSettings,
 )
+from prefixd.bgp.reload import Effect, describe, plan_reload
+from prefixd.bgp.rib.export_terms import ExportPolicy
+from prefixd.bgp.settings import ListenAddress, PeerSettings, SpeakerSettings
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from tests.kit.bgp import a_peer, a_speaker
 
@@ -134,5 +132,5 @@ def test_every_setting_is_classified() -> None:
     }  # fmt: skip
     assert {field.name for field in fields(SpeakerSettings)} == {
         "local_asn", "router_id", "listen", "peers", "dynamic", "admission", "hostname", "domain",
-        "live", "restart_marker", "operator", "self_check_s",
+        "mode", "restart_marker", "operator", "self_check_s",
     }  # fmt: skip

@@ -4,16 +4,16 @@ from ipaddress import ip_network
 
 import pytest
 
-from prefixd.bgp.settings import (
+from prefixd.bgp.neighbor_settings import (
     AoKey,
     Direction,
-    DynamicRange,
     RestartPolicy,
     RestartSettings,
     RoleName,
     Secret,
     TimerSettings,
 )
+from prefixd.bgp.settings import DynamicRange
 from prefixd.bgp.settings_check import problems
 from prefixd.bgp.wire.iana import IPV4_UNICAST
 from tests.kit.bgp import a_peer, a_speaker

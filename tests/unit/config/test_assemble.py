@@ -6,8 +6,8 @@ import pytest
 
 from prefixd.api.settings import Listen
 from prefixd.auth.settings import AuthMode
+from prefixd.bgp.neighbor_settings import RestartPolicy, Secret
 from prefixd.bgp.rib.export_terms import ExportPolicy
-from prefixd.bgp.settings import RestartPolicy, Secret
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC
 from prefixd.config.assemble import load_config
 from prefixd.config.problem import ConfigError, Severity

@@ -8,7 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from prefixd.announce.announcer import BgpAnnouncer
-from prefixd.bgp.settings import Direction, PeerSettings
+from prefixd.bgp.neighbor_settings import Direction
+from prefixd.bgp.settings import PeerSettings
 from prefixd.daemon.loop_lag import LoopLag
 from prefixd.daemon.readings import EVERY_S, Readings
 from prefixd.notify.dispatch import Dispatcher

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from prefixd.bgp.settings import SpeakerSettings, StopMode
+from prefixd.bgp.neighbor_settings import StopMode
+from prefixd.bgp.settings import SpeakerSettings
 from prefixd.daemon.restart import (
     Ending,
     Moment,

@@ -1,5 +1,5 @@
+from prefixd.bgp.neighbor_settings import FallbackMode
 from prefixd.bgp.peer.family_fallback import explain, family_sets, offered
-from prefixd.bgp.settings import FallbackMode
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV4_UNICAST, IPV6_FLOWSPEC
 from prefixd.bgp.wire.notification import Notification
 from tests.kit.bgp import a_peer

@@ -16,18 +16,20 @@ import pytest
 
 from prefixd.bgp.fsm.negotiate import GracefulOffer
 from prefixd.bgp.fsm.state import DownKind, PeerState
+from prefixd.bgp.neighbor_settings import (
+    Direction,
+    RestartPolicy,
+    RestartSettings,
+    StopMode,
+    TimerSettings,
+)
 from prefixd.bgp.peer.interface import PeerHandle, StaleStep, Transition
 from prefixd.bgp.peer.peer import Peer
 from prefixd.bgp.peer.read_turns import ReadTurns
 from prefixd.bgp.session.io import Begin
 from prefixd.bgp.session.session import KEEPALIVE, Session
 from prefixd.bgp.settings import (
-    Direction,
     PeerSettings,
-    RestartPolicy,
-    RestartSettings,
-    StopMode,
-    TimerSettings,
 )
 from prefixd.bgp.wire.context import BEFORE_OPEN
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC

@@ -4,8 +4,9 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from prefixd.bgp.fsm.negotiate import GracefulOffer
+from prefixd.bgp.neighbor_settings import RestartPolicy, RestartSettings, RoleName
 from prefixd.bgp.session.offer import offer_of
-from prefixd.bgp.settings import RestartPolicy, RestartSettings, RoleName, SpeakerSettings
+from prefixd.bgp.settings import SpeakerSettings
 from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, RoleCode
 from tests.kit.speaking import a_neighbor
 

@@ -6,9 +6,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
+from prefixd.bgp.neighbor_settings import AoKey, Secret
 from prefixd.bgp.session import socket_options
 from prefixd.bgp.session.socket_options import prepare, prepare_dial, set_min_hops, set_user_timeout
-from prefixd.bgp.settings import AoKey, Secret
 from tests.kit.bgp import a_peer
 
 

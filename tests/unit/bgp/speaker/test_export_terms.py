@@ -5,17 +5,16 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 import pytest
 
-from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Terms
-from prefixd.bgp.rib.safety import NO_SAFETY_NET
-from prefixd.bgp.settings import (
+from prefixd.bgp.neighbor_settings import (
     ExcessPolicy,
     FenceMode,
     ImportMode,
     ImportSettings,
     PacingSettings,
-    PeerSettings,
-    SpeakerSettings,
 )
+from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Terms
+from prefixd.bgp.rib.safety import NO_SAFETY_NET
+from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.bgp.speaker.export_terms import (
     import_policy_of,
     probe_settings_of,

@@ -6,7 +6,13 @@ from ipaddress import ip_address
 
 import pytest
 
-from prefixd.bgp.settings import AdmissionSettings, IPAddress, ListenAddress
+from prefixd.bgp.neighbor_settings import (
+    IPAddress,
+)
+from prefixd.bgp.settings import (
+    AdmissionSettings,
+    ListenAddress,
+)
 from prefixd.bgp.speaker.listener import (
     Admission,
     Admitted,

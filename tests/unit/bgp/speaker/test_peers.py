@@ -11,16 +11,16 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.neighbor_settings import Direction, StopMode
 from prefixd.bgp.reload import Effect
 from prefixd.bgp.session.io import Begin
 from prefixd.bgp.session.session import KEEPALIVE, Session
 from prefixd.bgp.settings import (
     AdmissionSettings,
-    Direction,
     DynamicRange,
     ListenAddress,
+    SpeakerMode,
     SpeakerSettings,
-    StopMode,
 )
 from prefixd.bgp.speaker import listener as listener_module
 from prefixd.bgp.speaker.listener import open_listener
@@ -206,7 +206,10 @@ async def test_a_shutdown_without_text_names_the_operator() -> None:
 
 
 async def test_mock_mode_opens_nothing() -> None:
-    async with a_roster(a_speaker(listen=LISTEN, peers=(PASSIVE,), live=False)) as (registry, _):
+    async with a_roster(a_speaker(listen=LISTEN, peers=(PASSIVE,), mode=SpeakerMode.MOCK)) as (
+        registry,
+        _,
+    ):
         assert registry.ports == ()
         assert registry.peers() == ()
         registry.apply(replace(registry.settings, peers=(replace(PASSIVE, name="more"),)))

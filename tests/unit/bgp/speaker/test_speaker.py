@@ -5,21 +5,21 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from prefixd.bgp.fsm.state import DownKind, DownReason
+from prefixd.bgp.neighbor_settings import (
+    ExcessPolicy,
+    ImportMode,
+    ImportSettings,
+    PacingSettings,
+    StopMode,
+    TimerSettings,
+)
 from prefixd.bgp.rib.adj_rib_in import ImportRefusal
 from prefixd.bgp.rib.attributes import AttributeEncoder
 from prefixd.bgp.rib.export_terms import Budget, ExportPolicy, Terms
 from prefixd.bgp.rib.route_action import FlowSpecActions
 from prefixd.bgp.rib.router_profile import PROFILES
 from prefixd.bgp.rib.verdict import Reason, Step
-from prefixd.bgp.settings import (
-    ExcessPolicy,
-    ImportMode,
-    ImportSettings,
-    PacingSettings,
-    PeerSettings,
-    StopMode,
-    TimerSettings,
-)
+from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.speaker.events import BudgetLowered, PeerFilling, RuleQuarantined, RulesExpired
 from prefixd.bgp.speaker.status import RuleStage
 from prefixd.bgp.wire.flowspec import encode_nlri, encode_rule
