@@ -1,8 +1,8 @@
-"""Committed changes, told to whoever listens: the in-process half, and the wire form.
+"""Committed changes for everything that listens: inside the process, and as a NOTIFY payload.
 
-On PostgreSQL changes travel by LISTEN/NOTIFY and reach every instance, ourselves included; on
-SQLite there is one process and this hub is all it takes. Both promise the same: a change is told
-after its commit, in commit order; a listener that falls behind gets `Lost` and reads again.
+On PostgreSQL changes travel by LISTEN/NOTIFY and reach every instance, this one included; on
+SQLite there is one process, and this hub is enough. Both promise the same: a change is published
+after its commit, in commit order; a listener that falls behind receives `Lost` and reads again.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Mailbox:
         self._queue.put_nowait(Lost())
 
     def end(self) -> None:
-        """The line is gone: iteration ends after what has arrived."""
+        """The connection is gone: iteration ends after what has arrived."""
         self._queue.put_nowait(None)
 
     def __aiter__(self) -> AsyncIterator[Change | Lost]:
@@ -76,7 +76,7 @@ def encode_change(change: Change) -> str:
 
 
 def decode_change(payload: str) -> Change | None:
-    """None for what a newer instance may say and we do not understand."""
+    """None for a kind of change that only newer releases know."""
     try:
         return _DECODER.decode(payload)
     except msgspec.MsgspecError:

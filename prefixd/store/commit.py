@@ -1,17 +1,17 @@
-"""Group commit: whoever arrives while a commit runs shares the next one.
+"""Group commit: units that arrive while a commit runs share the next one.
 
 A commit costs a flush to disk whether it carries one row or a thousand. So there is one writer;
-it takes every unit that has queued up, stores them in one transaction, and only then answers each
-of its owners. Batches form by themselves, as large as the disk is slow; an idle system still
-answers a single unit at once. No timer, nothing to tune.
+it takes every unit in the queue, stores them in one transaction, and only then answers each of
+their callers. The slower the disk, the larger the batches; an idle system still answers a single
+unit at once. There is no timer and nothing to tune.
 
 The writer is a task that exists while there is work. It is bounded: past `queue_limit` units the
-next one is refused at once, unwritten. When the database is away, all who wait are told so
-together, and the next unit tries afresh; there is nothing to restart.
+next one is refused at once and not stored. When the database is unreachable, all queued units are
+answered with that error, and the next unit tries again; there is nothing to restart.
 
-One uncertainty cannot be removed: when the line breaks while COMMIT is on its way, the batch is
-answered "unavailable" although it may be stored. Rows carry ids and versions, so a retry of such
-a unit meets its own rows as a `Conflict` and never doubles them.
+One uncertainty cannot be removed: when the connection breaks during COMMIT, the batch is answered
+"unavailable" although it may be stored. Rows carry ids and versions, so a retry of such a unit
+finds its own rows, gets a `Conflict`, and never stores them twice.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ Done: TypeAlias = Callable[[Exception | None], None]
 
 
 class Waiting:
-    """A unit in the queue, and who is to hear what became of it."""
+    """A unit in the queue, and the callback for its outcome."""
 
     __slots__ = ("done", "unit", "unwanted")
 
@@ -101,7 +101,7 @@ class GroupCommit:
             await self._task
 
     async def _drain(self) -> None:
-        await asyncio.sleep(0)  # let whoever else is ready in this turn of the loop come aboard
+        await asyncio.sleep(0)  # other tasks of this turn of the loop add their units first
         taken: list[Waiting] = []
         try:
             while taken := self._take():
@@ -109,7 +109,7 @@ class GroupCommit:
                     outcomes = await self._store([waiting.unit for waiting in taken])
                 except StoreUnavailable as error:
                     self.counts.failures += 1
-                    # Those who wait would wait for the same database: tell them now.
+                    # The units still queued would meet the same database: answer them now.
                     self._fail(taken, error)
                     continue
                 self._answer(taken, outcomes)
@@ -145,16 +145,16 @@ class GroupCommit:
         stored = sum(outcome is None for outcome in outcomes)
         self.counts.units += stored
         self.counts.conflicts += len(outcomes) - stored
-        _tell(taken, outcomes)
+        _answer_each(taken, outcomes)
 
     def _fail(self, taken: Sequence[Waiting], error: StoreUnavailable) -> None:
         left = [*taken, *self._queue]
         self._queue.clear()
-        _tell(left, [StoreUnavailable(str(error), error.retry_after_s) for _ in left])
+        _answer_each(left, [StoreUnavailable(str(error), error.retry_after_s) for _ in left])
 
 
-def _tell(waiting: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-    # By way of the loop: a mistake in somebody's `done` is his own, not the writer's.
+def _answer_each(waiting: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    # Through the loop: an exception in one `done` must not stop the writer.
     call_soon = asyncio.get_running_loop().call_soon
     for one, outcome in zip(waiting, outcomes, strict=True):
         if not one.unwanted:

@@ -3,8 +3,8 @@
 A counter moves in the same transaction as the row it counts, so it can be trusted across
 instances: raising it is conditional on its limit, and the database lets only one of two racing
 writers have the last place. Lowering never fails and never goes below zero: a wrong counter must
-not keep a mitigation from being withdrawn. `recount` (`stats.py`) mends what a restored backup or
-a hand-made DELETE has put out of step.
+not keep a mitigation from being withdrawn. `recount` (`stats.py`) repairs counters after a restored
+backup or a manual DELETE.
 """
 
 from typing import Final

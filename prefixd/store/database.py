@@ -3,11 +3,12 @@
 Two implementations exist, `sqlite.py` and `postgres.py`; nothing above this file knows which one
 it has. Reads go to connections of their own and never wait for the writer. Writes arrive as whole
 batches of units from the one writer (`commit.py`): each unit is stored completely or not at all,
-one unit's refusal does not touch its neighbors, and when `apply` returns everything it did not
+the refusal of one does not touch the others, and when `apply` returns everything it did not
 refuse is on disk.
 
-Every error of a driver becomes one of ours here: `StoreUnavailable` when the database is away,
-full, locked or slow (nothing of the batch is stored), `Conflict` as a unit's outcome.
+Every error of a driver becomes one of ours here: `StoreUnavailable` when the database is
+unreachable, full, locked or slow (nothing of the batch is stored), `Conflict` as a unit's
+outcome.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -53,7 +54,7 @@ class Session(Protocol):
     async def fetch_all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]: ...
 
     async def lock(self, table: str) -> None:
-        """Wait for those who write the table, and keep others from writing it until we end."""
+        """Wait for running writers of the table, and keep others out until this ends."""
         ...
 
 
@@ -74,7 +75,7 @@ class Database(Protocol):
     async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> Row | None: ...
 
     async def fetch_many(self, queries: Sequence[Query]) -> list[list[Row]]:
-        """Several questions to one state of the database, in one trip."""
+        """Several queries of one state of the database."""
         ...
 
     async def apply(self, units: Sequence[Unit], seal: Seal) -> list[Outcome]:

@@ -5,7 +5,7 @@ checksum in `schema_migrations`. Two instances that start together agree by them
 finds the work done. A database that knows a migration we do not know was written by a newer
 release and is refused; so is a script whose text is not the one that was applied.
 
-A released script is never edited. What it got wrong, the next one mends.
+A released script is never edited; the next one corrects it.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ async def migrate(
         async with database.exclusive() as session:
             await session.execute(_TABLE)
             known = await _applied(session)
-            _refuse_strangers(known, wanted)
+            _refuse_unknown(known, wanted)
             if migration.version in known:
                 continue
             for statement in statements(migration.script):
@@ -106,7 +106,7 @@ async def _applied(session: Session) -> dict[int, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def _refuse_strangers(known: dict[int, tuple[str, str]], wanted: Sequence[Migration]) -> None:
+def _refuse_unknown(known: dict[int, tuple[str, str]], wanted: Sequence[Migration]) -> None:
     ours = {migration.version: migration for migration in wanted}
     newest = max(ours, default=0)
     for version, (name, checksum) in sorted(known.items()):

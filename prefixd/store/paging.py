@@ -1,8 +1,8 @@
 """Lists newest first, by (time, id): one page, and the cursor of the next.
 
 The cursor comes from the raw columns of the last row read, so a row that cannot become a value
-shortens what is shown and never the walk. Filters are collected by `Where`; everything a caller
-says becomes a parameter, never SQL.
+shortens the page and does not end the list. Filters are collected by `Where`; all values of a
+caller become parameters, never SQL.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Where:
         self.params: list[Value] = []
 
     def term(self, sql: str, *params: Value) -> None:
-        """Ours, constant, with ? for what came from outside."""
+        """`sql` is a constant of ours, with ? for each value from outside."""
         self._terms.append(sql)
         self.params.extend(params)
 

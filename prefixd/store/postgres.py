@@ -1,8 +1,9 @@
 """PostgreSQL: a pool for reading, one connection for writing, one per listener.
 
-How a batch becomes statements is told in `postgres_batch.py`. What PostgreSQL has to break off (a
-deadlock, a serialization failure) was not stored, and is tried again here. When the server goes
-away, connections are dropped and the next batch opens a new one; there is nothing to restart.
+`postgres_batch.py` shows how a batch becomes statements. What PostgreSQL has to abort (a
+deadlock, a serialization failure) was not stored, and is tried again here. When the server
+cannot be reached, connections are dropped and the next batch opens a new one; there is nothing to
+restart.
 """
 
 import asyncio
@@ -28,13 +29,13 @@ log = logging.getLogger(__name__)
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 MIGRATION_LOCK = 0x7072_6566_6978_64  # "prefixd"
-BREAK_OFF_ATTEMPTS = 5
+ABORT_ATTEMPTS = 5
 LISTEN_RETRY_S = 1.0
 LISTEN_CHECK_S = 10.0
 EXCLUSIVE_WAIT = "10min"
 
-_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-_BROKEN_OFF = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_UNREACHABLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_ABORTED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
 class PostgresDatabase:
@@ -59,7 +60,7 @@ class PostgresDatabase:
                 server_settings={"application_name": "prefixd"},
             )
             await self._connected_writer()
-        except (*_AWAY, ValueError) as error:
+        except (*_UNREACHABLE, ValueError) as error:
             await self.close()
             raise self._problem(error) from error
 
@@ -69,8 +70,8 @@ class PostgresDatabase:
             try:
                 async with asyncio.timeout(self._settings.connect_timeout_s):
                     await pool.close()
-            except _AWAY:
-                pool.terminate()  # the server is gone; there is nobody to say goodbye to
+            except _UNREACHABLE:
+                pool.terminate()  # the server is gone
         self._drop_writer()
 
     # --- reading --------------------------------------------------------------------------------
@@ -79,7 +80,7 @@ class PostgresDatabase:
         try:
             async with asyncio.timeout(self._settings.read_timeout_s):
                 return list(await self._open_pool().fetch(numbered(sql), *params))
-        except _AWAY as error:
+        except _UNREACHABLE as error:
             raise from_postgres(error) from error
 
     async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> Row | None:
@@ -96,26 +97,26 @@ class PostgresDatabase:
                 return [
                     list(await connection.fetch(numbered(sql), *params)) for sql, params in queries
                 ]
-        except _AWAY as error:
+        except _UNREACHABLE as error:
             raise from_postgres(error) from error
 
     # --- writing --------------------------------------------------------------------------------
 
     async def apply(self, units: Sequence[Unit], seal: Seal) -> list[Outcome]:
-        for _ in range(BREAK_OFF_ATTEMPTS):
+        for _ in range(ABORT_ATTEMPTS):
             try:
                 async with asyncio.timeout(self._settings.write_timeout_s):
                     connection = await self._connected_writer()
                     return await self._batches.apply(connection, units, seal)
-            except _BROKEN_OFF:
+            except _ABORTED:
                 continue
-            except _AWAY as error:
+            except _UNREACHABLE as error:
                 self._drop_writer()
                 raise self._problem(error) from error
             except asyncio.CancelledError:
                 self._drop_writer()
                 raise
-        raise StoreUnavailable("the database keeps breaking off our transaction", 1)
+        raise StoreUnavailable("the database server keeps aborting our transaction", 1)
 
     # --- the rest -------------------------------------------------------------------------------
 
@@ -123,27 +124,27 @@ class PostgresDatabase:
     async def exclusive(self) -> AsyncIterator[Session]:
         try:
             connection = await self._connect("upkeep")
-        except (*_AWAY, ValueError) as error:
+        except (*_UNREACHABLE, ValueError) as error:
             raise self._problem(error) from error
         try:
             async with connection.transaction(isolation="read_committed"):
-                # Whoever is ahead of us may have a long migration to run.
+                # Another instance may be running a long migration.
                 await connection.execute(f"SET LOCAL lock_timeout = '{EXCLUSIVE_WAIT}'")
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
                 yield _ConnectionSession(connection)
-        except _AWAY as error:
+        except _UNREACHABLE as error:
             raise self._problem(error) from error
         finally:
             connection.terminate()
 
     async def changes(self) -> AsyncIterator[Change | Lost]:
-        """Reconnects for ever; every gap is told as `Lost`."""
+        """Reconnects for ever; `Lost` follows every gap."""
         gap = False
         while True:
             mailbox = Mailbox()
             try:
                 connection = await self._connect("listener")
-            except (*_AWAY, ValueError):
+            except (*_UNREACHABLE, ValueError):
                 gap = True
                 await asyncio.sleep(LISTEN_RETRY_S)
                 continue
@@ -154,7 +155,7 @@ class PostgresDatabase:
                     yield Lost()
                 while (change := await self._next(mailbox, connection)) is not None:
                     yield change
-            except _AWAY as error:
+            except _UNREACHABLE as error:
                 log.warning("change listener lost the database", extra={"reason": str(error)})
             finally:
                 connection.terminate()
@@ -162,8 +163,8 @@ class PostgresDatabase:
             await asyncio.sleep(LISTEN_RETRY_S)
 
     async def _next(self, mailbox: Mailbox, connection: Connection) -> Change | Lost | None:
-        """What arrives next; None when the line is gone. A line that was cut without a word is
-        found by asking now and then, not by waiting for the kernel to give up."""
+        """What arrives next; None when the connection is gone. A connection that was cut without a
+        TCP reset is found by a query now and then, long before the kernel gives up."""
         while True:
             try:
                 async with asyncio.timeout(self.listen_check_s):
@@ -183,9 +184,9 @@ class PostgresDatabase:
 
     async def _connect(self, purpose: str) -> Connection:
         """A connection of our own. The server ends transactions we leave open and probes silent
-        lines, so a machine that vanishes does not keep locks that other instances wait for."""
+        connections, so a host that vanishes keeps no locks that other instances wait for."""
         settings = self._settings
-        patience = f"{int(settings.write_timeout_s * 1000)}"
+        limit_ms = f"{int(settings.write_timeout_s * 1000)}"
         return await asyncpg.connect(
             settings.connection_string,
             timeout=settings.connect_timeout_s,
@@ -194,7 +195,7 @@ class PostgresDatabase:
                 "tcp_keepalives_idle": "30",
                 "tcp_keepalives_interval": "10",
                 "tcp_keepalives_count": "3",
-                "idle_in_transaction_session_timeout": patience,
+                "idle_in_transaction_session_timeout": limit_ms,
                 "lock_timeout": f"{int(settings.lock_timeout_s * 1000)}",
             },
         )

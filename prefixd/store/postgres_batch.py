@@ -1,16 +1,16 @@
 """A batch of units on one PostgreSQL connection, in as few statements as it takes.
 
-All rows for one table go there as one `unnest` statement, whichever unit they belong to. Row
-counts tell whether every unit got what it asked for; when one did not, the savepoint is rolled
-back and the batch is tried again in halves, so a unit that must fail costs a few extra trips and
-its neighbors nothing.
+All rows for one table are sent as one `unnest` statement, whichever unit they belong to. Row
+counts show whether every unit got what it asked for; when one did not, the savepoint is rolled
+back and the batch is tried again in halves, so a unit that must fail costs a few extra round trips
+and the other units nothing.
 
 Merging changes the order of statements inside a unit. That is safe because a hot statement says
 what it expects: whatever needed another order does not find its one row, and the unit is run again
 by itself, in its own order.
 
-Counters are touched after all rows, and locked in the order of their names, so that two instances
-queue up instead of deadlocking.
+Counters are changed after all rows, and locked in the order of their names, so that two instances
+wait for each other instead of deadlocking.
 """
 
 from collections import defaultdict
@@ -140,7 +140,7 @@ class BatchWriter:
         return _count(await connection.execute(together, *map(list, columns)))
 
     async def _claim_together(self, connection: Connection, claims: Sequence[Claim]) -> None:
-        """Net change per counter. Raised in the order of names; see the module's text."""
+        """Net change per counter, locked in the order of names (see above)."""
         sums: dict[str, int] = defaultdict(int)
         limits: dict[str, int] = {}
         for counter, amount, limit in claims:

@@ -1,11 +1,11 @@
-"""Old rows leave in small batches, through the same writer as everybody else.
+"""Old rows are deleted in small batches, through the same writer as everything else.
 
-Each batch is an ordinary unit: it shares a commit with whatever events arrive meanwhile and is
-short enough that none of them waits for it. Several instances may run this at once; they find
-less to do. Only what has ended ages: a condition in each statement says so.
+Each batch is an ordinary unit: it shares a commit with the events that arrive meanwhile and is
+short enough that none of them waits for it. Several instances may run this at once; each finds
+less to do. Only what has ended is deleted: a condition in each statement says so.
 
 The audit log is pruned only when asked (`audit_days`), from the old end, and leaves a checkpoint
-from which the rest still proves itself (`audit.py`).
+from which the rest can still be verified (`audit.py`).
 """
 
 import asyncio

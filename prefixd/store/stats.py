@@ -90,7 +90,7 @@ def _pops(live: Sequence[Row], totals: Sequence[Row]) -> list[PopCount]:
 
 
 async def recount(session: Session) -> None:
-    """Make the live counters say what the rows say: after a restore, or rows removed by hand.
+    """Make the live counters agree with the rows: after a restore, or a manual DELETE.
 
     The table is locked first: a writer that has its row but not yet its count waits for us, one
     that has both is finished before we look.

@@ -6,8 +6,8 @@
         tx.audit.append(entry)
     # here both are durable, or Conflict / StoreUnavailable was raised and neither exists
 
-Methods of `tx` only write down what shall be stored; leaving the block hands it to the group
-commit and waits; `tx.commit` hands it over and calls back, for those who have no time to wait.
+Methods of `tx` only collect what will be stored; leaving the block hands it to the group commit
+and waits; `tx.commit` hands it over and calls back, for callers that do not wait.
 Reads (`store.mitigations.get(...)`) see what is committed. Nothing outside this package knows SQL,
 and nothing inside it decides anything about attacks.
 """
@@ -52,8 +52,8 @@ class Transaction:
         self._origin = origin
         self._unit = Unit()
 
-    # Each event makes one of these and writes to three or four tables of the twelve: none is made
-    # before it is asked for.
+    # Each event makes one transaction and writes to three or four of the twelve tables, so the
+    # writers of tables are made when they are used.
 
     @property
     def audit(self) -> AuditWrites:
@@ -104,7 +104,7 @@ class Transaction:
         return TokenWrites(self._unit, self._origin)
 
     def notify(self, kind: ChangeKind, pop: str, row_id: str) -> None:
-        """Tell other instances about something no table above tells by itself."""
+        """Publish a change to other instances that none of the tables above publishes."""
         self._unit.changes.append(Change(kind, pop, row_id, self._origin))
 
     async def __aenter__(self) -> "Transaction":
@@ -121,8 +121,8 @@ class Transaction:
 
     def commit(self, done: Callable[[Exception | None], None]) -> None:
         """Hand the unit over without waiting. `done` is called later and once: with None when
-        everything is durable, else with the Conflict or StoreUnavailable that kept it away. Raises
-        StoreUnavailable when it cannot even be taken."""
+        everything is durable, else with the Conflict or StoreUnavailable that prevented it. Raises
+        StoreUnavailable when the unit cannot be accepted."""
         self._commit.put(self._unit, done)
 
 
@@ -177,16 +177,16 @@ class Store:
         return await applied(self._database)
 
     async def ping(self) -> None:
-        """Raises StoreUnavailable when a trivial question gets no answer."""
+        """Raises StoreUnavailable when a trivial query gets no answer."""
         await self._database.fetch_one("SELECT 1")
 
     async def recount(self) -> None:
-        """Mend the live counters from the rows they count."""
+        """Repair the live counters from the rows they count."""
         async with self._database.exclusive() as session:
             await recount(session)
 
     async def close(self) -> None:
-        """Stores what was accepted, then lets go of the database."""
+        """Stores what was accepted, then closes the database."""
         await self._commit.close()
         await self._database.close()
 
@@ -209,8 +209,8 @@ def database_for(settings: StoreSettings) -> Database:
 
 
 async def open_store(settings: StoreSettings, clock: Clock, *, pop: str, instance: str) -> Store:
-    """Connect, migrate, recount. StoreUnavailable when the database is away (try again later),
-    StartupError when it must not be used by this release."""
+    """Connect, migrate, recount. StoreUnavailable when the database is unreachable (try again
+    later), StartupError when this release must not use it."""
     database = database_for(settings)
     await database.open()
     try:

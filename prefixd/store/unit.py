@@ -1,13 +1,12 @@
 """A unit of work: everything that must become durable together, written down before it is run.
 
 The engine decides in memory; what it decided is collected here as plain statements, and only the
-writer (`commit.py`) touches the database with it. So no transaction is ever open while somebody
-thinks, a cancelled request leaves nothing behind, and units that arrive together can share one
-commit.
+writer (`commit.py`) sends them to the database. So no transaction is open while a decision is made,
+a cancelled request leaves nothing behind, and units that arrive together can share one commit.
 
 A statement that was decided on a certain state says so in SQL (`WHERE version = ?`,
 `ON CONFLICT DO NOTHING`) and carries the word for "that state is gone" in `clash`: unless it
-changes exactly one row, its whole unit is undone and its owner gets `Conflict(clash)`.
+changes exactly one row, its whole unit is undone and its caller gets `Conflict(clash)`.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Rows that exist and cannot become values: counted, reported once, never in the way.
+"""Rows that exist and cannot become values: counted, and logged once.
 
-A row may be damaged, or written by a newer release, or by a hand. Whoever reads many rows goes on
-without it; whoever needs it in particular gets the reason. The id is remembered so that a row read
+A row may be damaged, written by a newer release, or edited by hand. A read of many rows goes on
+without it; a read of this row gets the reason. Its id is remembered, so that a row that is read
 every second is logged once.
 """
 
@@ -27,15 +27,15 @@ TABLES = (
 class Unreadables:
     def __init__(self) -> None:
         self.counts = Counter(dict.fromkeys(TABLES, 0))  # for the metrics, from zero on
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
 
     def note(self, table: str, row_id: str, error: Exception) -> Unreadable:
         self.counts[table] += 1
         key = (table, row_id)
-        if key not in self._told:
-            if len(self._told) >= REMEMBERED:
-                self._told.clear()
-            self._told.add(key)
+        if key not in self._logged:
+            if len(self._logged) >= REMEMBERED:
+                self._logged.clear()
+            self._logged.add(key)
             log.error(
                 "row cannot be read",
                 extra={"table": table, "row_id": row_id, "reason": str(error)},
@@ -43,7 +43,7 @@ class Unreadables:
         return Unreadable(row_id, str(error))
 
     def one(self, table: str, row: Row, translate: Callable[[Row], T]) -> T:
-        """The value of a row somebody asked for by name; a doubt about it is an error."""
+        """The value of a row that was asked for by its id, where an unreadable row is an error."""
         try:
             return translate(row)
         except (ValueError, TypeError) as error:
