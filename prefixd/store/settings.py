@@ -1,4 +1,4 @@
-"""Where the rows live and how long: the store's settings, their defaults and units.
+"""Where rows are stored and for how long: the settings of the store, their defaults and units.
 
 A connection string is `sqlite:///absolute/path.db`, `sqlite:relative/path.db`, `sqlite::memory:`
 (tests) or any `postgres://` address. It may carry a password, so it is never printed whole:
@@ -13,7 +13,7 @@ from typing import Annotated
 from prefixd.setting import As, Default, Doc, Positive, PositiveNumber, Secret, Whole
 
 MEMORY = ":memory:"
-_SECRET = re.compile(r"(://[^:/@]*):[^@]*@|(password=)[^&\s]*")
+_SECRET = re.compile(r"(://[^:/@]*):[^/]*@|(password=)[^&\s]*")
 
 
 Days = Annotated[int, Whole(0, 36_500)]
