@@ -173,16 +173,18 @@ async def recorded(store: Store) -> Unit:
 async def hop_per_statement(settings: StoreSettings, clients: int, seconds: float) -> Result:
     """Each statement of each unit is a trip to SQLite's thread, each unit a transaction."""
     async with await open_store(settings, SystemClock(), pop=POP, instance="bench") as store:
-        lane = store._database._writer  # type: ignore[attr-defined] # because the bench goes below
+        writer = store._database._writer  # type: ignore[attr-defined] # because the bench goes below
         turn = asyncio.Lock()
 
         async def one(_: int) -> None:
             unit = await recorded(store)
             async with turn:
-                await lane.run(lambda c: c.execute("BEGIN IMMEDIATE"), 9.0)
+                await writer.run(lambda c: c.execute("BEGIN IMMEDIATE"), 9.0)
                 for statement in unit.statements:
-                    await lane.run(lambda c, s=statement: c.execute(s.sql, s.params).rowcount, 9.0)
-                await lane.run(lambda c: c.execute("COMMIT"), 9.0)
+                    await writer.run(
+                        lambda c, s=statement: c.execute(s.sql, s.params).rowcount, 9.0
+                    )
+                await writer.run(lambda c: c.execute("COMMIT"), 9.0)
 
         return await measure(clients, seconds, one)
 

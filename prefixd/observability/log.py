@@ -110,3 +110,5 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
     # What this one calls errors is malformed HTTP of clients, which is answered 400. Errors of
     # handlers are logged by the API's middleware.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    # Its debug lines hold the parameters of every statement: hashes of passwords and tokens.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)

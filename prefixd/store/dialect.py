@@ -43,7 +43,7 @@ def merged(sql: str, types: Sequence[str]) -> str | None:
 
     `INSERT ... VALUES (?, ?) rest` reads its rows from `unnest`; `UPDATE ... SET a = ? WHERE
     b = ?` joins with it. An update that meets one row twice changes it once, so the row count
-    still tells that somebody lost.
+    still shows that one of the writers lost.
     """
     arrays = ", ".join(f"${i}::{name}[]" for i, name in enumerate(types, 1))
     if match := _INSERT.fullmatch(sql):
@@ -78,6 +78,7 @@ _UNIQUE_WORDS = {
     "signal_groups.pop": "group",
 }
 _SQLITE_WORDS = {
+    sqlite3.SQLITE_READONLY_DBMOVED: ("the database file has been removed or replaced", 5),
     sqlite3.SQLITE_FULL: ("the disk that holds the database is full", 30),
     sqlite3.SQLITE_BUSY: ("the database is locked by another process", 1),
     sqlite3.SQLITE_LOCKED: ("the database is locked by another process", 1),
@@ -93,10 +94,9 @@ _SQLITE_WORDS = {
 
 def from_sqlite(error: sqlite3.Error) -> Exception:
     """Ours for theirs: the whole batch failed (StoreUnavailable), or one unit did."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF in _SQLITE_WORDS:
-        words, retry_after_s = _SQLITE_WORDS[code & 0xFF]
-        return StoreUnavailable(words, retry_after_s)
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    if words := _SQLITE_WORDS.get(code) or _SQLITE_WORDS.get(code & 0xFF):
+        return StoreUnavailable(*words)
     if isinstance(error, sqlite3.IntegrityError):
         return _refusal(str(error).removeprefix("UNIQUE constraint failed: ").partition(",")[0])
     if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):

@@ -1,4 +1,4 @@
-"""SQLite: one file, one writing thread, a few reading threads.
+"""SQLite: one file, one writing connection, a few for reading, each with a thread (aiosqlite).
 
 Write-ahead logging lets readers go on while the writer commits; `synchronous=FULL` puts every
 commit on disk before it is answered, which group commit makes affordable. A batch runs as one
@@ -6,14 +6,14 @@ commit on disk before it is answered, which group commit makes affordable. A bat
 again with a savepoint around each. Another process may hold the file (a backup, the offline
 commands): SQLite then waits up to `lock_timeout_s` and we answer "locked".
 
-`:memory:` has one connection, so there reads take their turn on the writer's thread.
+`:memory:` has one connection, so there reads wait for their turn on the writer's thread.
 """
 
 import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from prefixd.domain.record import Change, Lost
@@ -22,8 +22,8 @@ from prefixd.store.changes import ChangeHub
 from prefixd.store.counters import CLAIM, RELEASE
 from prefixd.store.database import ChainMoved, Outcome, Query, Row, Seal, Session
 from prefixd.store.dialect import from_sqlite
-from prefixd.store.lane import Lane
 from prefixd.store.settings import MEMORY, StoreSettings
+from prefixd.store.sqlite_connection import SqliteConnection
 from prefixd.store.unit import Statement, Unit, Value
 
 
@@ -32,9 +32,9 @@ class SqliteDatabase:
 
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
-        self._writer = Lane(settings, "writer")
-        self._readers: list[Lane] = []
-        self._idle: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        self._writer = SqliteConnection(settings)
+        self._readers: list[SqliteConnection] = []
+        self._idle: asyncio.LifoQueue[SqliteConnection] = asyncio.LifoQueue()
         self._writing = asyncio.Lock()
         self._hub = ChangeHub()
 
@@ -43,41 +43,44 @@ class SqliteDatabase:
         if self._settings.sqlite_path == MEMORY:
             return
         while len(self._readers) < self._settings.read_connections:
-            lane = Lane(self._settings, f"reader-{len(self._readers) + 1}")
-            await lane.open(create=False)
-            self._readers.append(lane)
-            self._idle.put_nowait(lane)
+            reader = SqliteConnection(self._settings)
+            await reader.open(create=False)
+            self._readers.append(reader)
+            self._idle.put_nowait(reader)
 
     async def close(self) -> None:
-        for lane in (*self._readers, self._writer):
-            await lane.close()
+        for connection in (*self._readers, self._writer):
+            await connection.close()
 
     async def fetch_all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
-        return (await self.fetch_many((Query(sql, params),)))[0]
+        async with self._reader() as reader:
+            return await reader.fetch_all(sql, params, self._settings.read_timeout_s)
 
     async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> Row | None:
         rows = await self.fetch_all(sql, params)
         return rows[0] if rows else None
 
     async def fetch_many(self, queries: Sequence[Query]) -> list[list[Row]]:
-        timeout_s = self._settings.read_timeout_s
+        async with self._reader() as reader:
+            return await reader.run(partial(_read, queries), self._settings.read_timeout_s)
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[SqliteConnection]:
         if not self._readers:
-            return await self._writer.run(partial(_read, self._writer, queries), timeout_s)
+            yield self._writer
+            return
         try:
-            async with asyncio.timeout(timeout_s):
-                lane = await self._idle.get()
+            async with asyncio.timeout(self._settings.read_timeout_s):
+                reader = await self._idle.get()
         except TimeoutError as error:
             raise StoreUnavailable("too many slow reads at once", 1) from error
         try:
-            return await lane.run(partial(_read, lane, queries), timeout_s)
+            yield reader
         finally:
-            self._idle.put_nowait(lane)
+            self._idle.put_nowait(reader)
 
     async def apply(self, units: Sequence[Unit], seal: Seal) -> list[Outcome]:
-        def write(connection: sqlite3.Connection) -> list[Outcome]:
-            self._writer.check_identity()
-            return _apply(connection, units, seal)
-
+        write = partial(_apply, units, seal)
         async with self._writing:
             outcomes = await self._writer.run(write, self._settings.write_timeout_s)
         for unit, outcome in zip(units, outcomes, strict=True):
@@ -87,32 +90,32 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[Session]:
+        timeout_s = self._settings.write_timeout_s
         async with self._writing:
-            session = _LaneSession(self._writer, self._settings.write_timeout_s)
-            await session.execute("BEGIN IMMEDIATE")
+            session = _Session(self._writer, timeout_s)
             try:
+                await session.execute("BEGIN IMMEDIATE")
                 yield session
+                await session.execute("COMMIT")
             except BaseException:
-                await session.execute("ROLLBACK")
+                with suppress(StoreUnavailable):  # a connection that was dropped has rolled back
+                    await self._writer.run(sqlite3.Connection.rollback, timeout_s)
                 raise
-            await session.execute("COMMIT")
 
     def changes(self) -> AsyncIterator[Change | Lost]:
         return self._hub.listen()
 
 
-class _LaneSession:
-    def __init__(self, lane: Lane, timeout_s: float) -> None:
-        self._lane = lane
+class _Session:
+    def __init__(self, connection: SqliteConnection, timeout_s: float) -> None:
+        self._connection = connection
         self._timeout_s = timeout_s
 
     async def execute(self, sql: str, params: Sequence[Value] = ()) -> None:
         await self.fetch_all(sql, params)
 
     async def fetch_all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
-        return await self._lane.run(
-            lambda connection: connection.execute(sql, params).fetchall(), self._timeout_s
-        )
+        return await self._connection.fetch_all(sql, params, self._timeout_s)
 
     async def lock(self, table: str) -> None:
         """BEGIN IMMEDIATE has locked everything already."""
@@ -121,38 +124,37 @@ class _LaneSession:
 # --- on a reader's thread -----------------------------------------------------------------------
 
 
-def _read(lane: Lane, queries: Sequence[Query], connection: sqlite3.Connection) -> list[list[Row]]:
-    lane.check_identity()
-    one_state = len(queries) > 1 and not connection.in_transaction
-    if one_state:
+def _read(queries: Sequence[Query], connection: sqlite3.Connection) -> list[list[Row]]:
+    """All queries see one state of the database."""
+    begun = not connection.in_transaction
+    if begun:
         connection.execute("BEGIN")
     try:
         return [connection.execute(*query).fetchall() for query in queries]
     finally:
-        if one_state and connection.in_transaction:
-            connection.execute("ROLLBACK")
+        if begun:
+            connection.rollback()
 
 
 # --- on the writer's thread ---------------------------------------------------------------------
 
 
-def _apply(connection: sqlite3.Connection, units: Sequence[Unit], seal: Seal) -> list[Outcome]:
+def _apply(units: Sequence[Unit], seal: Seal, connection: sqlite3.Connection) -> list[Outcome]:
     """All units together; when one of them must fail, each by itself."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         outcomes = _run_together(connection, units)
         if outcomes is None:
-            connection.execute("ROLLBACK")
+            connection.rollback()
             connection.execute("BEGIN IMMEDIATE")
             outcomes = [_run_unit(connection, unit) for unit in units]
         passed = [unit for unit, outcome in zip(units, outcomes, strict=True) if outcome is None]
         rows = seal([entry for unit in passed for entry in unit.audit])
         if rows and not _run_merged(connection, rows):
             raise ChainMoved
-        connection.execute("COMMIT")
+        connection.commit()
     except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        connection.rollback()
         raise
     return outcomes
 

@@ -2,10 +2,12 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from prefixd.observability.log import JsonFormatter, TextFormatter, configure, request_id
+from tests.kit.rows import a_store
 
 
 def a_record(message: str = "peer established", **fields: object) -> logging.LogRecord:
@@ -72,17 +74,26 @@ def test_an_exception_keeps_its_traceback() -> None:
     assert "KeyError: 'nlri'" in json.loads(JsonFormatter().format(record))["exception"]
 
 
-def test_configure_replaces_earlier_handlers() -> None:
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
-    stream = io.StringIO()
-    try:
-        configure("json", "info", stream)
-        configure("text", "warn", stream)
-        logging.getLogger("prefixd.test").info("too quiet")
-        logging.getLogger("prefixd.test").warning("heard", extra={"peer": "edge1"})
-        assert stream.getvalue().endswith("WARNING heard  peer=edge1\n")
-        assert stream.getvalue().count("\n") == 1
-    finally:
-        root.handlers[:] = before
-        root.setLevel(level)
+    yield io.StringIO()
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_configure_replaces_earlier_handlers(stream: io.StringIO) -> None:
+    configure("json", "info", stream)
+    configure("text", "warn", stream)
+    logging.getLogger("prefixd.test").info("too quiet")
+    logging.getLogger("prefixd.test").warning("heard", extra={"peer": "edge1"})
+    assert stream.getvalue().endswith("WARNING heard  peer=edge1\n")
+    assert stream.getvalue().count("\n") == 1
+
+
+async def test_parameters_of_statements_are_not_logged(stream: io.StringIO) -> None:
+    configure("text", "debug", stream)
+    async with await a_store() as store:
+        await store.operators.by_username("alice-of-the-parameters")
+    assert "alice-of-the-parameters" not in stream.getvalue()

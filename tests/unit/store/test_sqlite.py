@@ -5,7 +5,6 @@ import os
 import sqlite3
 import stat
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from prefixd.domain.page import EventFilter, PageRequest
 from prefixd.errors import Conflict, StoreUnavailable
 from prefixd.store.backup import backup_sqlite
-from prefixd.store.lane import Lane
 from prefixd.store.settings import StoreSettings
 from prefixd.store.store import Store
 from tests.kit.rows import a_mitigation, a_record, a_store, an_entry
@@ -153,29 +151,6 @@ async def test_a_damaged_page_is_reported_not_served(tmp_path: Path) -> None:
         await use_it()
 
 
-async def test_a_read_that_takes_too_long_is_interrupted() -> None:
-    lane = Lane(StoreSettings(connection_string="sqlite::memory:"), "slow")
-    await lane.open(create=True)
-    endless = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
-    )
-    with pytest.raises(StoreUnavailable, match="too long"):
-        await lane.run(lambda connection: connection.execute(endless).fetchall(), 0.05)
-    assert await lane.run(lambda connection: connection.execute("SELECT 1").fetchone(), 5.0) == (1,)
-    await lane.close()
-
-
-async def test_a_hanging_disk_answers_in_time() -> None:
-    """A thread stuck in the kernel cannot be interrupted; callers are answered all the same."""
-    lane = Lane(StoreSettings(connection_string="sqlite::memory:"), "stuck")
-    await lane.open(create=True)
-    stuck = threading.Event()
-    with pytest.raises(StoreUnavailable, match="too long"):
-        await lane.run(lambda _: stuck.wait(30), 0.05)
-    stuck.set()
-    await lane.close()
-
-
 async def test_a_closed_database_says_so(tmp_path: Path) -> None:
     store = await a_store(in_file(tmp_path / "a.db"))
     await store.close()
@@ -257,6 +232,22 @@ async def test_offline_work_beside_a_running_daemon(tmp_path: Path) -> None:
         with pytest.raises(Conflict, match="scope"):
             async with daemon.transaction() as tx:
                 tx.mitigations.insert(a_mitigation(victim=row.victim))
+
+
+async def test_an_exclusive_transaction_that_is_cancelled_leaves_nothing_open(
+    tmp_path: Path,
+) -> None:
+    async with await a_store(in_file(tmp_path / "a.db")) as store:
+        other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")  # so that ours waits for the file
+        upkeep = asyncio.create_task(store.recount())
+        await asyncio.sleep(0.02)
+        upkeep.cancel()
+        other.execute("ROLLBACK")
+        other.close()
+        assert await asyncio.gather(upkeep, return_exceptions=True) != [None]
+        await write(store)
+        assert await count(store) == 1
 
 
 async def test_a_restore_under_a_running_daemon_is_followed(tmp_path: Path) -> None:
