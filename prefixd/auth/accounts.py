@@ -1,6 +1,6 @@
 """Operators, their sessions and API tokens: made, checked, changed, ended. One audit row for each.
 
-Looking somebody up costs a database read, so answers are remembered for a few seconds; a change
+Looking up a caller costs a database read, so answers are remembered for a few seconds; a change
 made here forgets them at once, one made by another instance when `forget()` is called for it.
 Password hashing runs in threads, two at a time: a flood of logins can slow logins, not the daemon.
 """
@@ -82,7 +82,7 @@ class Accounts:
         self._clock = clock
         self._new_id = new_id
         self._pop = pop
-        # Whoever guesses at a name from afar must not lock its owner out: the tight limit is on
+        # An attacker who guesses at a name must not lock its owner out: the tight limit is on
         # name and address together. An address may stand for an office, so it gets more tries;
         # a name gets more still, and only guessing from many addresses reaches that.
         login = settings.login
@@ -125,7 +125,7 @@ class Accounts:
         return known.actor
 
     def forget(self) -> None:
-        """Somebody's rights may have changed: ask the store again, and tell open feeds."""
+        """Rights may have changed: ask the store again, and end the feeds that lost theirs."""
         self._remembered.clear()
         for listener in self._revoked:
             listener()
@@ -212,7 +212,7 @@ class Accounts:
         return made
 
     async def delete_operator(self, operator_id: str, actor: Actor) -> None:
-        """Conflict("last_admin") when nobody would be left who can administer."""
+        """Conflict("last_admin") when no admin would be left."""
         name = await self._name_of(operator_id)
         async with self._store.transaction() as tx:
             tx.operators.delete(operator_id)

@@ -15,7 +15,7 @@ ITERATIONS = 2
 LANES = 1
 MEMORY_KIB = 19_456
 
-# The hash of random bytes nobody kept: it matches no password.
+# The hash of random bytes that were not kept: it matches no password.
 DUMMY_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$bm90IGEgcmVhbCBzYWx0IQ$"
     "Zm9yIHRpbWluZyBvbmx5LCBtYXRjaGVzIG5vdGhpbmc"

@@ -16,7 +16,7 @@ from prefixd.setting import Doc, Named, Positive
 
 class AuthMode(StrEnum):
     NONE = "none"
-    """Everybody is admin. For a loopback address and trials."""
+    """Every caller is admin. For a loopback address and trials."""
     BEARER = "bearer"
     """A session, a scoped token, or the shared token."""
     CREDENTIALS = "credentials"
@@ -53,7 +53,7 @@ class AuthSettings:
     mode: Annotated[
         AuthMode,
         Doc(
-            "`none`: everybody is admin; `bearer`: shared token, API tokens, sessions; "
+            "`none`: every caller is admin; `bearer`: shared token, API tokens, sessions; "
             "`credentials`: API tokens, sessions; `mtls`: client certificates."
         ),
     ]
@@ -65,7 +65,9 @@ class AuthSettings:
         default_factory=_no_roles
     )
     """Certificate name (common name or a DNS subject name) to role. Others are refused."""
-    session_idle_s: Annotated[Positive, Doc("A session ends after this much silence.")] = 7 * 86_400
+    session_idle_s: Annotated[Positive, Doc("A session without a request for this long ends.")] = (
+        7 * 86_400
+    )
     cookie: Annotated[CookiePolicy, Doc("When the session cookie is marked Secure.")] = (
         CookiePolicy.AUTO
     )

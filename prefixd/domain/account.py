@@ -1,4 +1,4 @@
-"""People and programs that may log in: what is remembered of them between two requests.
+"""People and programs that may log in, as stored.
 
 Secrets are never here in a usable form: a password is an Argon2id text, a token and a session are
 the hash of what their owner holds. None of it shows in a repr, because reprs end up in logs.
@@ -44,7 +44,7 @@ class ApiToken:
     permissions: frozenset[Permission]
     created_at_us: int
     created_by: str
-    sources: frozenset[str] | None = None  # source names it may speak for; None: any
+    sources: frozenset[str] | None = None  # source names it may report for; None: any
     networks: tuple[Prefix, ...] = ()  # where it may be used from; empty: anywhere
     expires_at_us: int | None = None
     last_used_at_us: int | None = None
@@ -58,7 +58,7 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What an operator's dashboard keeps quiet about. Hours are UTC, 0..23, both or neither."""
+    """What an operator's dashboard does not show. Hours are UTC, 0..23, both or neither."""
 
     muted_events: tuple[str, ...] = ()
     quiet_hours_start: int | None = None

@@ -2,7 +2,7 @@
 
 A role is a named set of permissions; a token carries its own set, never more than its maker had.
 To report an attack (`ingest`) is a permission of its own: a detector's token can do nothing else,
-and somebody who may only look cannot cause a mitigation.
+and a viewer cannot cause a mitigation.
 """
 
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
 
 
 class Actor(Struct, frozen=True, kw_only=True):
-    """Somebody who acts. `role` is None for the system and for tokens with their own scopes."""
+    """Who acts. `role` is None for the system and for tokens with their own scopes."""
 
     kind: ActorKind
     name: str
@@ -79,7 +79,7 @@ SYSTEM: Final = Actor(kind=ActorKind.SYSTEM, name="system", permissions=_ADMIN)
 
 
 def parse_role(text: str) -> Role:
-    """A role from a stored word. A word nobody knows gets the least, never more."""
+    """A role from a stored word. An unknown word gives the role with the fewest rights."""
     try:
         return Role(text)
     except ValueError:

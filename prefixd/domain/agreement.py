@@ -1,7 +1,7 @@
-"""Local wishes about agreement: a playbook or a customer may ask for more, or less, than the rest.
+"""Local rules of agreement: a playbook or a customer may require more, or less, than the default.
 
-Only what is set counts; whatever is None falls through: playbook, then customer, then global. A
-bypass names a trusted source whose overwhelming report is enough by itself.
+Only what is set counts; None falls through: playbook, then customer, then global. A bypass names
+a trusted source whose report alone is enough above the given values.
 """
 
 from dataclasses import dataclass

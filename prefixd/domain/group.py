@@ -10,7 +10,7 @@ here: that is `prefixd.correlation`.
     held        they agree, but something refused; tried again on the next signal or timer
     mitigating  at least one live mitigation; reports keep it alive without a new vote
     clearing    the attack is said to be over; a hold runs before anything is withdrawn
-    unowned     the victim is in nobody's inventory: shown, never acted on
+    unowned     the victim is not in the inventory: shown, never acted on
     closed      final, with a reason
 """
 

@@ -1,7 +1,7 @@
 """Names for identifiers, so that a group id cannot be passed where a mitigation id is wanted.
 
 All are UUID texts made at the edge (version 7, so that rows sort by age). Pure code never makes
-one: whoever calls it brings the ids along, which is why the same inputs give the same record.
+one: its caller passes the ids in, which is why the same inputs give the same record.
 """
 
 from typing import NewType

@@ -1,8 +1,8 @@
-"""Things that happened, for everyone who wants to hear: live feed, alerts, metrics, audit.
+"""What has happened, as values for the live feed, alerts, metrics and the audit trail.
 
-Each class is one fact in the past tense, carrying what a listener needs so that nobody has to read
-it back. News is made after the commit that made it true, and is never an order. Classes are flat:
-a listener matches on the type and the checker notices a forgotten one.
+Each class is one fact in the past tense, with what a listener needs, so that it is not read from
+the store again. News is made after the commit that made it true, and is never an order. Classes
+are flat: a listener matches on the type and the checker notices a forgotten one.
 """
 
 from enum import StrEnum
@@ -208,7 +208,7 @@ class SourceRecovered(Struct, frozen=True, kw_only=True):
 
 
 class OperatorChanged(Struct, frozen=True, kw_only=True):
-    """Somebody's account, token or password; `change` is a word such as `created`."""
+    """An account, token or password was changed; `change` is a word such as `created`."""
 
     at_us: int
     actor: Actor

@@ -1,7 +1,7 @@
-"""Lists in pages that stay true while rows arrive: newest first, by (time, id).
+"""Lists in pages that stay consistent while rows arrive: newest first, by (time, id).
 
 A cursor names the last row seen, time and id together, so that rows of the same microsecond are
-neither lost nor repeated. Filters are values with one field per question; None asks nothing.
+neither lost nor repeated. A filter has one field per condition; None is no condition.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Unreadable(NamedTuple):
 
 
 class Live(Struct, Generic[Item], frozen=True):
-    """Everything of a kind that is live, and the rows that hide because they cannot be read."""
+    """Everything of a kind that is live, and the rows that could not be read."""
 
     rows: tuple[Item, ...]
     unreadable: tuple[Unreadable, ...] = ()

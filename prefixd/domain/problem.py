@@ -1,4 +1,4 @@
-"""A complaint about something given to us: where it is and what is wrong with it.
+"""What is wrong with an input, and where.
 
 Builders and adapters return problems instead of raising, so that a file with five mistakes is
 answered with five lines and not with the first one.

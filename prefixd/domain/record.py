@@ -1,7 +1,7 @@
-"""What is kept about a decision once it was made: the rows engine and store both speak.
+"""What is stored of a signal and of a decision: rows that engine and store share.
 
-A `SignalRecord` is a signal with its fate: history must be able to say what was decided, and a
-repeat must be told from a first report. One record stands for one episode of one (source,
+A `SignalRecord` is a signal with its outcome: history shows what was decided, and a repeat is
+distinguished from a first report. One record stands for one episode of one (source,
 external id, kind): repeats refresh it in place. A `DecisionRecord` is the explanation as written
 on the day, never recomputed when thresholds change later.
 """
@@ -23,13 +23,13 @@ class Outcome(StrEnum):
     ESCALATED = "escalated"  # a live mitigation took a later step of its playbook
     REFRESHED = "refreshed"  # a known episode reported again; evidence and mitigation renewed
     WAITING = "waiting"  # the sources do not agree yet
-    HELD = "held"  # they agree, and a guardrail, quota or missing playbook says no
+    HELD = "held"  # they agree, and a guardrail, a quota or a missing playbook prevents it
     IGNORED = "ignored"  # stored and shown, never acted on: unowned, outgoing, stale
-    CLEARED = "cleared"  # an all-clear was noted, or ended the mitigation it names
-    CLEARING = "clearing"  # the last all-clear was noted; the hold before withdrawal runs
+    CLEARED = "cleared"  # an all-clear was recorded, or ended the mitigation it names
+    CLEARING = "clearing"  # the last all-clear was recorded; the hold before withdrawal runs
     NO_EFFECT = "no_effect"  # an all-clear that matches nothing firing
-    DUPLICATE = "duplicate"  # the same message once more; the first answer stands
-    QUEUED = "queued"  # stored; decided when those before it are, or after a restart
+    DUPLICATE = "duplicate"  # the same message again; the first answer is repeated
+    QUEUED = "queued"  # stored; decided after those before it, or after a restart
     ERROR = "error"
 
 
@@ -98,7 +98,7 @@ class ChangeKind(StrEnum):
 
 
 class Change(Struct, frozen=True):
-    """Somebody committed something: `pop` is whose row it is, `origin` the instance that wrote."""
+    """A row was committed: `pop` is the row's, `origin` the instance that wrote it."""
 
     kind: ChangeKind
     pop: str
@@ -107,4 +107,4 @@ class Change(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """The line to the database was away: changes may have been missed, read everything again."""
+    """The connection to the database was lost: changes may be missing, read everything again."""

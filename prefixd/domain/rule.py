@@ -167,7 +167,7 @@ def action_kind(action: Action) -> ActionKind:
 
 
 def drops_everything(action: Action) -> bool:
-    """Whether matching packets reach nobody: discard and blackhole."""
+    """Whether every matching packet is dropped: discard and blackhole."""
     return isinstance(action, Discard | Blackhole)
 
 

@@ -1,7 +1,7 @@
 """Longest match over nested prefixes, by one bisection.
 
 Each prefix is an interval on the number line of its address family. Nested intervals are cut into
-flat segments, each naming the narrowest prefix it lies in; a look-up finds the segment of an
+flat segments, each naming the narrowest prefix around it; a lookup finds the segment of an
 address. Nodes keep a link to the next wider one, so that a question about a whole network, or one
 that passes over some answers, climbs from the narrowest outwards. Built once, never changed.
 """

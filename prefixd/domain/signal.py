@@ -59,7 +59,7 @@ class Signal(Struct, frozen=True, kw_only=True):
     dst_ports: tuple[int, ...] = ()  # sorted, without duplicates and without 0
     src_ports: tuple[int, ...] = ()
     protocols: tuple[int, ...] = ()
-    force: bool = False  # an operator's word, enough by itself; the face checked the role
+    force: bool = False  # reported by an operator, enough by itself; the API checked the role
     stale: bool = False  # too old to act on; stored and shown only
     warnings: tuple[str, ...] = ()  # "clock_skew", "bps: negative, dropped"
     raw: str = ""  # the sender's element as JSON text, size-capped, secrets removed

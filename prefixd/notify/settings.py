@@ -214,7 +214,7 @@ class Destination:
     enabled: Annotated[bool, Doc("false keeps it configured and silent.")] = True
     events: Annotated[
         Events,
-        Doc("What it is told; replaces the general list."),
+        Doc("Events sent to it; replaces the general list."),
         Default("the general list"),
     ] = frozenset()
     min_severity: Annotated[Severity, Doc("Nothing less severe.")] = Severity.INFO
@@ -246,7 +246,7 @@ class AlertSettings:
     destinations: tuple[Destination, ...] = ()
     events: Annotated[
         Events,
-        Doc("What destinations without a list of their own are told."),
+        Doc("Events sent to destinations without a list of their own."),
         Default("everything"),
     ] = frozenset()
     public_url: Annotated[
