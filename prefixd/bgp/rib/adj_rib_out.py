@@ -42,6 +42,8 @@ class Chunk:
     """The action of each key in the table until now."""
     revision: int = 0
     """Every change up to this one was considered when the chunk was made."""
+    changed: bool = False
+    """False: the peer held all of it before."""
 
 
 class DesiredTable(Protocol):
@@ -77,13 +79,15 @@ class AdjRibOut:
         seq: Callable[[], int],
         max_message: int,
         revision: int,
+        repeats: bool = False,
     ) -> Chunk | None:
-        """The next messages, if it is time and anything differs."""
+        """The next messages, if it is time and anything differs. `repeats`: what is forced
+        although it was sent before is the same as before."""
         while (at := self.pending.ready_at(now)) is not None and at <= now:
             taken = self.pending.take(now, _MOST_KEYS)
             plan = self._plan(taken, desired, revision, now)
             if plan:
-                return self._pack(plan, encoder, seq(), max_message, revision)
+                return self._pack(plan, encoder, seq(), max_message, revision, repeats=repeats)
             if plan.postponed or not taken:
                 return None  # only what has no room yet; a withdrawal will make some
         return None
@@ -139,9 +143,17 @@ class AdjRibOut:
                 self.pending.mark((key,), revision, now)
 
     def _pack(
-        self, plan: "_Plan", encoder: AttributeEncoder, seq: int, max_message: int, revision: int
+        self,
+        plan: "_Plan",
+        encoder: AttributeEncoder,
+        seq: int,
+        max_message: int,
+        revision: int,
+        *,
+        repeats: bool,
     ) -> Chunk:
         messages: list[bytes] = []
+        fresh: list[Key] = []
         before: list[tuple[Key, RouteAction | None]] = []
         withdrawn = announced = 0
         for family, keys in plan.withdrawals.items():
@@ -161,14 +173,15 @@ class AdjRibOut:
                 next_hop=attributes.next_hop,
                 max_message=max_message,
             )
-            before += [(key, table.get(key.nlri)) for key in keys]
+            held = [(key, table.get(key.nlri)) for key in keys]
+            fresh += [key for key, old in held if not (repeats and old is action)]
+            before += held
             table.update(dict.fromkeys(nlri, action))
             announced += len(keys)
-        for key, _ in before:
-            self.recent[key] = seq
+        self.recent.update(dict.fromkeys(fresh, seq))
         for keys in plan.withdrawals.values():
             for key in keys:
-                del self.recent[key]
+                self.recent.pop(key, None)
         return Chunk(
             seq=seq,
             octets=b"".join(messages),
@@ -177,6 +190,7 @@ class AdjRibOut:
             withdrawn=withdrawn,
             before=tuple(before),
             revision=revision,
+            changed=bool(fresh or withdrawn),
         )
 
 

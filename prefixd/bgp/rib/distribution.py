@@ -114,6 +114,7 @@ class Distribution:
         if enhanced:
             member.before_dump.append(_refresh(family, RefreshSubtype.BEGIN))
             member.after_dump.append(_refresh(family, RefreshSubtype.END))
+        member.repeats = not any(dump.force for dump in member.dumps) or member.repeats
         keys = [key for key in member.group.snapshot() if key.family == family]
         member.dumps.append(Dump(keys=keys, force=True))
 
@@ -236,6 +237,7 @@ class Distribution:
             seq=self._all.next_seq,
             max_message=group.terms.max_message,
             revision=self.loc.revision,
+            repeats=member.repeats,
         )
         if chunk is not None:
             return chunk

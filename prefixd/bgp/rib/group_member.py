@@ -54,8 +54,12 @@ class GroupMember:
     probes: dict[Family, RefreshProbe] = field(default_factory=dict[Family, RefreshProbe])
     seen: dict[Key, int] = field(default_factory=dict[Key, int])
     """Rules that the peer sent back to us, and when (microseconds)."""
+    repeats: bool = False
+    """The dump under way answers a refresh: what the peer holds already is no change."""
     written: int = 0
     """The last chunk handed out."""
+    changed: int = 0
+    """The last one that changed what the peer holds, so that it is worth a probe."""
     written_at: float = 0.0
     announced: int = 0
     withdrawn: int = 0
@@ -67,6 +71,13 @@ class GroupMember:
         """Everything up to this chunk has been parsed: a session's messages have one order, so an
         answer for one family proves all that was sent before the question."""
         return max((probe.proven for probe in self.probes.values()), default=0)
+
+    @property
+    def asking(self) -> tuple[Family, RefreshProbe] | None:
+        """The probe that asks: one answer proves what was sent in every family, so the others
+        ask only when this one is known not to be answered."""
+        usable = ((family, each) for family, each in self.probes.items() if each.works is not False)
+        return next(usable, None)
 
     @property
     def has_more(self) -> bool:
@@ -81,6 +92,8 @@ class GroupMember:
 
     def handed(self, chunk: Chunk, now: float) -> Chunk:
         self.written = max(self.written, chunk.seq)
+        if chunk.changed:
+            self.changed = self.written
         self.written_at = now
         self.announced += chunk.announced
         self.withdrawn += chunk.withdrawn
@@ -129,6 +142,8 @@ class GroupMember:
         wanted = self.group.snapshot()
         keys = stray + wanted if stray else wanted
         self.dumps.append(Dump(keys=keys, force=bool(self.review)))
+        if self.review:
+            self.repeats = False
         self.review = None
 
     def table(self) -> Table:

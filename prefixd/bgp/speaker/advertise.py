@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from prefixd.bgp.rib.distribution import Distribution
+from prefixd.bgp.rib.group_member import GroupMember
 from prefixd.bgp.rib.route import Key
 from prefixd.bgp.speaker.events import PeerSynced, SpeakerEvent
 from prefixd.bgp.speaker.neighbors import NeighborState, NeighborStates
@@ -114,8 +115,9 @@ class Advertiser:
             state.synced = True
             rules = sum(map(len, member.table_source.table.values()))
             self._publish(PeerSynced(state.handle.name, rules))
-        for family, probe in member.probes.items():
-            if probe.ask(member.written, now):
+        if member.asking is not None:
+            family, probe = member.asking
+            if probe.ask(_to_prove(state, member), member.written, now):
                 state.handle.refresh(RouteRefresh(family))
 
     def _next_wake(self, now: float, queued: frozenset[str]) -> float | None:
@@ -125,19 +127,24 @@ class Advertiser:
             at
             for state in self._states
             if state.up and state.handle.writable and state.handle.name not in queued
-            if (at := self._wake_at(state.handle.name, now)) is not None
+            if (at := self._wake_at(state, now)) is not None
         ]
         return min(times, default=None)
 
-    def _wake_at(self, name: str, now: float) -> float | None:
-        at = self._distribution.wake_at(name, now)
-        member = self._distribution.member(name)
-        if member is not None:
-            for probe in member.probes.values():
-                due = probe.due_at(member.written, now)
-                if due is not None and (at is None or due < at):
-                    at = due
+    def _wake_at(self, state: NeighborState, now: float) -> float | None:
+        at = self._distribution.wake_at(state.handle.name, now)
+        member = self._distribution.member(state.handle.name)
+        if member is not None and member.asking is not None:
+            _, probe = member.asking
+            due = probe.due_at(_to_prove(state, member), now)
+            if due is not None and (at is None or due < at):
+                at = due
         return at
+
+
+def _to_prove(state: NeighborState, member: GroupMember) -> int:
+    """The last chunk worth a probe: a change, or anything while a rule is suspected."""
+    return member.written if state.quarantine.busy else member.changed
 
 
 SLICE_S: Final = 0.005
