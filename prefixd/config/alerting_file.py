@@ -1,4 +1,4 @@
-"""alerting.yaml: who is told what.
+"""alerting.yaml: which destinations get which alerts.
 
 Every destination has an `id`. A file of the earlier daemon has none: its destinations are named
 after their type (`slack`, `slack-2`, ...) in the order of the file.
@@ -51,7 +51,7 @@ def _destination(target: type[Any], name: str) -> Section[Destination]:
     ) -> Destination:
         own = {word: fields.pop(word) for word in list(fields) if word in own_fields}
         if STARS in own.values():
-            raise ValueError(f"a secret is still {STARS}: write it anew, or keep the id")
+            raise ValueError(f"a secret is still {STARS}: write the secret, or keep the id")
         fields["id"] = fields["id"] or f"{UNNAMED}{name}"
         return Destination(target=target(**own), **match, **rate, **fields)  # type: ignore[arg-type]  # the keys are made of these fields
 
@@ -70,7 +70,12 @@ DESTINATION: OneOf[Destination] = OneOf(
 ALERTING = Section(
     lambda destinations, **fields: AlertSettings(destinations=number_ids(destinations), **fields),
     [
-        key("destinations", Listing(kind=DESTINATION, unique=False), "Who is told.", default=()),
+        key(
+            "destinations",
+            Listing(kind=DESTINATION, unique=False),
+            "Where alerts are sent.",
+            default=(),
+        ),
         *keys_of(AlertSettings),
     ],
     live=Live.LIVE,

@@ -33,7 +33,7 @@ from prefixd.config.inventory_file import INVENTORY
 from prefixd.config.load import Document, load_file, version_of
 from prefixd.config.main_file import MAIN, MainFile
 from prefixd.config.playbooks_file import PLAYBOOKS
-from prefixd.config.problem import Complaint, ConfigError, Problem, Severity
+from prefixd.config.problem import ConfigError, Problem, Severity
 from prefixd.config.reader import Bad, Effective, Reader, did_you_mean
 from prefixd.config.schema import Section
 from prefixd.config.secrets import SecretBox, expand
@@ -70,8 +70,7 @@ def load_config(
     parts = run.read()
     main = _overridden(parts.main, env, listen, run)
     parts = replace(parts, main=main)
-    for name, complaint in cross_check(parts):
-        run.complain(name, complaint)
+    run.problems += cross_check(parts)
     problems = run.place_all()
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise ConfigError(problems)
@@ -86,7 +85,6 @@ class _Run:
         self.env = env
         self.documents: dict[str, Document] = {}
         self.problems: list[Problem] = []
-        self.complaints: dict[str, list[Complaint]] = {}
         self.effective: dict[str, Effective] = {}
         self.usable: Mapping[str, object] = {}
 
@@ -135,19 +133,17 @@ class _Run:
         if document is None:
             return None
         tree = document.tree
-        complaints: list[Complaint] = []
+        problems: list[Problem] = []
         if "${" in document.text or not document.text:
-            tree, complaints = expand(tree, self.env)
+            tree, problems = expand(tree, self.env)
         reader = Reader(self.env, self.directory, records=records)
         if wrapped_in and isinstance(tree, dict) and list(tree) == [wrapped_in]:
             reader.path.append(wrapped_in)
             tree = tree[wrapped_in]
         found = section.read(tree, reader)
-        expanded_badly = {complaint.path for complaint in complaints}
-        complaints += (
-            complaint for complaint in reader.complaints if complaint.path not in expanded_badly
-        )
-        self.complaints.setdefault(name, []).extend(complaints)
+        expanded_badly = {problem.steps for problem in problems}
+        problems += (found for found in reader.problems if found.steps not in expanded_badly)
+        self.problems += (replace(problem, file=name) for problem in problems)
         prefix = f"{wrapped_in}." if wrapped_in and not reader.path else ""
         for path, entry in reader.named_effective().items():
             self.effective[prefix + path] = entry
@@ -155,17 +151,18 @@ class _Run:
             self.usable = reader.usable
         return None if isinstance(found, Bad) else found
 
-    def complain(self, name: str, complaint: Complaint) -> None:
-        self.complaints.setdefault(name, []).append(complaint)
-
     def place_all(self) -> tuple[Problem, ...]:
-        placed = list(self.problems)
-        for name, complaints in self.complaints.items():
+        """Every problem with its line, file by file; those of no file of ours come first."""
+        names = sorted(
+            {problem.file for problem in self.problems},
+            key=lambda name: FILE_NAMES.index(name) if name in FILE_NAMES else -1,
+        )
+        placed: list[Problem] = []
+        for name in names:
+            of_file = [problem for problem in self.problems if problem.file == name]
             document = self.documents.get(name)
-            if document is not None:
-                placed += document.place_all(complaints)
-        order = {name: index for index, name in enumerate(FILE_NAMES)}
-        return tuple(sorted(placed, key=lambda found: order.get(found.file, -1)))
+            placed += of_file if document is None else document.place_all(of_file)
+        return tuple(placed)
 
 
 def _no_directory(directory: Path) -> Problem:
@@ -178,7 +175,7 @@ def _no_directory(directory: Path) -> Problem:
 
 
 def _misnamed(directory: Path) -> Iterator[Problem]:
-    """Files that nobody reads although somebody may think so."""
+    """Files with a name so close to one of ours that an operator may expect them to be read."""
     for path in sorted((*directory.glob("*.yaml"), *directory.glob("*.yml"))):
         meant = did_you_mean(path.name, FILE_NAMES)
         if path.name not in FILE_NAMES and meant is not None:
@@ -209,7 +206,7 @@ def _overridden(
         address = LISTEN.read(listen, reader)
         if isinstance(address, Bad):
             run.problems.append(
-                Problem(file="--listen", message=reader.complaints[0].message, value=repr(listen))
+                Problem(file="--listen", message=reader.problems[0].message, value=repr(listen))
             )
         else:
             api = replace(main.http.api, listen=address)
@@ -219,7 +216,7 @@ def _overridden(
         reader = Reader(env, run.directory)
         connection = CONNECTION.read(url, reader)
         if isinstance(connection, Bad):
-            message = reader.complaints[0].message
+            message = reader.problems[0].message
             run.problems.append(
                 Problem(file=f"environment variable {DATABASE_URL}", message=message)
             )

@@ -24,7 +24,7 @@ from prefixd.config.bundle import (
 from prefixd.config.correlation_file import CorrelationFile
 from prefixd.config.http_section import Http
 from prefixd.config.main_file import MainFile
-from prefixd.config.problem import Complaint, Severity, TreePath, parse_path
+from prefixd.config.problem import Problem, Severity, TreePath, parse_path
 from prefixd.config.schema import Fields
 from prefixd.config.sections import Sections
 from prefixd.correlation.settings import CorrelationSettings
@@ -52,7 +52,7 @@ from prefixd.policy.playbook import PolicySettings
 from prefixd.policy.playbook import problems as policy_problems
 from prefixd.signals.webhook_compile import compile_adapter
 
-Found = Iterator[tuple[str, Complaint]]
+Found = Iterator[Problem]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +71,17 @@ class Parts:
     alerting_home: tuple[str, TreePath] = (ALERTING_NAME, ())
 
 
-def cross_check(parts: Parts) -> list[tuple[str, Complaint]]:
+def cross_check(parts: Parts) -> list[Problem]:
     """Every contradiction, with the file it is to be mended in."""
-    found: list[tuple[str, Complaint]] = []
-    found += ((MAIN_NAME, complaint) for complaint in _main(parts.sections))
+    found: list[Problem] = list(_main(parts.sections))
     if parts.limits is not None:
         found += _limits(parts.limits, parts.sections)
     if parts.policy is not None:
         found += _policy(parts.policy, parts.limits)
     if isinstance(parts.inventory, tuple):
-        found += ((INVENTORY_NAME, _from_domain(problem)) for problem in parts.inventory)
+        found += (_from_domain(INVENTORY_NAME, problem) for problem in parts.inventory)
     if isinstance(parts.inventory, Inventory):
-        found += ((INVENTORY_NAME, _as_warning(odd)) for odd in parts.inventory.warnings)
+        found += (_as_warning(INVENTORY_NAME, odd) for odd in parts.inventory.warnings)
     if parts.customers is not None:
         agreed = parts.correlation.correlation if parts.correlation else CorrelationSettings()
         found += _customers(parts.customers, agreed.window_s)
@@ -99,25 +98,24 @@ def cross_check(parts: Parts) -> list[tuple[str, Complaint]]:
     return found
 
 
-def _error(path: str | TreePath, message: str, hint: str | None = None) -> Complaint:
+def _error(file: str, path: str | TreePath, message: str, hint: str | None = None) -> Problem:
     steps = parse_path(path) if isinstance(path, str) else path
-    return Complaint(path=steps, message=message, hint=hint)
+    return Problem(file=file, steps=steps, message=message, hint=hint)
 
 
-def _warning(path: str | TreePath, message: str, hint: str | None = None) -> Complaint:
-    steps = parse_path(path) if isinstance(path, str) else path
-    return Complaint(path=steps, message=message, hint=hint, severity=Severity.WARNING)
+def _warning(file: str, path: str | TreePath, message: str, hint: str | None = None) -> Problem:
+    return replace(_error(file, path, message, hint), severity=Severity.WARNING)
 
 
-def _from_domain(problem: DomainProblem, inside: TreePath = ()) -> Complaint:
-    return Complaint(path=(*inside, *parse_path(problem.field)), message=problem.reason)
+def _from_domain(file: str, problem: DomainProblem, inside: TreePath = ()) -> Problem:
+    return _error(file, (*inside, *parse_path(problem.field)), problem.reason)
 
 
-def _as_warning(problem: DomainProblem) -> Complaint:
-    return replace(_from_domain(problem), severity=Severity.WARNING)
+def _as_warning(file: str, problem: DomainProblem) -> Problem:
+    return replace(_from_domain(file, problem), severity=Severity.WARNING)
 
 
-def _main(main: Sections) -> Iterator[Complaint]:
+def _main(main: Sections) -> Found:
     if main.http is not None:
         yield from _http(main.http)
     if main.bgp is not None:
@@ -126,27 +124,34 @@ def _main(main: Sections) -> Iterator[Complaint]:
             yield from _ports(main.http, main.bgp)
         if main.mode is Mode.ENFORCED and main.bgp.live and not main.bgp.peers:
             yield _warning(
-                "bgp", "no neighbor is configured: rules go nowhere", "list bgp.neighbors"
+                MAIN_NAME,
+                "bgp",
+                "no neighbor is configured: rules go nowhere",
+                "list bgp.neighbors",
             )
 
 
-def _http(http: Http) -> Iterator[Complaint]:
+def _http(http: Http) -> Found:
     tls = http.api.tls
     if http.auth.mode is AuthMode.MTLS:
         if tls is None:
-            yield _error("http.auth.mode", "mtls needs TLS", "give http.tls")
+            yield _error(MAIN_NAME, "http.auth.mode", "mtls needs TLS", "give http.tls")
         elif tls.ca_path is None:
-            yield _error("http.tls", "mode mtls needs ca_path", "name the file of the CA")
+            yield _error(
+                MAIN_NAME, "http.tls", "mode mtls needs ca_path", "name the file of the CA"
+            )
         if not http.auth.mtls_roles:
             yield _error(
+                MAIN_NAME,
                 "http.auth.mtls",
-                "no certificate name has a role: nobody could do anything",
+                "no certificate name has a role, so every request would be refused",
                 "list them under http.auth.mtls.roles",
             )
     if http.auth.mode is AuthMode.NONE and not _is_loopback(http.api.listen.host):
         yield _warning(
+            MAIN_NAME,
             "http.auth.mode",
-            f"none lets everybody who reaches {http.api.listen} do everything",
+            f"none lets anyone who reaches {http.api.listen} do everything",
             "use bearer or credentials, or listen on 127.0.0.1",
         )
 
@@ -158,7 +163,7 @@ def _is_loopback(host: str) -> bool:
     return Prefix(4, 127 << 24, 8).contains(address) or str(address) == "::1"
 
 
-def _bgp(bgp: SpeakerSettings) -> Iterator[Complaint]:
+def _bgp(bgp: SpeakerSettings) -> Found:
     neighbors = {f"neighbor {peer.name}": index for index, peer in enumerate(bgp.peers)}
     ranges = {f"dynamic range {found.name}": index for index, found in enumerate(bgp.dynamic)}
     for problem in bgp_problems(bgp):
@@ -167,60 +172,64 @@ def _bgp(bgp: SpeakerSettings) -> Iterator[Complaint]:
             path = ("bgp", "neighbors", neighbors[problem.where])
         elif problem.where in ranges:
             path = ("bgp", "dynamic_neighbors", ranges[problem.where])
-        yield _error(path, f"{problem.where}: {problem.text}")
+        yield _error(MAIN_NAME, path, f"{problem.where}: {problem.text}")
     for index, peer in enumerate(bgp.peers):
         if peer.export is None and peer.enabled:
             yield _warning(
+                MAIN_NAME,
                 ("bgp", "neighbors", index),
-                f"neighbor {peer.name} has no export section and is told nothing",
-                "`export: {}` tells it everything its profile can take",
+                f"neighbor {peer.name} has no export section: nothing is announced to it",
+                "`export: {}` announces everything its profile can take",
             )
         yield from _accepting(peer, ("bgp", "neighbors", index))
     for index, found in enumerate(bgp.dynamic):
         yield from _accepting(found.template, ("bgp", "dynamic_neighbors", index))
 
 
-def _accepting(peer: PeerSettings, path: TreePath) -> Iterator[Complaint]:
+def _accepting(peer: PeerSettings, path: TreePath) -> Found:
     """The word promises more than we do: announced again, a learned rule would lose its AS path,
     and instances that listen to each other could keep a dead rule alive."""
     if peer.accept.mode is ImportMode.ACCEPT:
         yield _warning(
+            MAIN_NAME,
             (*path, "accept", "mode"),
-            "rules that pass are logged, nothing more: they become no mitigations and are told to "
-            "no other router",
+            "rules that pass are logged, nothing more: they do not become mitigations and are not "
+            "announced to another router",
             "`monitor` keeps rules to look at without judging them",
         )
 
 
-def _ports(http: Http, bgp: SpeakerSettings) -> Iterator[Complaint]:
+def _ports(http: Http, bgp: SpeakerSettings) -> Found:
     port = http.api.listen.port
     if bgp.live and any(entry.port == port for entry in bgp.listen):
-        yield _error("http.listen", f"port {port} is also in bgp.listen", "choose another")
+        yield _error(
+            MAIN_NAME, "http.listen", f"port {port} is also in bgp.listen", "choose another"
+        )
 
 
 def _limits(limits: Limits, main: Sections) -> Found:
     guardrails, timers = main.guardrails or {}, main.timers or {}
     for problem in limit_problems(limits):
-        yield MAIN_NAME, _at_home(_from_domain(problem), guardrails)
+        yield _at_home(_from_domain(MAIN_NAME, problem), guardrails)
     if limits.min_ttl_s > limits.max_ttl_s:
         return  # said already; whatever is compared with such bounds would only repeat it
     default = timers.get("default_ttl_s", PolicySettings().default_ttl_s)
     if isinstance(default, int) and not limits.min_ttl_s <= default <= limits.max_ttl_s:
         bounds = f"{limits.min_ttl_s}..{limits.max_ttl_s}"
         message = f"{default} is outside the guardrail's {bounds}"
-        yield MAIN_NAME, _error("timers.default_ttl_seconds", message)
+        yield _error(MAIN_NAME, "timers.default_ttl_seconds", message)
 
 
-def _at_home(complaint: Complaint, guardrails: Fields) -> Complaint:
+def _at_home(problem: Problem, guardrails: Fields) -> Problem:
     """TTL bounds that the guardrails section leaves out come from the timers."""
     in_timers = {
         ("guardrails", "min_ttl_seconds"): "min_ttl_s",
         ("guardrails", "max_ttl_seconds"): "max_ttl_s",
     }
-    field = in_timers.get((str(complaint.path[0]), str(complaint.path[-1])))
+    field = in_timers.get((str(problem.steps[0]), str(problem.steps[-1])))
     if field is None or field in guardrails:
-        return complaint
-    return replace(complaint, path=("timers", complaint.path[-1]))
+        return problem
+    return replace(problem, steps=("timers", problem.steps[-1]))
 
 
 def _policy(policy: PolicySettings, limits: Limits | None) -> Found:
@@ -229,19 +238,17 @@ def _policy(policy: PolicySettings, limits: Limits | None) -> Found:
         bounds = limits.min_ttl_s, limits.max_ttl_s
     for problem in policy_problems(policy, bounds):
         home = MAIN_NAME if problem.field.startswith("escalation") else PLAYBOOKS_NAME
-        yield home, _from_domain(problem)
+        yield _from_domain(home, problem)
 
 
 def _policy_against_limits(policy: PolicySettings, limits: Limits) -> Found:
     for index, playbook in enumerate(policy.playbooks):
         if playbook.match_tcp_flags and not limits.allow_tcp_flags_match:
-            yield (
+            yield _error(
                 PLAYBOOKS_NAME,
-                _error(
-                    ("playbooks", index, "match_tcp_flags"),
-                    "every rule of it would be refused",
-                    f"set guardrails.allow_tcp_flags_match in {MAIN_NAME}",
-                ),
+                ("playbooks", index, "match_tcp_flags"),
+                "every rule of it would be refused",
+                f"set guardrails.allow_tcp_flags_match in {MAIN_NAME}",
             )
 
 
@@ -249,7 +256,7 @@ def _customers(customers: Iterable[Customer], window_s: int) -> Found:
     for index, customer in enumerate(customers):
         if customer.correlation is not None:
             for problem in agreement_problems(customer.correlation, window_s):
-                yield INVENTORY_NAME, _from_domain(problem, ("customers", index, "correlation"))
+                yield _from_domain(INVENTORY_NAME, problem, ("customers", index, "correlation"))
 
 
 def _policy_against_inventory(policy: PolicySettings, inventory: Inventory) -> Found:
@@ -266,9 +273,8 @@ def _policy_against_inventory(policy: PolicySettings, inventory: Inventory) -> F
             *(("tags", name) for name in match.tags if name not in tags),
         ]
         for key, name in unknown:
-            yield (
-                PLAYBOOKS_NAME,
-                _warning((*path, key), f"{name!r} is not in the inventory: never matches"),
+            yield _warning(
+                PLAYBOOKS_NAME, (*path, key), f"{name!r} is not in the inventory: never matches"
             )
 
 
@@ -286,36 +292,36 @@ def _safelist_against_inventory(main: Sections, inventory: Inventory) -> Found:
         )
         if covered is not None:
             customer, own = covered
-            yield (
+            yield _warning(
                 MAIN_NAME,
-                _warning(
-                    ("safelist", "prefixes", index),
-                    f"covers {own} of customer {customer.customer_id!r}: nothing there is ever "
-                    "mitigated",
-                ),
+                ("safelist", "prefixes", index),
+                f"covers {own} of customer {customer.customer_id!r}: nothing there is ever "
+                "mitigated",
             )
 
 
 def _correlation(file: CorrelationFile, name: str, inside: TreePath) -> Found:
     for problem in correlation_problems(file.correlation):
-        yield name, _from_domain(problem, inside)
+        yield _from_domain(name, problem, inside)
     for index, adapter in enumerate(file.signals.webhooks):
         compiled = compile_adapter(adapter)
         if isinstance(compiled, tuple):
             path = (*inside, "webhook_adapters", index)
-            yield from ((name, _from_domain(problem, path)) for problem in compiled)
-    yield from ((name, complaint) for complaint in _names(file, inside))
+            yield from (_from_domain(name, problem, path) for problem in compiled)
+    yield from _names(file, name, inside)
 
 
-def _names(file: CorrelationFile, inside: TreePath) -> Iterator[Complaint]:
+def _names(file: CorrelationFile, name: str, inside: TreePath) -> Found:
     """Adapters, sensors and built-in sources share one set of source names."""
     adapters = {adapter.name for adapter in file.signals.webhooks}
     for index, sensor in enumerate(file.signals.deception):
         path = (*inside, "sensors", "deception", index)
         if sensor.name in adapters or sensor.name in file.correlation.sources:
-            yield _error((*path, "name"), f"{sensor.name!r} is also the name of another source")
+            yield _error(
+                name, (*path, "name"), f"{sensor.name!r} is also the name of another source"
+            )
         if sensor.enabled and not sensor.webhook_secret_refs:
-            yield _error(path, "has no input", "give it secrets for its webhook")
+            yield _error(name, path, "has no input", "give it secrets for its webhook")
 
 
 def _alerting(alerting: AlertSettings, name: str, inside: TreePath) -> Found:
@@ -325,12 +331,12 @@ def _alerting(alerting: AlertSettings, name: str, inside: TreePath) -> Found:
         earlier = first.setdefault(destination.id, index)
         if earlier != index:
             message = f"{destination.id!r} is also the id of destinations[{earlier}]"
-            yield name, _error((*path, "id"), message)
+            yield _error(name, (*path, "id"), message)
         for key, url in _urls(destination):
             reason = url_problem(url, alerting.allow_private)
             if reason is not None:
                 where = f"destination {destination.id} ({destination.type})"
-                yield name, _error((*path, key), f"{where}: {key} {reason}")
+                yield _error(name, (*path, key), f"{where}: {key} {reason}")
 
 
 def _urls(destination: Destination) -> Iterator[tuple[str, str]]:

@@ -51,7 +51,7 @@ _SECRETS = (
 
 
 def _auth(word: AuthType, *names: str, **docs: str) -> Section[WebhookAuth]:
-    """A way to prove it with its keys; `docs` words a key anew where it means something else."""
+    """One type of authentication with its keys; `docs` where a key means something else."""
     keys: list[Key] = [] if word in {AuthType.MTLS, AuthType.NONE} else [*_SECRETS]
     keys += (_AUTH_KEYS[name] for name in names)
     keys += (replace(_AUTH_KEYS[name], doc=doc) for name, doc in docs.items())

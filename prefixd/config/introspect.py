@@ -140,7 +140,7 @@ def _kind(base: object, notes: Notes, kinds: Kinds) -> Kind[Any]:
 
 
 def listing_of(item: Kind[Any], many: setting.Many = EACH_ONCE) -> Kind[Any]:
-    """A list; entries that have an identity are told apart by it."""
+    """A list. Entries that have an identity must differ in it."""
     identity, word = None, "value"
     if isinstance(item, Section) and item.identity is not None and many.unique:
         word = item.identity

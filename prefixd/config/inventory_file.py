@@ -14,7 +14,7 @@ from prefixd.setting import Live
 ASSET = Section(
     Asset,
     [
-        key("ip", ADDRESS, "One address; lies in a prefix of the customer.", field="address"),
+        key("ip", ADDRESS, "One address, inside a prefix of the customer.", field="address"),
         key("role", Text(), "For people.", default_text="none"),
         key("interface", Text(), "Router interface it is reached through; corroborating sources "
             "may refer to it.", default_text="none"),

@@ -1,7 +1,7 @@
 """Kinds of values: how one value of a tree becomes one typed value, and how docs describe it.
 
-A kind reads, complains and describes; it knows neither the key it stands under nor the settings it
-ends up in. Numbers that came out of `${VAR}` are text in the tree and are read as what they spell.
+A kind reads, complains and describes; it knows neither its key nor the settings it ends up in.
+Numbers that came out of `${VAR}` are text in the tree and are read as what they spell.
 """
 
 import math
@@ -287,7 +287,7 @@ class Table(Generic[K, V]):
 
 
 def _scalar(value: object) -> object:
-    """A value worth showing; what stands where a section should be might hold a secret."""
+    """A value worth showing; a text or list in the place of a section might hold a secret."""
     return BAD if isinstance(value, dict | list | str) else value
 
 

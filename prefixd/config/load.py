@@ -8,11 +8,11 @@ import errno
 import hashlib
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from prefixd.config.problem import Complaint, Problem, Severity, path_text
-from prefixd.config.yaml_tree import Positions, Tree, YamlProblem, parse_yaml
+from prefixd.config.problem import Problem
+from prefixd.config.yaml_tree import NotYaml, Positions, Tree, parse_yaml
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """A larger file is refused before it is read: no configuration of ours comes near it."""
@@ -30,29 +30,16 @@ class Document:
     tree: Tree = field(repr=False)
     version: str
 
-    def place_all(self, complaints: Iterable[Complaint]) -> list[Problem]:
-        """Complaints with their lines and columns, in the order of the file."""
-        waiting = list(complaints)
-        if not waiting:
-            return []
-        positions = Positions(self.text) if self.text else None
+    def place_all(self, problems: Iterable[Problem]) -> list[Problem]:
+        """The problems with their lines and columns, in the order of the file."""
+        found = list(problems)
+        if not found or not self.text:
+            return found
+        positions = Positions(self.text)
         placed = []
-        for complaint in waiting:
-            line, column = (
-                positions.find(complaint.path, at_key=complaint.at_key) if positions else (0, 0)
-            )
-            placed.append(
-                Problem(
-                    file=self.name,
-                    line=line,
-                    column=column,
-                    path=path_text(complaint.path),
-                    message=complaint.message,
-                    value=complaint.value,
-                    hint=complaint.hint,
-                    severity=complaint.severity,
-                )
-            )
+        for problem in found:
+            line, column = positions.find(problem.steps, at_key=problem.at_key)
+            placed.append(replace(problem, line=line, column=column))
         return sorted(placed, key=lambda problem: (problem.line, problem.column))
 
 
@@ -61,7 +48,7 @@ def version_of(data: bytes) -> str:
 
 
 def document_from_tree(name: str, tree: Tree, version: str) -> Document:
-    """A document that came as JSON: complaints about it have a path and no line."""
+    """A document that came as JSON: problems in it have a path and no line."""
     return Document(name=name, text="", tree=tree, version=version)
 
 
@@ -76,17 +63,17 @@ def load_file(path: Path) -> Document | list[Problem]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-        return [_bad_file(path, line, column, "the file is not UTF-8 text", "save it as UTF-8")]
+        return [_at(path, line, column, "the file is not UTF-8 text", "save it as UTF-8")]
     try:
         tree, duplicates = parse_yaml(text)
-    except YamlProblem as problem:
-        return [_placed(path, problem)]
+    except NotYaml as error:
+        return [replace(error.problem, file=path.name)]
     if duplicates:
-        return [_placed(path, problem) for problem in duplicates]
+        return [replace(problem, file=path.name) for problem in duplicates]
     if tree is None:
         message = "the file is empty" if not text.strip() else "the file holds only comments"
         hint = "`prefixd init DIR` writes a commented sample"
-        return [_bad_file(path, 1, 1, message, hint)]
+        return [_at(path, 1, 1, message, hint)]
     return Document(name=path.name, text=text, tree=tree, version=version_of(data))
 
 
@@ -120,16 +107,5 @@ def _os_hint(error: OSError) -> str | None:
             return None
 
 
-def _placed(path: Path, problem: YamlProblem) -> Problem:
-    return _bad_file(path, problem.line, problem.column, problem.message, problem.hint)
-
-
-def _bad_file(path: Path, line: int, column: int, message: str, hint: str | None) -> Problem:
-    return Problem(
-        file=path.name,
-        line=line,
-        column=column,
-        message=message,
-        hint=hint,
-        severity=Severity.ERROR,
-    )
+def _at(path: Path, line: int, column: int, message: str, hint: str | None) -> Problem:
+    return Problem(file=path.name, line=line, column=column, message=message, hint=hint)

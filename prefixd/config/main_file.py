@@ -1,4 +1,4 @@
-"""prefixd.yaml: where this instance is, whom it listens to, and its limits.
+"""prefixd.yaml: where this instance is, its API and neighbors, and its limits.
 
 Operators think in sections; the classes behind them belong to the packages that use them. Where
 one class is fed by several sections, or one section feeds several classes, the section yields the
@@ -163,7 +163,7 @@ class MainFile:
             pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
             what="a name of letters, digits, ._-",
         ),
-        Doc("Name of this site; stands on every mitigation."),
+        Doc("Name of this site; part of every mitigation."),
         Live.RESTART,
     ]
     mode: Annotated[

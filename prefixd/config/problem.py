@@ -1,8 +1,8 @@
 """What is wrong with a configuration, in a form an operator can act on.
 
-A complaint is collected while a tree is read and knows its path in the tree; a problem is the same
-thing after the file was consulted for line and column. Values are shown as the file spells them,
-so that `${TOKEN}` stays `${TOKEN}`, and a value under a secret key is never shown at all.
+A problem knows its path in the tree from the moment it is found; line and column are added at the
+end, when the file is read a second time for those that were found. Values are shown as the file
+spells them, so that `${TOKEN}` stays `${TOKEN}`, and a value under a secret key is never shown.
 """
 
 from dataclasses import dataclass
@@ -22,32 +22,26 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
-    """Found in a tree: `path` leads to the value, or to the key itself with `at_key`."""
+class Problem:
+    """One line of `prefixd check`: what, where, and what to do about it.
 
-    path: TreePath
+    `steps` lead to the value, or to the key itself with `at_key`. `line` and `column` count from
+    1; 0 means that the place is not known, or that it is the file as a whole.
+    """
+
+    file: str = ""
+    steps: TreePath = ()
     message: str
     value: str | None = None
     hint: str | None = None
     severity: Severity = Severity.ERROR
     at_key: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One line of `prefixd check`: what, where, and what to do about it.
-
-    `line` and `column` count from 1; 0 means the file as a whole.
-    """
-
-    file: str
     line: int = 0
     column: int = 0
-    path: str = ""
-    message: str
-    value: str | None = None
-    hint: str | None = None
-    severity: Severity = Severity.ERROR
+
+    @property
+    def path(self) -> str:
+        return path_text(self.steps)
 
     def __str__(self) -> str:
         where = self.file

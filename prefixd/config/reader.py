@@ -13,7 +13,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Final
 
-from prefixd.config.problem import Complaint, Severity, TreePath
+from prefixd.config.problem import Problem, Severity, TreePath
 from prefixd.config.secrets import STARS, Expanded
 from prefixd.setting import Live
 
@@ -21,7 +21,7 @@ SHOWN_LENGTH = 80
 
 
 class Bad(Enum):
-    """What reading yields in place of a value that cannot be used; the complaint is made."""
+    """What reading yields in place of a value that cannot be used; the problem is recorded."""
 
     BAD = "bad"
 
@@ -50,13 +50,13 @@ class Reader:
     """One pass over one file."""
 
     __slots__ = (
-        "complaints",
         "directory",
         "effective",
         "env",
         "live",
         "names",
         "path",
+        "problems",
         "records",
         "secret",
         "usable",
@@ -67,7 +67,7 @@ class Reader:
         self.directory = directory
         self.records = records
         self.path: list[str | int] = []
-        self.complaints: list[Complaint] = []
+        self.problems: list[Problem] = []
         self.effective: dict[TreePath, Effective] = {}
         self.names: dict[TreePath, str] = {}
         self.usable: dict[str, object] = {}
@@ -98,20 +98,20 @@ class Reader:
         text = None
         if value is not BAD and value is not None:
             text = STARS if self.secret else shown(value)
-        self.complaints.append(Complaint(path=self.here, message=message, value=text, hint=hint))
+        self.problems.append(Problem(steps=self.here, message=message, value=text, hint=hint))
         return BAD
 
     def complain_key(self, name: str, message: str, hint: str | None = None) -> None:
         """Record what is wrong with a key, whose value is not shown: it may be a secret."""
-        self.complaints.append(
-            Complaint(path=(*self.path, name), message=message, hint=hint, at_key=True)
+        self.problems.append(
+            Problem(steps=(*self.path, name), message=message, hint=hint, at_key=True)
         )
 
     def warn(self, message: str, *, name: str | None = None, hint: str | None = None) -> None:
         path = self.here if name is None else (*self.path, name)
-        self.complaints.append(
-            Complaint(
-                path=path,
+        self.problems.append(
+            Problem(
+                steps=path,
                 message=message,
                 hint=hint,
                 severity=Severity.WARNING,

@@ -27,11 +27,11 @@ from prefixd.config.schema import ABSENT, REQUIRED, Key, OneOf, Section
 from prefixd.setting import Live
 
 FILES: tuple[tuple[str, str, Section[Any]], ...] = (
-    (MAIN_NAME, "Required. Where this instance is, whom it listens to, and its limits.", MAIN),
+    (MAIN_NAME, "Required. Where this instance is, its API and neighbors, and its limits.", MAIN),
     (INVENTORY_NAME, "Required. Whose addresses these are.", INVENTORY),
     (PLAYBOOKS_NAME, "Required. Which attack gets which answer.", PLAYBOOKS),
     (CORRELATION_NAME, "Optional. How far sources are believed, and their adapters.", CORRELATION),
-    (ALERTING_NAME, "Optional. Who is told what.", ALERTING),
+    (ALERTING_NAME, "Optional. Which destinations get which alerts.", ALERTING),
 )
 
 TABLE_HEAD = "| Key | Type | Default | Change | |\n|---|---|---|---|---|\n"
@@ -113,7 +113,7 @@ def inner_sections(path: str, kind: object) -> Iterator[tuple[str, Section[Any]]
 
 def _row(entry: Key, section: Section[Any], live: Live) -> str:
     if entry.replaced_by is not None:
-        return f"| `{entry.name}` | – | – | – | Does nothing here: {entry.replaced_by}. |"
+        return f"| `{entry.name}` | – | – | – | No effect: {entry.replaced_by}. |"
     unit = f" ({entry.unit})" if entry.unit else ""
     is_the_secret_itself = entry.is_secret and not entry.name.endswith(REFERENCE_SUFFIXES)
     doc = entry.doc + (" Secret." if is_the_secret_itself else "")

@@ -85,11 +85,11 @@ def _neighbor(config: Config, peer: PeerSettings) -> str:
     kind = "iBGP" if is_internal(config.bgp, peer) else "eBGP"
     families = ", ".join(str(family) for family in peer.families)
     guarded = "TCP-AO" if peer.tcp_ao else "MD5" if peer.md5 is not None else "no password"
-    told = "" if peer.export is not None else ", told nothing: no export section"
+    announced = "" if peer.export is not None else ", nothing announced: no export section"
     state = "" if peer.enabled else ", disabled"
     return (
         f"{peer.name} {peer.address} AS {asns} {kind}, {peer.profile}, {families}, {guarded}, "
-        f"{peer.restart.policy.value}{told}{state}"
+        f"{peer.restart.policy.value}{announced}{state}"
     )
 
 

@@ -2,7 +2,7 @@
 
 The file is loaded with ruamel.yaml, which keeps what a plain tree loses. Only nodes whose value
 changes are touched, and the result must read back as the wanted tree. Where that cannot be had
-(aliases, a file that ruamel reads differently) the tree is written afresh.
+(aliases, a file that ruamel reads differently) the tree is written as new text.
 """
 
 import io
@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, ScalarString
 
-from prefixd.config.yaml_tree import Tree, YamlProblem, parse_yaml, resolve
+from prefixd.config.yaml_tree import NotYaml, Tree, parse_yaml, resolve
 
 NEVER_FOLDED: Final = 1 << 20
 _PLAIN: Final = re.compile(r"[A-Za-z_/](?:[A-Za-z0-9_ ./@+*%-]*[A-Za-z0-9_./@+*%-])?")
@@ -32,7 +32,7 @@ def rewritten(text: str, tree: Tree) -> str:
     """`text` with the content of `tree`."""
     try:
         changed = _merged_text(text, tree)
-    except (YAMLError, YamlProblem, ValueError):
+    except (YAMLError, NotYaml, ValueError):
         changed = ""
     return changed if changed and _reads_as(changed, tree) else emitted(tree)
 
@@ -40,7 +40,7 @@ def rewritten(text: str, tree: Tree) -> str:
 def emitted(tree: Tree) -> str:
     """A new file with this content."""
     text = _dumped(YAML(), _fresh(tree))
-    # A text that does not read back as the tree must not be written.
+    # Only a text that reads back as the wanted tree is written.
     assert parse_yaml(text)[0] == tree
     return text
 
@@ -63,7 +63,7 @@ def _merged_text(text: str, tree: Tree) -> str:
 def _reads_as(text: str, tree: Tree) -> bool:
     try:
         return parse_yaml(text)[0] == tree
-    except YamlProblem:
+    except NotYaml:
         return False
 
 

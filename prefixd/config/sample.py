@@ -2,7 +2,7 @@
 
 The files travel inside the package, with their comments. They start as they are, without
 privileges: an unprivileged BGP port, a database file below the working directory, and rules that
-stay in memory until somebody says otherwise.
+stay in memory until an operator changes bgp.mode and mode.
 """
 
 from importlib.resources import files

@@ -2,7 +2,7 @@
 
 A key says its name, its kind, the field it sets, what it takes to change it, and one sentence for
 people. Defaults are not repeated here: they come from the settings class the field belongs to. A
-key of the earlier daemon that does nothing here is listed with what replaces it and yields one
+key of the earlier daemon that has no effect is listed with what replaces it and yields one
 warning; a key that never existed is an error with the nearest known one.
 """
 
@@ -83,7 +83,7 @@ def key(
 
 
 def gone(name: str, replaced_by: str) -> Key:
-    """A key of the earlier daemon that does nothing here; `replaced_by` is a sentence."""
+    """A key of the earlier daemon that has no effect; `replaced_by` is a sentence."""
     return Key(
         name=name, kind=Text(), doc=replaced_by, field="", default=ABSENT, replaced_by=replaced_by
     )
@@ -157,12 +157,10 @@ class Section(Generic[T]):
             entry = self._by_name.get(name)
             if entry is None:
                 live_names = [known.name for known in self.keys if known.replaced_by is None]
-                reader.complain_key(
-                    name, "is not a key of this section", did_you_mean(name, live_names)
-                )
+                reader.complain_key(name, "unknown key", did_you_mean(name, live_names))
             elif entry.replaced_by is not None:
                 if item is not None:
-                    reader.warn("does nothing here", name=name, hint=entry.replaced_by)
+                    reader.warn("has no effect", name=name, hint=entry.replaced_by)
             elif item is None and not isinstance(entry.kind, Section):
                 continue
             else:

@@ -43,7 +43,7 @@ class FileSecret:
             return reader.complain(missing.message, hint=missing.hint)
         warning = loose_file_warning(name, reader.directory, reader.here)
         if warning is not None:
-            reader.complaints.append(warning)
+            reader.problems.append(warning)
         return secret
 
     def describe(self) -> str:

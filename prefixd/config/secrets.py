@@ -2,7 +2,7 @@
 
 Expansion happens on a copy of the tree: the raw tree keeps `${VAR}`, so a file written back through
 the API never contains what the variable held. An expanded value remembers its spelling, and every
-message shows that spelling. `$$` stands for one dollar sign where `${` must be taken literally.
+message shows that spelling. `$${` is a literal `${`.
 """
 
 import re
@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from prefixd.config.problem import Complaint, Severity, TreePath
+from prefixd.config.problem import Problem, Severity, TreePath
 from prefixd.config.yaml_tree import Tree
 
 STARS = "***"
@@ -67,35 +67,31 @@ class SecretMissing(Exception):
         self.hint = hint
 
 
-def expand(tree: Tree, env: Mapping[str, str]) -> tuple[Tree, list[Complaint]]:
-    """The tree with every `${VAR}` replaced, and a complaint for each that has no value."""
-    complaints: list[Complaint] = []
-    return _expand(tree, env, (), complaints), complaints
+def expand(tree: Tree, env: Mapping[str, str]) -> tuple[Tree, list[Problem]]:
+    """The tree with every `${VAR}` replaced, and a problem for each that has no value."""
+    problems: list[Problem] = []
+    return _expand(tree, env, (), problems), problems
 
 
-def _expand(
-    tree: Tree, env: Mapping[str, str], path: TreePath, complaints: list[Complaint]
-) -> Tree:
+def _expand(tree: Tree, env: Mapping[str, str], path: TreePath, problems: list[Problem]) -> Tree:
     if isinstance(tree, dict):
-        return {key: _expand(value, env, (*path, key), complaints) for key, value in tree.items()}
+        return {key: _expand(value, env, (*path, key), problems) for key, value in tree.items()}
     if isinstance(tree, list):
-        return [_expand(value, env, (*path, index), complaints) for index, value in enumerate(tree)]
+        return [_expand(value, env, (*path, index), problems) for index, value in enumerate(tree)]
     if isinstance(tree, str) and "${" in tree:
-        return _expand_text(tree, env, path, complaints)
+        return _expand_text(tree, env, path, problems)
     return tree
 
 
-def _expand_text(
-    text: str, env: Mapping[str, str], path: TreePath, complaints: list[Complaint]
-) -> str:
+def _expand_text(text: str, env: Mapping[str, str], path: TreePath, problems: list[Problem]) -> str:
     def replace(match: re.Match[str]) -> str:
         if match.group() == "$$":
             return "$"
         name = match.group("name")
         if name is None:
-            complaints.append(
-                Complaint(
-                    path=path,
+            problems.append(
+                Problem(
+                    steps=path,
                     message="${ is not followed by a variable name and }",
                     value=repr(text),
                     hint="write ${NAME} or ${NAME:-default}; a literal ${ is written $${",
@@ -104,9 +100,9 @@ def _expand_text(
             return ""
         value = env.get(name, "") or match.group("default")
         if value is None:
-            complaints.append(
-                Complaint(
-                    path=path,
+            problems.append(
+                Problem(
+                    steps=path,
                     message=f"environment variable {name} is not set",
                     value=repr(text),
                     hint=f"set {name} before starting prefixd, or write ${{{name}:-default}}",
@@ -150,13 +146,13 @@ def from_file(name: str, directory: Path) -> str:
     return text
 
 
-def loose_file_warning(name: str, directory: Path, path: TreePath) -> Complaint | None:
-    """A warning when everybody on the machine may read the secret."""
+def loose_file_warning(name: str, directory: Path, path: TreePath) -> Problem | None:
+    """A warning when every user of the machine may read the secret."""
     target = directory / name
     if not target.stat().st_mode & stat.S_IROTH:
         return None
-    return Complaint(
-        path=path,
+    return Problem(
+        steps=path,
         message=f"{target} can be read by every user of this machine",
         hint=f"chmod o-r {target}",
         severity=Severity.WARNING,

@@ -117,7 +117,7 @@ def log_level(text: str) -> LogLevel | None:
 
 
 class _Events:
-    """Names of events; `mitigation.*` stands for all that begin so."""
+    """Names of events; `mitigation.*` means all that begin so."""
 
     def read(self, value: object, reader: Reader) -> frozenset[AlertEvent] | Bad:
         names = Listing(kind=NAME, unique=False).read(value, reader)

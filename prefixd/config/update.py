@@ -1,7 +1,7 @@
 """Changes that come through the API: judged like a file, then written like one.
 
 A change is planned against the configuration in force: the other files count as they were loaded,
-not as somebody may have edited them since. What comes back as `***` is taken from the stored file;
+not as they may have been edited since. What comes back as `***` is taken from the stored file;
 where it is not clear which secret is meant, or where a kept secret would be sent to a new address,
 the change is refused. Saving names the version that was seen, so that two people do not overwrite
 each other.
@@ -14,7 +14,7 @@ from pathlib import Path
 from prefixd.config.assemble import load_config
 from prefixd.config.bundle import ALERTING_NAME, CORRELATION_NAME, PLAYBOOKS_NAME, Config
 from prefixd.config.load import Document, document_from_tree, load_file, version_of
-from prefixd.config.problem import ConfigError, Problem, path_text
+from prefixd.config.problem import ConfigError, Problem
 from prefixd.config.redact import raw_section, secret_names
 from prefixd.config.round_trip import emitted, rewritten
 from prefixd.config.secrets import STARS
@@ -79,7 +79,7 @@ def plan_update(config: Config, name: str, body: Tree, env: Mapping[str, str]) -
 def _text_and_tree(path: Path, tree: Tree) -> tuple[str, Tree]:
     """The text to write: the file as it is, comments and all, with the new content in it."""
     stored = load_file(path)
-    if not isinstance(stored, Document):  # missing, or not to be read: written afresh
+    if not isinstance(stored, Document):  # missing, or not readable: written as new text
         return emitted(tree), tree
     wrapper = WRAPPERS.get(path.name)
     is_wrapped = isinstance(stored.tree, dict) and [*stored.tree] == [wrapper]
@@ -115,7 +115,7 @@ def _restore_secrets(config: Config, body: Tree) -> Tree:
             problems.append(
                 Problem(
                     file=ALERTING_NAME,
-                    path=path_text(("destinations", index, unresolved.key)),
+                    steps=("destinations", index, unresolved.key),
                     message=f"destination[{index}] ({destination.get('type')}): {unresolved}",
                     hint="write the secret instead of the stars",
                 )

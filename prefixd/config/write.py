@@ -16,7 +16,7 @@ NEW_FILE_MODE = 0o640
 
 
 class WriteFailed(PrefixdError):
-    """The file was not replaced; what stood there still stands there."""
+    """The file was not replaced; its content is what it was."""
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -42,7 +42,7 @@ def write_atomic(path: Path, text: str) -> None:
 
 def _put(path: Path, data: bytes, like: os.stat_result | None) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    # O_EXCL and O_NOFOLLOW: a name prepared by somebody else is refused instead of followed.
+    # O_EXCL and O_NOFOLLOW: a name that another user prepared is refused instead of followed.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with contextlib.suppress(FileNotFoundError):
         temporary.unlink()  # left behind by a crash of a process with our number

@@ -6,17 +6,15 @@ recursion, and plain scalars resolved by the YAML 1.2 core schema, so that `no` 
 keys that are not text, tags, a second document, aliases that unfold into a flood.
 
 Positions are not kept, for most files have no mistake. `Positions` composes the text a second
-time when a complaint needs its line.
+time when a problem needs its line.
 """
 
 import re
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import yaml
-from yaml._yaml import CParser
-from yaml._yaml import Mark as CMark
 
-from prefixd.config.problem import TreePath
+from prefixd.config.problem import Problem, TreePath
 
 Tree: TypeAlias = "dict[str, Tree] | list[Tree] | str | int | float | bool | None"
 Place = tuple[int, int]
@@ -32,18 +30,16 @@ _INT = re.compile(r"[-+]?[0-9]{1,30}\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,4})?\Z")
 
 
-class YamlProblem(Exception):
-    """The text is not the YAML we take. `line` and `column` count from 1."""
+class NotYaml(Exception):
+    """The text is not the YAML we take; the problem has line and column and names no file."""
 
     def __init__(self, message: str, place: Place, hint: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.line, self.column = place
-        self.hint = hint
+        self.problem = _problem(message, place, hint)
 
 
-def parse_yaml(text: str) -> tuple[Tree, list[YamlProblem]]:
-    """The tree, and duplicate keys found on the way; anything worse raises YamlProblem."""
+def parse_yaml(text: str) -> tuple[Tree, list[Problem]]:
+    """The tree, and duplicate keys found on the way; anything worse raises NotYaml."""
     try:
         return _Builder(text).build()
     except yaml.MarkedYAMLError as error:
@@ -52,7 +48,7 @@ def parse_yaml(text: str) -> tuple[Tree, list[YamlProblem]]:
         offset = error.position if isinstance(error.position, int) else 0
         line = text.count("\n", 0, offset) + 1
         column = offset - (text.rfind("\n", 0, offset) + 1) + 1
-        raise YamlProblem("a control character is not allowed here", (line, column)) from None
+        raise NotYaml("a control character is not allowed here", (line, column)) from None
 
 
 def resolve(text: str) -> Tree:
@@ -74,6 +70,15 @@ def resolve(text: str) -> Tree:
     return text
 
 
+class _Mark(Protocol):
+    """What PyYAML's two kinds of marks share."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+
+
 class _Open:
     """A mapping or list under construction."""
 
@@ -86,17 +91,19 @@ class _Open:
         self.size = 1
 
 
-class _Builder:
+class _Builder(yaml.CSafeLoader):
+    """libyaml's parser; its events are used, its constructors are not."""
+
     def __init__(self, text: str) -> None:
-        self._parser = CParser(text)
+        super().__init__(text)
         self._stack: list[_Open] = []
         self._root: Tree = None
-        self._duplicates: list[YamlProblem] = []
+        self._duplicates: list[Problem] = []
         self._anchors: dict[str, tuple[Tree, int]] = {}
         self._aliased = 0
 
-    def build(self) -> tuple[Tree, list[YamlProblem]]:
-        get_event = self._parser.get_event
+    def build(self) -> tuple[Tree, list[Problem]]:
+        get_event = self.get_event
         documents = 0
         while True:
             event = get_event()
@@ -113,7 +120,7 @@ class _Builder:
             elif isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise YamlProblem("a second document starts here", _place(event.start_mark))
+                    raise NotYaml("a second document starts here", _place(event.start_mark))
             elif isinstance(event, yaml.StreamEndEvent):
                 return self._root, self._duplicates
 
@@ -133,10 +140,10 @@ class _Builder:
 
     def _key(self, top: _Open, text: str, event: yaml.ScalarEvent) -> None:
         if text in top.node:
-            message = f"key {text!r} stands here a second time"
-            self._duplicates.append(YamlProblem(message, _place(event.start_mark)))
+            message = f"duplicate key {text!r}"
+            self._duplicates.append(_problem(message, _place(event.start_mark)))
         elif text == "<<":
-            raise YamlProblem("merge keys (<<) are not supported", _place(event.start_mark))
+            raise NotYaml("merge keys (<<) are not supported", _place(event.start_mark))
         top.key = text
 
     def _open(
@@ -148,9 +155,9 @@ class _Builder:
             raise _tag_problem(event)
         stack = self._stack
         if len(stack) == MAX_DEPTH:
-            raise YamlProblem(f"nested deeper than {MAX_DEPTH} levels", _place(event.start_mark))
+            raise NotYaml(f"nested deeper than {MAX_DEPTH} levels", _place(event.start_mark))
         if stack and stack[-1].key is None and type(stack[-1].node) is dict:
-            raise YamlProblem("a key must be a word", _place(event.start_mark))
+            raise NotYaml("a key must be a word", _place(event.start_mark))
         stack.append(_Open(node, event.anchor))
 
     def _close(self) -> None:
@@ -162,13 +169,13 @@ class _Builder:
     def _alias(self, event: yaml.AliasEvent) -> None:
         place = _place(event.start_mark)
         if self._stack and self._stack[-1].key is None and type(self._stack[-1].node) is dict:
-            raise YamlProblem("a key must be a word", place)
+            raise NotYaml("a key must be a word", place)
         if event.anchor not in self._anchors:
-            raise YamlProblem(f"alias *{event.anchor} has no anchor before it", place)
+            raise NotYaml(f"alias *{event.anchor} has no anchor before it", place)
         value, size = self._anchors[event.anchor]
         self._aliased += size
         if self._aliased > MAX_ALIASED_NODES:
-            raise YamlProblem(f"aliases unfold to more than {MAX_ALIASED_NODES} values", place)
+            raise NotYaml(f"aliases unfold to more than {MAX_ALIASED_NODES} values", place)
         self._put(value, size)
 
     def _put(self, value: Tree, size: int) -> None:
@@ -186,7 +193,7 @@ class _Builder:
 
 
 class Positions:
-    """Where things stand in a text, for complaints."""
+    """Where the values of a text are, for problems."""
 
     def __init__(self, text: str) -> None:
         # The pure-Python constructor is not involved: nodes carry text and marks, nothing runs.
@@ -220,27 +227,29 @@ def _step(node: yaml.Node, step: str | int) -> tuple[yaml.Node | None, yaml.Node
     return None
 
 
-def _place(mark: yaml.Mark | CMark | None) -> Place:
+def _place(mark: _Mark | None) -> Place:
     if mark is None:
         return 1, 1
     return mark.line + 1, mark.column + 1
 
 
-def _tag_problem(event: yaml.NodeEvent) -> YamlProblem:
-    return YamlProblem("YAML tags are not supported", _place(event.start_mark), "write the value")
+def _problem(message: str, place: Place, hint: str | None = None) -> Problem:
+    return Problem(message=message, line=place[0], column=place[1], hint=hint)
 
 
-def _scanner_problem(error: yaml.MarkedYAMLError, text: str) -> YamlProblem:
+def _tag_problem(event: yaml.NodeEvent) -> NotYaml:
+    return NotYaml("YAML tags are not supported", _place(event.start_mark), "write the value")
+
+
+def _scanner_problem(error: yaml.MarkedYAMLError, text: str) -> NotYaml:
     place = _place(error.problem_mark or error.context_mark)
     lines = text.splitlines()
     line = lines[place[0] - 1] if place[0] <= len(lines) else ""
     if line[place[1] - 1 : place[1]] == "\t" or "\t" in line[: len(line) - len(line.lstrip())]:
-        return YamlProblem(
-            "a tab stands in the indentation", place, "YAML is indented with spaces only"
-        )
+        return NotYaml("tab in the indentation", place, "YAML is indented with spaces only")
     what = error.problem or "the text ends unexpectedly"
     if error.context and error.context_mark is not None and error.problem_mark is not None:
         opened = _place(error.context_mark)
         if opened != place:
             what += f", {error.context} that starts at line {opened[0]}"
-    return YamlProblem(f"not valid YAML: {what}", place)
+    return NotYaml(f"not valid YAML: {what}", place)

@@ -33,7 +33,7 @@ def configuration(page: str) -> CorrelationFile:
     assert not problems
     reader = Reader(dict.fromkeys(_SECRETS, "x" * 32), Path())
     read = CORRELATION.read(tree, reader)
-    assert reader.complaints == []
+    assert reader.problems == []
     assert isinstance(read, CorrelationFile)
     return read
 

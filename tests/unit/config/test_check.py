@@ -250,8 +250,8 @@ def test_open_doors_and_silent_routers_are_warnings(tmp_path: Path) -> None:
     main = main.replace("auth:", 'listen: "0.0.0.0:8080"\n  auth:')
     found = warnings(make(tmp_path, prefixd=main))
     assert len(found) == 2
-    assert "none lets everybody who reaches 0.0.0.0:8080 do everything" in found[0]
-    assert "neighbor edge1 has no export section and is told nothing" in found[1]
+    assert "none lets anyone who reaches 0.0.0.0:8080 do everything" in found[0]
+    assert "neighbor edge1 has no export section: nothing is announced to it" in found[1]
 
 
 @pytest.mark.parametrize(("mode", "warned"), [("deny", 0), ("monitor", 0), ("accept", 1)])
@@ -264,7 +264,7 @@ def test_accepting_rules_promises_more_than_is_done(tmp_path: Path, mode: str, w
         f"      accept: {{mode: {mode}, destinations: [192.0.2.0/24]}}\n"
     )
     found = warnings(make(tmp_path, prefixd=main))
-    assert sum("they become no mitigations" in text for text in found) == warned
+    assert sum("they do not become mitigations" in text for text in found) == warned
 
 
 def test_enforced_without_neighbors_is_a_warning(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ OUTER = section_of(Outer)
 def read(section: Section[Any], tree: object) -> tuple[Any, list[str]]:
     reader = Reader({}, Path("/nonexistent"))
     found = section.read(tree, reader)
-    return found, [f"{'.'.join(map(str, c.path))}: {c.message}" for c in reader.complaints]
+    return found, [f"{'.'.join(map(str, c.steps))}: {c.message}" for c in reader.problems]
 
 
 def test_an_empty_section_is_the_class_with_its_defaults() -> None:

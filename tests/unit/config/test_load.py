@@ -91,7 +91,7 @@ def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
 def test_tabs(tmp_path: Path) -> None:
     found = only(make(tmp_path, playbooks="playbooks:\n\t- name: udp\n"))
     assert found == (
-        "playbooks.yaml:2:1: a tab stands in the indentation; YAML is indented with spaces only"
+        "playbooks.yaml:2:1: tab in the indentation; YAML is indented with spaces only"
     )
 
 

@@ -31,8 +31,8 @@ def test_problems_are_listed_errors_first_with_a_count(tmp_path: Path) -> None:
     main = MAIN.replace("mode: mock", "mode: mock\n  gobgp_grpc: x\n  local_as: 1")
     text = render_problems(problems(make(tmp_path, prefixd=main)))
     first, second, last = text.splitlines()
-    assert first.startswith("error: prefixd.yaml:7:3: bgp.local_as: is not a key")
-    assert second.startswith("warning: prefixd.yaml:6:3: bgp.gobgp_grpc: does nothing here")
+    assert first.startswith("error: prefixd.yaml:7:3: bgp.local_as: unknown key")
+    assert second.startswith("warning: prefixd.yaml:6:3: bgp.gobgp_grpc: has no effect")
     assert last == "1 error, 1 warning"
     assert render_problems(()) == ""
 
@@ -63,7 +63,7 @@ def test_the_summary_lists_neighbors(tmp_path: Path) -> None:
     text = render_summary(load(make(tmp_path, prefixd=main)))
     assert "edge1 192.0.2.1 AS 64500 iBGP, junos, ipv4-flowspec, ipv6-flowspec, no password" in text
     assert "edge2 2001:db8::2 AS 64501 eBGP, generic" in text
-    assert "MD5, bridge, told nothing: no export section" in text
+    assert "MD5, bridge, nothing announced: no export section" in text
 
 
 def test_a_sample_is_written_and_loads(tmp_path: Path) -> None:

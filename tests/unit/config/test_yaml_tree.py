@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefixd.config.yaml_tree import MAX_DEPTH, Positions, YamlProblem, parse_yaml
+from prefixd.config.problem import Problem
+from prefixd.config.yaml_tree import MAX_DEPTH, NotYaml, Positions, parse_yaml
 
 
-def refusal(text: str) -> YamlProblem:
-    with pytest.raises(YamlProblem) as caught:
+def refusal(text: str) -> Problem:
+    with pytest.raises(NotYaml) as caught:
         parse_yaml(text)
-    return caught.value
+    return caught.value.problem
 
 
 @pytest.mark.parametrize(
@@ -58,15 +59,15 @@ def test_every_duplicate_key_is_reported_with_its_place() -> None:
     tree, duplicates = parse_yaml("a: 1\nb:\n  c: 1\n  c: 2\na: 3\n")
     assert tree == {"a": 3, "b": {"c": 2}}
     assert [(found.message, found.line, found.column) for found in duplicates] == [
-        ("key 'c' stands here a second time", 4, 3),
-        ("key 'a' stands here a second time", 5, 1),
+        ("duplicate key 'c'", 4, 3),
+        ("duplicate key 'a'", 5, 1),
     ]
 
 
 @pytest.mark.parametrize("text", ["a:\n\tb: 1\n", "a:\n  b: 1\n\tc: 2\n", "\ta: 1\n"])
 def test_a_tab_is_called_a_tab(text: str) -> None:
     problem = refusal(text)
-    assert problem.message == "a tab stands in the indentation"
+    assert problem.message == "tab in the indentation"
     assert problem.hint == "YAML is indented with spaces only"
     assert text.splitlines()[problem.line - 1].startswith("\t")
 
@@ -121,6 +122,6 @@ def test_any_text_gives_a_tree_or_a_placed_problem(text: str) -> None:
     place = (1, 1)
     try:
         parse_yaml(text)
-    except YamlProblem as problem:
-        place = (problem.line, problem.column)
+    except NotYaml as error:
+        place = (error.problem.line, error.problem.column)
     assert min(place) >= 1
