@@ -3,6 +3,8 @@
     PrefixdError          base of all errors that are shown as a message, never as a traceback
       StartupError        the daemon cannot start; one clear line, exit code 2
       StoreUnavailable    the database is unreachable or refuses; callers answer 503, rules stay
+        StoreFull         its disk is full
+        StoreDamaged      its file is damaged, whatever else it still answers
       Conflict            a write found another state than the one it was decided on; it is retried
       Busy                a queue is full, nothing was accepted; callers answer 503 (engine)
       ConfigError         files are wrong; carries every problem found (config)
@@ -26,9 +28,20 @@ class StartupError(PrefixdError):
 class StoreUnavailable(PrefixdError):
     """The database is unreachable, full or locked. Nothing was half-written."""
 
+    summary = "database unreachable"
+    """For everyone who asks: unlike the message it names no table, user or file."""
+
     def __init__(self, message: str, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class StoreFull(StoreUnavailable):
+    summary = "database disk full"
+
+
+class StoreDamaged(StoreUnavailable):
+    summary = "database damaged"
 
 
 class Conflict(PrefixdError):

@@ -92,9 +92,7 @@ async def detail(call: Call[None, NoQuery]) -> Reply:
         uptime_seconds=max(0, (services.clock.now_us() - health.started_at_us) // 1_000_000),
         bgp_sessions=sessions,
         active_mitigations=health.live,
-        database="connected"
-        if health.store_ok
-        else f"error: {health.store_problem or 'unreachable'}",
+        database="connected" if health.store_problem is None else f"error: {health.store_problem}",
         gobgp=Component(
             status="degraded" if down else "connected" if sessions else "no_neighbors",
             error=f"{len(down)} of {len(sessions)} sessions are down" if down else None,
@@ -116,8 +114,8 @@ def not_ready_reasons(call: Call[None, NoQuery]) -> list[str]:
         reasons.append("the daemon is stopping")
     if not health.ready:
         reasons.append("the rules are not loaded yet")
-    if not health.store_ok:
-        reasons.append("database unreachable: rules stay on the routers")
+    if health.store_problem is not None:
+        reasons.append(f"{health.store_problem.summary}: rules stay on the routers")
     if health.ready and not health.safelist_ok:
         reasons.append("the safelist cannot be read: no new mitigations")
     return reasons

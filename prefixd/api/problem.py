@@ -113,7 +113,7 @@ def refused(reasons: Sequence[Refusal]) -> ApiError:
 
 def unavailable(error: StoreUnavailable | Busy) -> ApiError:
     """The driver's message names tables, users and files: it is for the log alone."""
-    message = str(error) if isinstance(error, Busy) else "database unreachable"
+    message = str(error) if isinstance(error, Busy) else error.summary
     return ApiError(503, "unavailable", message, retry_after_s=max(1, error.retry_after_s))
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from prefixd.domain.mitigation import Mitigation
 from prefixd.domain.record import Outcome
 from prefixd.domain.rule import Rule, RulePreview
-from prefixd.errors import PrefixdError
+from prefixd.errors import PrefixdError, StoreUnavailable
 from prefixd.guardrails.facts import Refusal
 
 
@@ -136,8 +136,7 @@ class Health:
 
     ready: bool
     """The store was loaded and the first reconcile ran."""
-    store_ok: bool
-    store_problem: str | None
+    store_problem: StoreUnavailable | None
     safelist_ok: bool
     """False: it could not be read, and nothing new is mitigated until it can."""
     suspect: bool
@@ -150,3 +149,7 @@ class Health:
     last_reconcile: ReconcileAnswer | None
     started_at_us: int
     config_loaded_at_us: int
+
+    @property
+    def store_ok(self) -> bool:
+        return self.store_problem is None

@@ -120,6 +120,8 @@ class Engine:
         core = self._core
         while True:
             await asyncio.sleep(core.snapshot.settings.store_retry_s)
+            if core.store.damage is not None:
+                core.lose_store(core.store.damage)
             if core.store_problem is None and not core.suspect and core.safelist_ok:
                 continue
             try:
@@ -195,8 +197,7 @@ class Engine:
         core = self._core
         return Health(
             ready=self._ready,
-            store_ok=core.store_problem is None,
-            store_problem=core.store_problem,
+            store_problem=core.store_problem or core.store.damage,
             safelist_ok=core.safelist_ok,
             suspect=core.suspect,
             stopping=self._stopping,

@@ -125,7 +125,7 @@ class Core:
         self.due = DueHeap(time)
         self.bus = bus
         self.effects = Effects(announcer, notifier, self.bus, snapshot.pop)
-        self.store_problem: str | None = None
+        self.store_problem: StoreUnavailable | None = None
         self.suspect = False
         """Something may be in the store that is not in the live state: compare them first."""
         self._retrying: set[asyncio.Task[None]] = set()
@@ -320,10 +320,11 @@ class Core:
         self.suspect = True
         if self.store_problem is None:
             log.error(
-                "database unreachable: new signals refused, existing rules kept", exc_info=error
+                "database unreachable: new signals refused, existing rules kept",
+                extra={"reason": str(error)},
             )
             self.effects.publish([StoreLost(at_us=self.time.now_us(), text=str(error))])
-        self.store_problem = str(error)
+        self.store_problem = error
 
     def regain_store(self) -> None:
         if self.store_problem is not None:

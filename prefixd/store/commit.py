@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from prefixd.errors import StoreUnavailable
+from prefixd.errors import StoreDamaged, StoreUnavailable
 from prefixd.store.audit import AuditChain
 from prefixd.store.database import ChainMoved, Database, Outcome
 from prefixd.store.settings import StoreSettings
@@ -73,6 +73,8 @@ class GroupCommit:
         the Conflict or StoreUnavailable that says why it is not. A full queue raises at once."""
         if self._closed:
             raise StoreUnavailable("the database is closed", 5)
+        if (damage := self._database.damage) is not None:
+            raise StoreDamaged(str(damage), damage.retry_after_s)
         if len(self._queue) >= self._settings.queue_limit:
             self.counts.refused_full += 1
             raise StoreUnavailable("too many writes are waiting for the database", 1)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from prefixd.domain.audit import AuditEntry
 from prefixd.domain.record import Change, Lost
+from prefixd.errors import StoreDamaged
 from prefixd.store.unit import Statement, Unit, Value
 
 
@@ -62,6 +63,15 @@ class Database(Protocol):
     @property
     def name(self) -> str:
         """`sqlite` or `postgres`."""
+        ...
+
+    @property
+    def damage(self) -> StoreDamaged | None:
+        """The file was found damaged, and no check since then found it whole."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable when a trivial query gets no answer, or the file is damaged."""
         ...
 
     async def open(self) -> None:

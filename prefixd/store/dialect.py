@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import asyncpg
 import msgspec
 
-from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.errors import Conflict, StoreDamaged, StoreFull, StoreUnavailable
 
 JSON_ENCODER = msgspec.json.Encoder(order="deterministic")
 
@@ -77,7 +77,7 @@ _UNIQUE_WORDS = {
     "signal_groups_live": "group",
     "signal_groups.pop": "group",
 }
-_SQLITE_WORDS = {
+_SQLITE_WORDS: dict[int, tuple[str, int]] = {
     sqlite3.SQLITE_READONLY_DBMOVED: ("the database file has been removed or replaced", 5),
     sqlite3.SQLITE_FULL: ("the disk that holds the database is full", 30),
     sqlite3.SQLITE_BUSY: ("the database is locked by another process", 1),
@@ -91,12 +91,18 @@ _SQLITE_WORDS = {
     sqlite3.SQLITE_INTERRUPT: ("the database took too long to answer", 1),
 }
 
+_SQLITE_KINDS = {
+    sqlite3.SQLITE_FULL: StoreFull,
+    sqlite3.SQLITE_CORRUPT: StoreDamaged,
+    sqlite3.SQLITE_NOTADB: StoreDamaged,
+}
+
 
 def from_sqlite(error: sqlite3.Error) -> Exception:
     """Ours for theirs: the whole batch failed (StoreUnavailable), or one unit did."""
     code = getattr(error, "sqlite_errorcode", None) or 0
     if words := _SQLITE_WORDS.get(code) or _SQLITE_WORDS.get(code & 0xFF):
-        return StoreUnavailable(*words)
+        return _SQLITE_KINDS.get(code & 0xFF, StoreUnavailable)(*words)
     if isinstance(error, sqlite3.IntegrityError):
         return _refusal(str(error).removeprefix("UNIQUE constraint failed: ").partition(",")[0])
     if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
@@ -109,7 +115,9 @@ def from_sqlite(error: sqlite3.Error) -> Exception:
 def from_postgres(error: Exception) -> Exception:
     match error:
         case asyncpg.DiskFullError():
-            return StoreUnavailable("the disk of the database server is full", 30)
+            return StoreFull("the disk of the database server is full", 30)
+        case asyncpg.DataCorruptedError() | asyncpg.IndexCorruptedError():
+            return StoreDamaged(f"the database is damaged: {error}", 60)
         case asyncpg.LockNotAvailableError() | asyncpg.QueryCanceledError() | TimeoutError():
             return StoreUnavailable("the database took too long to answer", 1)
         case asyncpg.TooManyConnectionsError():

@@ -40,6 +40,7 @@ _ABORTED = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 class PostgresDatabase:
     name = "postgres"
+    damage = None  # the server's own business: it names the damaged table with each error
 
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
@@ -86,6 +87,9 @@ class PostgresDatabase:
     async def fetch_one(self, sql: str, params: Sequence[Value] = ()) -> Row | None:
         rows = await self.fetch_all(sql, params)
         return rows[0] if rows else None
+
+    async def ping(self) -> None:
+        await self.fetch_one("SELECT 1")
 
     async def fetch_many(self, queries: Sequence[Query]) -> list[list[Row]]:
         try:

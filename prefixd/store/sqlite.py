@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 from prefixd.domain.record import Change, Lost
-from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.errors import Conflict, StoreDamaged, StoreUnavailable
 from prefixd.store.changes import ChangeHub
 from prefixd.store.counters import CLAIM, RELEASE
 from prefixd.store.database import ChainMoved, Outcome, Query, Row, Seal, Session
@@ -26,24 +26,30 @@ from prefixd.store.settings import MEMORY, StoreSettings
 from prefixd.store.sqlite_connection import SqliteConnection
 from prefixd.store.unit import Statement, Unit, Value
 
+CHECK_PAUSE_S = 30.0
+CHECK_TIMEOUT_S = 300.0
+"""A check reads the whole file."""
+
 
 class SqliteDatabase:
     name = "sqlite"
 
     def __init__(self, settings: StoreSettings) -> None:
         self._settings = settings
-        self._writer = SqliteConnection(settings)
+        self._writer = SqliteConnection(settings, self._note_damage)
         self._readers: list[SqliteConnection] = []
         self._idle: asyncio.LifoQueue[SqliteConnection] = asyncio.LifoQueue()
         self._writing = asyncio.Lock()
         self._hub = ChangeHub()
+        self._checked_at = -CHECK_PAUSE_S
+        self.damage: StoreDamaged | None = None
 
     async def open(self) -> None:
         await self._writer.open(create=True)
         if self._settings.sqlite_path == MEMORY:
             return
         while len(self._readers) < self._settings.read_connections:
-            reader = SqliteConnection(self._settings)
+            reader = SqliteConnection(self._settings, self._note_damage)
             await reader.open(create=False)
             self._readers.append(reader)
             self._idle.put_nowait(reader)
@@ -51,6 +57,31 @@ class SqliteDatabase:
     async def close(self) -> None:
         for connection in (*self._readers, self._writer):
             await connection.close()
+
+    def _note_damage(self, found: StoreDamaged) -> None:
+        self.damage = found
+
+    async def ping(self) -> None:
+        """A damaged file still answers some queries, so after damage was found it is checked."""
+        if (damage := self.damage) is None:
+            await self.fetch_one("SELECT 1")
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._checked_at >= CHECK_PAUSE_S:
+            self._checked_at = now
+            await self._check()
+        if self.damage is not None:
+            raise StoreDamaged(str(damage), damage.retry_after_s)
+
+    async def _check(self) -> None:
+        fresh = SqliteConnection(self._settings)  # the others may have damaged pages in memory
+        try:
+            await fresh.open(create=False)
+            found = await fresh.fetch_all("PRAGMA quick_check(1)", (), CHECK_TIMEOUT_S)
+        finally:
+            await fresh.close()
+        if found == [("ok",)]:
+            self.damage = None
 
     async def fetch_all(self, sql: str, params: Sequence[Value] = ()) -> list[Row]:
         async with self._reader() as reader:

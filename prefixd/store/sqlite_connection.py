@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from prefixd.errors import StoreUnavailable
+from prefixd.errors import StoreDamaged, StoreUnavailable
 from prefixd.store.database import Row
 from prefixd.store.dialect import from_sqlite
 from prefixd.store.settings import MEMORY, StoreSettings
@@ -56,8 +56,9 @@ _FATAL = {
 class Connection(aiosqlite.Connection):
     """aiosqlite's connection, with a way to run a function on its thread."""
 
-    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
-        super().__init__(connector, iter_chunk_size=64)
+    def __init__(self, settings: StoreSettings, *, create: bool) -> None:
+        super().__init__(partial(_connect, settings, create=create), iter_chunk_size=64)
+        self._path = settings.sqlite_path
         self._thread.daemon = True  # the process can end while a disk hangs
         self._stopped: asyncio.Future[object] | None = None
 
@@ -68,7 +69,11 @@ class Connection(aiosqlite.Connection):
         def begin() -> T:
             if caller_left:
                 raise asyncio.CancelledError
-            return work(self._conn)
+            try:
+                return work(self._conn)
+            except sqlite3.Error as error:
+                _recognize_full_disk(error, self._path)
+                raise
 
         try:
             answer: T = await self._execute(begin)  # type: ignore[no-untyped-call] # because aiosqlite types only what it exports
@@ -97,8 +102,13 @@ class Connection(aiosqlite.Connection):
 
 
 class SqliteConnection:
-    def __init__(self, settings: StoreSettings) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        on_damage: Callable[[StoreDamaged], None] = lambda damage: None,
+    ) -> None:
         self._settings = settings
+        self._on_damage = on_damage
         self._connection: Connection | None = None
         self._closed = False
 
@@ -107,7 +117,7 @@ class SqliteConnection:
 
     async def _opened(self, *, create: bool) -> Connection:
         settings = self._settings
-        connection = Connection(partial(_connect, settings, create=create))
+        connection = Connection(settings, create=create)
         try:
             async with asyncio.timeout(settings.connect_timeout_s + settings.lock_timeout_s):
                 _ = await connection
@@ -119,7 +129,12 @@ class SqliteConnection:
         return connection
 
     async def fetch_all(self, sql: str, params: Sequence[Value], timeout_s: float) -> list[Row]:
-        return list(await self._answer(lambda c: c.execute_fetchall(sql, params), timeout_s))
+        try:
+            return list(await self._answer(lambda c: c.execute_fetchall(sql, params), timeout_s))
+        except asyncio.CancelledError:
+            if self._connection is not None:
+                self._connection.interrupt_now()  # a read that has no caller ends
+            raise
 
     async def run(self, work: Work[T], timeout_s: float) -> T:
         """`work(connection)` on the thread; StoreUnavailable when it fails or takes too long."""
@@ -143,7 +158,10 @@ class SqliteConnection:
         except sqlite3.Error as error:
             if (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _FATAL:
                 await self._drop()
-            raise from_sqlite(error) from error
+            problem = from_sqlite(error)
+            if isinstance(problem, StoreDamaged):
+                self._on_damage(problem)
+            raise problem from error
 
     async def close(self) -> None:
         self._closed = True
@@ -210,12 +228,21 @@ def _connect(settings: StoreSettings, *, create: bool) -> sqlite3.Connection:
             connection.close()
             raise
     except sqlite3.Error as error:
+        _recognize_full_disk(error, path)
         problem = from_sqlite(error)
         if isinstance(problem, StoreUnavailable):
-            text = f"{problem} ({settings.where})"
-            raise StoreUnavailable(text, problem.retry_after_s) from error
+            raise type(problem)(f"{problem} ({settings.where})", problem.retry_after_s) from error
         raise
     return connection
+
+
+def _recognize_full_disk(error: sqlite3.Error, path: str) -> None:
+    """Some writes that find no room are I/O errors to SQLite."""
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    if code & 0xFF == sqlite3.SQLITE_IOERR and path != MEMORY:
+        with suppress(OSError):
+            if os.statvfs(os.path.dirname(path) or ".").f_bavail == 0:
+                error.sqlite_errorcode = sqlite3.SQLITE_FULL
 
 
 def _configure(connection: sqlite3.Connection, settings: StoreSettings) -> None:

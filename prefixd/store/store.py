@@ -17,7 +17,7 @@ from types import TracebackType
 
 from prefixd.clock import Clock
 from prefixd.domain.record import Change, ChangeKind, Lost
-from prefixd.errors import StartupError
+from prefixd.errors import StartupError, StoreDamaged
 from prefixd.store.audit import AuditChain, AuditReads, AuditWrites
 from prefixd.store.commit import CommitCounts, GroupCommit
 from prefixd.store.corroborations import CorroborationReads, CorroborationWrites
@@ -155,6 +155,11 @@ class Store:
         return self._database.name
 
     @property
+    def damage(self) -> StoreDamaged | None:
+        """Nothing is stored in a damaged file, although part of it may still answer."""
+        return self._database.damage
+
+    @property
     def commit_counts(self) -> CommitCounts:
         return self._commit.counts
 
@@ -177,8 +182,8 @@ class Store:
         return await applied(self._database)
 
     async def ping(self) -> None:
-        """Raises StoreUnavailable when a trivial query gets no answer."""
-        await self._database.fetch_one("SELECT 1")
+        """Raises StoreUnavailable when a trivial query gets no answer, or the file is damaged."""
+        await self._database.ping()
 
     async def recount(self) -> None:
         """Repair the live counters from the rows they count."""

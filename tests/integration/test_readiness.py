@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from prefixd.api.app import ROUTES, build_app
 from prefixd.api.route import Services
 from prefixd.api.settings import ApiSettings
-from prefixd.errors import StoreUnavailable
+from prefixd.errors import StoreDamaged, StoreFull, StoreUnavailable
 from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 from prefixd.store.settings import StoreSettings
@@ -84,6 +84,34 @@ async def test_w72_a_database_that_is_away_and_comes_back() -> None:
         await house.report()
         assert await readiness(http) == (200, [])
     await store.close()
+
+
+@pytest.mark.parametrize(
+    ("problem", "summary"),
+    [
+        (StoreFull("the disk that holds the database is full", 30), "database disk full"),
+        (StoreDamaged("the database file is damaged", 60), "database damaged"),
+    ],
+)
+async def test_a_full_disk_and_a_damaged_file_are_named(
+    problem: StoreUnavailable, summary: str
+) -> None:
+    async with an_engine() as house, asked(house) as http:
+        house.engine._core.lose_store(problem)
+        assert await readiness(http) == (503, [f"{summary}: rules stay on the routers"])
+        async with http.get("/v1/health/detail", headers={"X-Role": "viewer"}) as reply:
+            assert (await reply.json())["database"] == f"error: {problem}"
+
+
+async def test_damage_that_a_list_found_is_no_readiness_and_no_new_signal() -> None:
+    """Before: lists were answered 503 while readiness stayed 200 and reports were stored."""
+    async with an_engine() as house, asked(house) as http:
+        assert await readiness(http) == (200, [])
+        database = house.engine._core.store._database
+        database.damage = StoreDamaged("the database file is damaged", 60)  # type: ignore[misc] # because a read found it
+        assert await readiness(http) == (503, ["database damaged: rules stay on the routers"])
+        with pytest.raises(StoreDamaged):
+            await house.report()
 
 
 async def test_a_safelist_that_cannot_be_read_and_a_table_that_is_suspected() -> None:

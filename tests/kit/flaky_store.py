@@ -38,7 +38,7 @@ class FlakyStore:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        if name in {"instance", "changes", "close", "kind"}:
+        if name in {"instance", "changes", "close", "kind", "damage"}:
             return found
         return _Reads(self, found)
 

@@ -5,7 +5,7 @@ import pytest
 
 from prefixd.api import problem
 from prefixd.engine.answers import Busy
-from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.errors import Conflict, StoreDamaged, StoreFull, StoreUnavailable
 
 
 class Inner(msgspec.Struct):
@@ -36,6 +36,8 @@ def test_a_wrong_shape_names_the_path_of_the_field(body: bytes, field: str | Non
 def test_the_message_of_a_driver_is_not_sent() -> None:
     found = problem.unavailable(StoreUnavailable("no such table: shadow", retry_after_s=0))
     assert (found.message, found.retry_after_s) == ("database unreachable", 1)
+    assert problem.unavailable(StoreFull("/var/lib/x is full")).message == "database disk full"
+    assert problem.unavailable(StoreDamaged("page 7 of x.db")).message == "database damaged"
     assert problem.unavailable(Busy("queue full")).message == "queue full"
     assert problem.conflict(Conflict("operator")).status == 409
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.errors import Conflict, StoreDamaged, StoreUnavailable
 from prefixd.store.audit import AuditChain
 from prefixd.store.commit import GroupCommit
 from prefixd.store.database import ChainMoved, Outcome, Seal
@@ -20,6 +20,7 @@ class Obedient:
     def __init__(self, *script: object) -> None:
         self.script = list(script)
         self.batches: list[int] = []
+        self.damage: StoreDamaged | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 

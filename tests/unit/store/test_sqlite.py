@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prefixd.domain.page import EventFilter, PageRequest
-from prefixd.errors import Conflict, StoreUnavailable
+from prefixd.errors import Conflict, StoreDamaged, StoreUnavailable
 from prefixd.store.backup import backup_sqlite
 from prefixd.store.settings import StoreSettings
 from prefixd.store.store import Store
@@ -149,6 +149,53 @@ async def test_a_damaged_page_is_reported_not_served(tmp_path: Path) -> None:
 
     with pytest.raises(StoreUnavailable, match="damaged"):
         await use_it()
+
+
+def page_of_events(path: Path) -> int:
+    """Where in the file the events table begins."""
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = database.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'events'"
+        ).fetchone()
+    database.close()
+    return (int(page) - 1) * 4096
+
+
+def overwrite(path: Path, at: int, octets: bytes) -> bytes:
+    """What was there before."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        was = file.read(len(octets))
+        file.seek(at)
+        file.write(octets)
+    return was
+
+
+async def test_nothing_is_stored_in_a_file_that_is_damaged_in_another_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with await a_store(in_file(path)) as store:
+        await write(store)
+        assert store.damage is None
+    at = page_of_events(path)
+    was = overwrite(path, at, b"\xff" * 4096)
+    async with await a_store(in_file(path)) as store:
+        async with store.transaction() as tx:
+            tx.audit.append(an_entry())  # the damage has not been found yet
+        with pytest.raises(StoreDamaged, match="damaged"):
+            await count(store)
+        with pytest.raises(StoreDamaged, match="restore a backup"):
+            async with store.transaction() as tx:
+                tx.audit.append(an_entry())
+        with pytest.raises(StoreDamaged):
+            await store.ping()
+        overwrite(path, at, was)
+        with pytest.raises(StoreDamaged):
+            await store.ping()  # a check reads the whole file: not at every question
+        store._database._checked_at -= 60  # type: ignore[attr-defined] # because time is the loop's
+        await store.ping()
+        assert store.damage is None
+        await write(store)
 
 
 async def test_a_closed_database_says_so(tmp_path: Path) -> None:

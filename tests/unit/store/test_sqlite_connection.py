@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from prefixd.errors import StoreUnavailable
+from prefixd.errors import StoreFull, StoreUnavailable
 from prefixd.store.settings import StoreSettings
 from prefixd.store.sqlite_connection import SqliteConnection
 
@@ -120,6 +120,43 @@ asyncio.run(main())
         raise
     assert output.decode().splitlines() == ["the database took too long to answer", "closed"]
     assert child.returncode == 0
+
+
+async def test_a_full_disk_that_sqlite_calls_an_input_error_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: sqlite3.Connection) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        raise error
+
+    async with opened(StoreSettings(connection_string=f"sqlite://{tmp_path}/a.db")) as connection:
+        with pytest.raises(StoreUnavailable, match="reading or writing the database file failed"):
+            await connection.run(no_room, 5.0)
+        full = os.statvfs_result((4096, 4096, 512, 0, 0, 0, 0, 0, 0, 255))
+        monkeypatch.setattr(os, "statvfs", lambda _: full)
+        with pytest.raises(StoreFull, match="the disk that holds the database is full"):
+            await connection.run(no_room, 5.0)
+        await answers(connection)
+
+
+async def test_a_read_whose_caller_has_left_is_interrupted() -> None:
+    async with opened() as connection:
+        begun = threading.Event()
+        await connection.run(lambda raw: raw.set_progress_handler(begun.set, 1000), 5.0)
+        leaves = asyncio.create_task(connection.fetch_all(ENDLESS, (), 600.0))
+        await asyncio.to_thread(begun.wait)
+        leaves.cancel()
+        await asyncio.wait([leaves])
+        async with asyncio.timeout(30):  # without an interrupt it would take 600 s
+            assert await connection.fetch_all("SELECT 1", (), 600.0) == [(1,)]
+
+
+async def test_closing_leaves_one_file_without_a_write_ahead_log(tmp_path: Path) -> None:
+    async with opened(StoreSettings(connection_string=f"sqlite://{tmp_path}/a.db")) as connection:
+        await connection.fetch_all("CREATE TABLE here (x)", (), 5.0)
+        assert len(list(tmp_path.iterdir())) == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["a.db"]
 
 
 async def test_a_closed_connection_says_so() -> None:
