@@ -25,6 +25,7 @@ from prefixd.config.bundle import (
 from prefixd.config.check import Parts, cross_check
 from prefixd.config.correlation_file import CORRELATION, CorrelationFile, secret_references
 from prefixd.config.derive import (
+    Sections,
     infrastructure_of,
     marked,
     withdrawing,
@@ -37,7 +38,6 @@ from prefixd.config.problem import ConfigError, Problem, Severity
 from prefixd.config.reader import Bad, Effective, Reader, did_you_mean
 from prefixd.config.schema import Section
 from prefixd.config.secrets import SecretBox, expand
-from prefixd.config.sections import Sections
 from prefixd.config.spellings import CONNECTION, LISTEN, log_level, resolve_reference
 from prefixd.domain.inventory import Inventory, build_inventory
 from prefixd.engine.settings import EngineSettings

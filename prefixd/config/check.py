@@ -22,11 +22,10 @@ from prefixd.config.bundle import (
     PLAYBOOKS_NAME,
 )
 from prefixd.config.correlation_file import CorrelationFile
-from prefixd.config.http_section import Http
-from prefixd.config.main_file import MainFile
+from prefixd.config.derive import Sections
+from prefixd.config.main_file import Http, MainFile
 from prefixd.config.problem import Problem, Severity, TreePath, parse_path
 from prefixd.config.schema import Fields
-from prefixd.config.sections import Sections
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.correlation.validate import agreement_problems
 from prefixd.correlation.validate import problems as correlation_problems

@@ -1,11 +1,14 @@
 """Settings that no section builds alone: put together from several, or derived from others.
 
+One bad section must not hide what the others say to each other. Checks therefore look at the
+sections as far as they could be read, and not at the finished file.
+
 Limits come from three sections and from the sessions that no rule may cut; the safelist's
 infrastructure from every address that is a router's or ours.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from prefixd.bgp.neighbor_settings import StopMode
@@ -13,11 +16,14 @@ from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.config.bundle import (
     Protected,
 )
-from prefixd.config.main_file import MainFile
+from prefixd.config.correlation_file import CorrelationFile
+from prefixd.config.main_file import Http, MainFile, Safelist
 from prefixd.config.schema import Fields
 from prefixd.domain.prefix import V4, Address, Prefix
+from prefixd.engine.settings import Mode
 from prefixd.guardrails.limits import Limits, ProtectedFlow
 from prefixd.guardrails.protection import session_flows
+from prefixd.notify.settings import AlertSettings
 from prefixd.policy.playbook import Escalation, Playbook, PolicySettings
 from prefixd.store.settings import MEMORY, StoreSettings
 
@@ -114,3 +120,51 @@ def withdrawing(bgp: SpeakerSettings) -> SpeakerSettings:
         peers=tuple(changed(peer) for peer in bgp.peers),
         dynamic=tuple(replace(found, template=changed(found.template)) for found in bgp.dynamic),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sections:
+    """prefixd.yaml by section; None stands for a section that could not be read."""
+
+    mode: Mode | None = None
+    http: Http | None = None
+    bgp: SpeakerSettings | None = None
+    guardrails: Fields | None = None
+    quotas: Fields | None = None
+    timers: Fields | None = None
+    escalation: Fields | None = None
+    safelist: Safelist | None = None
+    correlation: CorrelationFile | None = None
+    alerting: AlertSettings | None = None
+
+    @classmethod
+    def of(cls, usable: Mapping[str, object]) -> "Sections":
+        def section(name: str) -> Fields | None:
+            found = usable.get(name)
+            return found if isinstance(found, dict) else None
+
+        mode, http, bgp = usable.get("mode"), usable.get("http"), usable.get("bgp")
+        correlation, alerting = usable.get("correlation"), usable.get("alerting")
+        safelist = usable.get("safelist")
+        return cls(
+            mode=mode if isinstance(mode, Mode) else None,
+            http=http if isinstance(http, Http) else None,
+            bgp=bgp if isinstance(bgp, SpeakerSettings) else None,
+            guardrails=section("guardrails"),
+            quotas=section("quotas"),
+            timers=section("timers"),
+            escalation=section("escalation"),
+            safelist=safelist if isinstance(safelist, Safelist) else None,
+            correlation=correlation if isinstance(correlation, CorrelationFile) else None,
+            alerting=alerting if isinstance(alerting, AlertSettings) else None,
+        )
+
+    def limits(self) -> Limits | None:
+        if self.timers is None or self.guardrails is None or self.quotas is None:
+            return None
+        return limits_of(self.timers, self.guardrails, self.quotas, self.bgp)
+
+    def policy(self, playbooks: tuple[Playbook, ...]) -> PolicySettings | None:
+        if self.timers is None or self.escalation is None:
+            return None
+        return policy_of(self.timers, self.escalation, playbooks)

@@ -6,7 +6,7 @@ Values with a spelling of their own have their kind in `spellings.py`, by type o
 """
 
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from enum import StrEnum
 from functools import cache, reduce
@@ -15,10 +15,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 from prefixd import setting
 from prefixd.config.bgp_spellings import to_secret
-from prefixd.config.kinds import Kind, Listing, Number, Table, Text, Whole, Word, set_of
-from prefixd.config.schema import INHERIT, Key, Section, field_defaults, key
-from prefixd.config.secret_keys import secret_keys
-from prefixd.config.spellings import BY_TYPE, BY_WORD
+from prefixd.config.kinds import Kind, Listing, Mapped, Number, Table, Text, Whole, Word, set_of
+from prefixd.config.schema import INHERIT, REQUIRED, Key, Section, field_defaults, key
+from prefixd.config.spellings import BY_TYPE, BY_WORD, EnvironmentSecret, FileSecret
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -92,6 +91,53 @@ def _keys(
         live=live,
         unit=unit,
         is_secret=secret is not None,
+    )
+
+
+def secret_keys(
+    name: str,
+    doc: str,
+    *,
+    field: str | None = None,
+    required: bool = False,
+    live: setting.Live | None = None,
+    convert: Callable[[str], object] = str,
+) -> tuple[Key, Key, Key]:
+    """`name` (with `${VAR}`), `name_env` and `name_file`: three ways to one secret."""
+    target = name if field is None else field
+    default = REQUIRED if required else INHERIT
+    whole = f"one of `{name}`, `{name}_env`, `{name}_file`" if required else "none"
+    return (
+        key(
+            name,
+            Mapped(Text(maximum=4096), convert),
+            f"{doc} Write `${{VAR}}` rather than the secret itself.",
+            field=target,
+            default=default,
+            default_text=whole,
+            live=live,
+            is_secret=True,
+        ),
+        key(
+            f"{name}_env",
+            Mapped(EnvironmentSecret(), convert),
+            f"Name of the environment variable that holds `{name}`.",
+            field=target,
+            default=default,
+            default_text="none",
+            live=live,
+            is_secret=True,
+        ),
+        key(
+            f"{name}_file",
+            Mapped(FileSecret(), convert),
+            f"File that holds `{name}`; relative paths start at the configuration directory.",
+            field=target,
+            default=default,
+            default_text="none",
+            live=live,
+            is_secret=True,
+        ),
     )
 
 

@@ -5,11 +5,50 @@ Ids listed twice, addresses with two owners and assets outside their customer's 
 by `prefixd.domain.inventory.build_inventory`, with paths that lead back into the file.
 """
 
-from prefixd.config.agreement_section import AGREEMENT
-from prefixd.config.kinds import ADDRESS, AT_LEAST_ONE, NAME, PORT, PREFIX, Listing, Text, Word
+from prefixd.config.kinds import (
+    ADDRESS,
+    AT_LEAST_ONE,
+    NAME,
+    PORT,
+    PREFIX,
+    SECONDS,
+    SHARE,
+    Listing,
+    Text,
+    Whole,
+    Word,
+)
 from prefixd.config.schema import Section, key
+from prefixd.domain.agreement import Agreement, Bypass
 from prefixd.domain.inventory import Asset, Customer, PolicyProfile, Service
 from prefixd.setting import Live
+
+BYPASS = Section(
+    Bypass,
+    [
+        key("source", NAME, "The source that is trusted alone."),
+        key("min_confidence", SHARE, "Its report needs at least this confidence."),
+        key("min_bps", Whole(), "And at least this volume.", unit="bit/s", default_text="none"),
+        key("min_pps", Whole(), "And at least this rate.", unit="packet/s", default_text="none"),
+    ],
+    doc="A trusted source whose overwhelming report is enough by itself.",
+)
+
+AGREEMENT = Section(
+    Agreement,
+    [
+        key("min_sources", AT_LEAST_ONE, "Sources that must agree.",
+            default_text="the general value"),
+        key("min_primary_sources", AT_LEAST_ONE, "Primary sources among them.",
+            default_text="the general value"),
+        key("confidence_threshold", SHARE, "Combined confidence that is enough.",
+            default_text="the general value"),
+        key("confidence_decay_half_life_seconds", SECONDS, "Half-life of a report; 0: no decay.",
+            field="half_life_s", unit="s", default_text="the general value"),
+        key("bypass", Listing(kind=BYPASS), "Sources that suffice alone."),
+    ],
+    doc="Demands on agreement between sources.",
+)  # fmt: skip
 
 ASSET = Section(
     Asset,

@@ -6,7 +6,7 @@ reached) is `prefixd.policy.playbook.problems`, asked by `check.py`.
 
 import re
 
-from prefixd.config.agreement_section import AGREEMENT
+from prefixd.config.inventory_file import AGREEMENT
 from prefixd.config.kinds import (
     ADDRESS,
     NAME,

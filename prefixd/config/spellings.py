@@ -1,6 +1,7 @@
 """How values with a spelling of their own are read: by their type, or by the word of an `As`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,7 @@ from prefixd.config.kinds import (
     Word,
 )
 from prefixd.config.reader import BAD, Bad, Reader, did_you_mean
-from prefixd.config.secrets import SecretMissing, from_environment, from_file
+from prefixd.config.secrets import SecretMissing, from_environment, from_file, loose_file_warning
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.rule import PortRange
 from prefixd.notify.settings import AlertEvent
@@ -218,6 +219,46 @@ class _Constant:
 
     def describe(self) -> str:
         return "text, number, true or false"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSecret:
+    """The name of an environment variable; reads as what the variable holds."""
+
+    def read(self, value: object, reader: Reader) -> str | Bad:
+        name = Text(pattern=r"[A-Za-z_][A-Za-z0-9_]*", what="the name of a variable").read(
+            value, reader
+        )
+        if isinstance(name, Bad):
+            return BAD
+        try:
+            return from_environment(name, reader.env)
+        except SecretMissing as missing:
+            return reader.complain(missing.message, hint=missing.hint)
+
+    def describe(self) -> str:
+        return "name of an environment variable"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSecret:
+    """The path of a file; reads as what the file holds."""
+
+    def read(self, value: object, reader: Reader) -> str | Bad:
+        name = Text(maximum=4096, what="a path").read(value, reader)
+        if isinstance(name, Bad):
+            return BAD
+        try:
+            secret = from_file(name, reader.directory)
+        except SecretMissing as missing:
+            return reader.complain(missing.message, hint=missing.hint)
+        warning = loose_file_warning(name, reader.directory, reader.here)
+        if warning is not None:
+            reader.problems.append(warning)
+        return secret
+
+    def describe(self) -> str:
+        return "path of a file"
 
 
 PATH_TEXT = Text(maximum=4096, what="a path")

@@ -10,6 +10,7 @@ import pytest
 from prefixd.api.settings import ApiSettings
 from prefixd.auth.settings import AuthSettings
 from prefixd.bgp.settings import SpeakerSettings
+from prefixd.config.introspect import secret_keys
 from prefixd.config.kinds import (
     HOST_PORT,
     PREFIX,
@@ -23,7 +24,6 @@ from prefixd.config.kinds import (
 from prefixd.config.reader import BAD, Reader
 from prefixd.config.reference import FILES, inner_sections
 from prefixd.config.schema import OneOf, Section, gone, key
-from prefixd.config.secret_keys import secret_keys
 from prefixd.config.secrets import Expanded
 from prefixd.correlation.settings import CorrelationSettings
 from prefixd.engine.settings import EngineSettings
