@@ -19,7 +19,8 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from prefixd import __version__
 from prefixd.announce.announcer import BgpAnnouncer
@@ -46,6 +47,7 @@ from prefixd.daemon.lifecycle import Lifecycle
 from prefixd.daemon.loop_lag import LoopLag
 from prefixd.daemon.metrics_from_news import NewsCounter
 from prefixd.daemon.news_log import log_news
+from prefixd.daemon.own_addresses import OwnAddressKeeper, own_entries
 from prefixd.daemon.proxies import address_reader, cookie_is_secure
 from prefixd.daemon.readings import Readings
 from prefixd.daemon.restart import Restarts
@@ -119,12 +121,13 @@ async def build(
     publish = Publisher(bus, dispatcher)
 
     restarts = Restarts(config.bgp, clock)
+    own = OwnAddressKeeper(clock)
     speaker = Speaker(
         config.bgp,
         clock=clock,
         jitter=_jitter,
         tasks=supervisor,
-        publish=SpeakerNews(clock, publish).on_event,
+        publish=SpeakerNews(clock, publish, own.changed).on_event,
         untouchable=untouchable_networks(config),
         restarting_for_s=restarts.restarting_for_s(),
         inherited=[each.detach() for each in sockets.get("bgp", ())],
@@ -135,7 +138,10 @@ async def build(
         announcer=announcer,
         notifier=dispatcher,
         clock=clock,
-        snapshot=config.snapshot(clock.now_us()),
+        snapshot=replace(
+            config.snapshot(clock.now_us()),
+            own_entries=own_entries(speaker.own_addresses, clock.now_us()),
+        ),
         bus=bus,
         new_id=new_id,
     )
@@ -204,6 +210,7 @@ async def build(
         dispatcher=dispatcher,
         restarts=restarts,
         speaker=speaker,
+        own=own,
         engine=engine,
         sources=sources,
         server=HttpServer(api, config.api, sockets["api"], certificates),
@@ -226,6 +233,7 @@ class Daemon:
     dispatcher: Dispatcher
     restarts: Restarts
     speaker: Speaker
+    own: OwnAddressKeeper
     engine: Engine
     sources: SourceWatch
     server: HttpServer
@@ -244,6 +252,7 @@ class Daemon:
         self._supervise("sources", self.sources.run)
         self._supervise("retention", self._retention)
         self._supervise("loop-lag", self.lag.run)
+        self._supervise("own-addresses", partial(self.own.run, self.engine))
         if self.config.bgp.live:
             self.speaker.start()
             self._supervise("restart-marker", self.restarts.keep_alive)

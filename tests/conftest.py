@@ -42,3 +42,11 @@ def _dump_stacks_when_stuck(request: pytest.FixtureRequest) -> Iterator[None]:
     faulthandler.dump_traceback_later(_limit_s(request.node) + 30, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _addresses_of_this_machine_do_not_count() -> Iterator[None]:
+    """No rule may touch an address of the host, and the host may well have one that tests use."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prefixd.bgp.speaker.own_addresses.interface_addresses", tuple)
+        yield

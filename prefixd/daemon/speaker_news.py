@@ -5,13 +5,15 @@ both. Its changes of state are logged by the neighbor itself.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 from prefixd.bgp.fsm.state import PeerState
+from prefixd.bgp.neighbor_settings import IPAddress
 from prefixd.bgp.rib.route import Key, describe
 from prefixd.bgp.speaker.events import (
     BudgetLowered,
+    OwnAddressesChanged,
     PeerChanged,
     PeerFilling,
     PeerStalled,
@@ -41,9 +43,15 @@ Publish = Callable[[Sequence[News]], None]
 
 
 class SpeakerNews:
-    def __init__(self, clock: Clock, publish: Publish) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        publish: Publish,
+        own_addresses: Callable[[Mapping[IPAddress, str]], None],
+    ) -> None:
         self._clock = clock
         self._publish = publish
+        self._own_addresses = own_addresses
 
     def on_event(self, event: SpeakerEvent) -> None:
         match event:
@@ -72,6 +80,8 @@ class SpeakerNews:
                 log.warning(
                     "overdue rules withdrawn by the speaker", extra={"rules": len(route_ids)}
                 )
+            case OwnAddressesChanged(addresses=addresses):
+                self._own_addresses(addresses)
             case TablesDiffered(keys=keys):
                 now_us = self._clock.now_us()
                 self._publish((DriftRepaired(at_us=now_us, missing=0, surplus=0, changed=keys),))

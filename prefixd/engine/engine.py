@@ -40,7 +40,7 @@ from prefixd.engine.other_instances import OtherInstances
 from prefixd.engine.ports import Announcer, Notifier
 from prefixd.engine.queries import Queries
 from prefixd.engine.reconcile import DriftCounts, Reconciler
-from prefixd.engine.reload import end_dry_run_rows, reload, sweep_safelist
+from prefixd.engine.reload import end_dry_run_rows, protect_own, reload, sweep_safelist
 from prefixd.engine.settings import Snapshot
 from prefixd.engine.timers import Timers
 from prefixd.engine.turn import Turn
@@ -166,6 +166,10 @@ class Engine:
                 await load_safelist(self._core)
                 return True
         return False
+
+    async def protect_own(self, entries: tuple[SafelistEntry, ...]) -> list[str]:
+        """The addresses of this host and of its sessions, as they are now."""
+        return await protect_own(self._core, entries)
 
     async def _save(self, verb: Callable[[Turn], None]) -> None:
         await self._core.ask(None, verb)

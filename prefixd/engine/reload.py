@@ -51,7 +51,7 @@ async def reload(
     old = core.snapshot
     if not listed and old.safelist is not None:
         stored = old.safelist.entries
-    core.snapshot = with_safelist(snapshot, stored)
+    core.snapshot = with_safelist(replace(snapshot, own_entries=old.own_entries), stored)
     if listed or old.rules.limits != snapshot.rules.limits:
         await sweep_safelist(core)
     if old.dry_run and not snapshot.dry_run:
@@ -108,6 +108,15 @@ def _note(snapshot: Snapshot, changes: tuple[str, ...], actor: Actor, turn: Turn
     turn.news.append(
         ConfigReloaded(at_us=turn.now_us, version=snapshot.version, actor=actor, changes=changes)
     )
+
+
+async def protect_own(core: Core, entries: tuple[SafelistEntry, ...]) -> list[str]:
+    """Our own addresses have changed: no rule may touch these from now on. The ids of those that
+    did and were withdrawn."""
+    snapshot = replace(core.snapshot, own_entries=entries)
+    known = None if snapshot.safelist is None else snapshot.safelist.entries
+    core.snapshot = with_safelist(snapshot, known)
+    return await sweep_safelist(core)
 
 
 async def sweep_safelist(core: Core) -> list[str]:

@@ -95,7 +95,8 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """`config_entries` are the safelist entries of the files and of the infrastructure.
+    """`config_entries` are the safelist entries of the files and of the infrastructure they name;
+    `own_entries` those of the addresses that this host and its sessions have now.
 
     `safelist` None means that the stored entries cannot be read, and then nothing new may be
     mitigated; the engine fills it when it starts. `rules.pop` and `rules.dry_run` say the same as
@@ -105,6 +106,7 @@ class Snapshot:
     settings: EngineSettings
     rules: Rules
     config_entries: tuple[SafelistEntry, ...] = ()
+    own_entries: tuple[SafelistEntry, ...] = ()
     safelist: Safelist | None = None
     loaded_at_us: int = 0
 
@@ -126,4 +128,6 @@ def with_safelist(snapshot: Snapshot, stored: Iterable[SafelistEntry] | None) ->
     if stored is None:
         return replace(snapshot, safelist=None)
     people = (entry for entry in stored if entry.source is EntrySource.API)
-    return replace(snapshot, safelist=Safelist((*snapshot.config_entries, *people)))
+    named = {entry.prefix for entry in snapshot.config_entries}
+    own = (entry for entry in snapshot.own_entries if entry.prefix not in named)
+    return replace(snapshot, safelist=Safelist((*snapshot.config_entries, *own, *people)))

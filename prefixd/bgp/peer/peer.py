@@ -17,6 +17,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from typing import Final, assert_never
 
 from prefixd.bgp.fsm.action import Timer
@@ -45,7 +46,7 @@ from prefixd.bgp.fsm.neighbor_event import (
     StopPeerTimer,
 )
 from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState
-from prefixd.bgp.neighbor_settings import Direction, StopMode
+from prefixd.bgp.neighbor_settings import Direction, IPAddress, StopMode
 from prefixd.bgp.peer.connections import Connections
 from prefixd.bgp.peer.family_fallback import offered
 from prefixd.bgp.peer.history import History
@@ -154,6 +155,12 @@ class Peer:
     def handshakes(self) -> int:
         """Connections that are not established."""
         return self._connections.count - (self._connections.established is not None)
+
+    @property
+    def local_address(self) -> IPAddress | None:
+        """Our end of the established session."""
+        status = self._transport_status()
+        return None if status is None else ip_address(status.local_address.partition("%")[0])
 
     @property
     def packets(self) -> PacketLog:

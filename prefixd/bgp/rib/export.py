@@ -135,8 +135,11 @@ def _inside(prefix: Prefix | None, allowed: tuple[Prefix, ...]) -> bool:
     )
 
 
-def _check_safety(_: Route, rule: _Rule, terms: Terms) -> Withheld | None:
-    objection = None if rule is None else terms.safety.objection(rule)
+def _check_safety(route: Route, rule: _Rule, terms: Terms) -> Withheld | None:
+    if rule is None:
+        objection = terms.safety.objection_to_blackhole(prefix_of(route.family, route.nlri))
+    else:
+        objection = terms.safety.objection(rule)
     return None if objection is None else Withheld(Step.SAFETY, Reason.SAFETY, objection)
 
 

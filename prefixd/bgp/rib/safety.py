@@ -6,6 +6,7 @@ So what is checked here is not policy but survival: the sessions themselves, BFD
 prefixes declared untouchable, and matches so wide that they can only be a mistake.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +14,7 @@ from prefixd.bgp.rib.overlap import may_share_a_packet
 from prefixd.bgp.wire.flowspec import FlowSpecRule
 from prefixd.bgp.wire.flowspec_match import Kind, PrefixMatch, numeric_match, prefix_match
 from prefixd.bgp.wire.iana import Family, Safi
-from prefixd.bgp.wire.prefix import AFI_IPV4, Prefix
+from prefixd.bgp.wire.prefix import AFI_IPV4, Prefix, mask_octets
 
 _TCP: Final = (6, 6)
 _UDP: Final = (17, 17)
@@ -35,6 +36,8 @@ class SafetyNet:
     sessions: tuple[OwnSession, ...] = ()
     untouchable: tuple[Prefix, ...] = ()
     """Management, name and time servers, router loopbacks."""
+    own: frozenset[Prefix] = frozenset()
+    """Our own addresses and those of dynamic neighbors, as they are now: hosts."""
     min_length_v4: int = 24
     min_length_v6: int = 48
     endpoints: frozenset[Prefix] = field(init=False, repr=False)
@@ -47,8 +50,21 @@ class SafetyNet:
     def objection(self, rule: FlowSpecRule) -> str | None:
         """Why this rule must not leave; None when nothing speaks against it."""
         return (
-            self._too_wide(rule) or self._hits_a_session(rule) or self._hits_the_untouchable(rule)
+            self._too_wide(rule)
+            or self._hits_a_session(rule)
+            or self._hits_the_untouchable(rule)
+            or self._hits_us(rule)
         )
+
+    def objection_to_blackhole(self, destination: Prefix) -> str | None:
+        """The same for a blackhole route: it takes everything that goes to a prefix."""
+        for prefix in self.untouchable:
+            if _overlap(prefix, destination):
+                return f"it touches {prefix}, which is declared untouchable"
+        for end in self.endpoints | self.own:
+            if _covers(destination, end):
+                return f"it touches {end}, an address of a BGP session or of this host"
+        return None
 
     def _too_wide(self, rule: FlowSpecRule) -> str | None:
         prefixes = [c for c in rule.components if isinstance(c, PrefixMatch)]
@@ -85,6 +101,41 @@ class SafetyNet:
                 if may_share_a_packet(rule, protected):
                     return f"it touches {prefix}, which is declared untouchable"
         return None
+
+    def _hits_us(self, rule: FlowSpecRule) -> str | None:
+        for match in rule.components:
+            if not isinstance(match, PrefixMatch):
+                continue
+            for host in self._hosts_in(match, rule.family):
+                return f"it touches {host}, an address of a BGP session or of this host"
+        return None
+
+    def _hosts_in(self, match: PrefixMatch, family: Family) -> Iterator[Prefix]:
+        if match.offset:  # IPv6 may leave out the first bits (RFC 8956 3.1)
+            pattern = FlowSpecRule(family, (match,))
+            for host in self.own:
+                one = FlowSpecRule(family, (prefix_match(match.kind, host),))
+                if host.afi == family.afi and may_share_a_packet(pattern, one):
+                    yield host
+            return
+        prefix = Prefix(family.afi, match.length, match.pattern)
+        if prefix.is_host:
+            if prefix in self.own:
+                yield prefix
+        else:
+            yield from (host for host in self.own if _covers(prefix, host))
+
+
+def _covers(wide: Prefix, narrow: Prefix) -> bool:
+    return (
+        wide.afi == narrow.afi
+        and wide.length <= narrow.length
+        and mask_octets(narrow.octets, wide.length) == wide.octets
+    )
+
+
+def _overlap(one: Prefix, other: Prefix) -> bool:
+    return _covers(one, other) or _covers(other, one)
 
 
 def _control_traffic(session: OwnSession, family: Family) -> list[tuple[FlowSpecRule, str]]:

@@ -4,9 +4,11 @@ Delivered synchronously, in order, from the event loop. The owner turns them int
 metrics; the speaker does not care what becomes of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from prefixd.bgp.neighbor_settings import IPAddress
 from prefixd.bgp.peer.interface import Transition
 from prefixd.bgp.rib.adj_rib_in import Received
 from prefixd.bgp.rib.quarantine import Evidence
@@ -84,6 +86,13 @@ class RulesExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAddressesChanged:
+    """What no rule may touch because it is ours, with the reason."""
+
+    addresses: Mapping[IPAddress, str]
+
+
+@dataclass(frozen=True, slots=True)
 class TablesDiffered:
     """The self-check found something it should never find; it has been healed."""
 
@@ -100,5 +109,6 @@ SpeakerEvent: TypeAlias = (
     | RuleLost
     | PeerFilling
     | RulesExpired
+    | OwnAddressesChanged
     | TablesDiffered
 )

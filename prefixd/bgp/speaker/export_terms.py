@@ -4,6 +4,7 @@ The one translator between the operator's words (`settings.py`) and the RIB's va
 RIB knows no configuration and the configuration no tables.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Network
 
@@ -108,8 +109,13 @@ def probe_settings_of(peer: PeerSettings) -> ProbeSettings:
     )
 
 
-def safety_of(speaker: SpeakerSettings, untouchable: tuple[IPNetwork, ...] = ()) -> SafetyNet:
-    """Our end is the configured address, or else the router id, which usually is one of ours."""
+def safety_of(
+    speaker: SpeakerSettings,
+    untouchable: tuple[IPNetwork, ...] = (),
+    own: Iterable[IPAddress] = (),
+) -> SafetyNet:
+    """Our end is the configured address, or else the router id, which usually is one of ours. What
+    the kernel and the live sessions know comes in as `own`."""
     sessions: list[OwnSession] = []
     for peer in speaker.peers:
         ours: IPAddress | None = peer.local_address
@@ -118,7 +124,11 @@ def safety_of(speaker: SpeakerSettings, untouchable: tuple[IPNetwork, ...] = ())
         sessions.append(
             OwnSession(None if ours is None else _host(ours), _host(peer.address), peer.port)
         )
-    return SafetyNet(sessions=tuple(sessions), untouchable=_prefixes(untouchable))
+    return SafetyNet(
+        sessions=tuple(sessions),
+        untouchable=_prefixes(untouchable),
+        own=frozenset(map(_host, own)),
+    )
 
 
 def _host(address: IPAddress) -> Prefix:

@@ -54,19 +54,23 @@ class InboundEvents:
         clock: Clock,
         publish: Callable[[SpeakerEvent], None],
         present: Callable[[str], PeerHandle | None],
+        before_up: Callable[[], None],
     ) -> None:
-        """`present` is the neighbor of that name as configured now."""
+        """`present` is the neighbor of that name as configured now. `before_up` is called when a
+        session is established and nothing was sent on it yet."""
         self._distribution = distribution
         self._states = states
         self._advertiser = advertiser
         self._clock = clock
         self._publish = publish
         self._present = present
+        self._before_up = before_up
 
     def session_up(self, handle: PeerHandle, negotiated: Negotiated) -> None:
         state = self._state_of(handle)
         if state is None:
             return
+        self._before_up()
         state.up, state.synced = True, False
         state.quiet_after_s = (negotiated.hold_time_s or 90) / 3 + 1
         self._distribution.peer_up(

@@ -8,7 +8,7 @@ settings, so that the tables (`rib`) know no configuration and the sessions no t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from prefixd.bgp.neighbor_settings import BisectMode, IPNetwork
+from prefixd.bgp.neighbor_settings import BisectMode, IPAddress, IPNetwork
 from prefixd.bgp.peer.interface import PeerHandle
 from prefixd.bgp.rib.adj_rib_in import AdjRibIn
 from prefixd.bgp.rib.export_terms import Terms
@@ -38,6 +38,7 @@ class NeighborStates:
     def __init__(self, settings: SpeakerSettings, untouchable: tuple[IPNetwork, ...]) -> None:
         self._settings = settings
         self._untouchable = untouchable
+        self._own: frozenset[IPAddress] = frozenset()
         self._safety = safety_of(settings, untouchable)
         self._scoped: frozenset[str] = frozenset()
         self._states: dict[str, NeighborState] = {}
@@ -77,7 +78,7 @@ class NeighborStates:
         self._settings = settings
         if untouchable is not None:
             self._untouchable = untouchable
-        self._safety = safety_of(settings, self._untouchable)
+        self._safety = safety_of(settings, self._untouchable, self._own)
         present = {handle.name: handle for handle in handles}
         gone = [name for name in self._states if name not in present]
         for name in gone:
@@ -86,6 +87,11 @@ class NeighborStates:
             state.handle = present[name]
             state.received.policy = import_policy_of(state.handle.settings.accept)
         return gone
+
+    def protect(self, own: frozenset[IPAddress]) -> None:
+        """No rule may touch these addresses from now on."""
+        self._own = own
+        self._safety = safety_of(self._settings, self._untouchable, own)
 
     def forget(self, name: str) -> None:
         self._states.pop(name, None)

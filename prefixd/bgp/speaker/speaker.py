@@ -16,10 +16,10 @@ that is not complete (RFC 4724 4.1).
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from prefixd.bgp.neighbor_settings import IPNetwork, StopMode
+from prefixd.bgp.neighbor_settings import IPAddress, IPNetwork, StopMode
 from prefixd.bgp.peer.interface import PeerHandle
 from prefixd.bgp.reload import ReloadPlan
 from prefixd.bgp.rib.distribution import Distribution
@@ -32,9 +32,15 @@ from prefixd.bgp.rib.update_group import UpdateGroup
 from prefixd.bgp.rib.verdict import Finding, Step, Withheld
 from prefixd.bgp.settings import SpeakerSettings, default_stop_mode
 from prefixd.bgp.speaker.advertise import Advertiser
-from prefixd.bgp.speaker.events import RulesExpired, SpeakerEvent, TablesDiffered
+from prefixd.bgp.speaker.events import (
+    OwnAddressesChanged,
+    RulesExpired,
+    SpeakerEvent,
+    TablesDiffered,
+)
 from prefixd.bgp.speaker.inbound import InboundEvents
 from prefixd.bgp.speaker.neighbors import NeighborStates
+from prefixd.bgp.speaker.own_addresses import OwnAddresses
 from prefixd.bgp.speaker.peers import PeerRegistry, Tasks
 from prefixd.bgp.speaker.status import (
     PeerTable,
@@ -70,7 +76,10 @@ class Speaker:
         self._distribution = Distribution(self.loc)
         self._clock = clock
         self._publish = publish
+        self._own = OwnAddresses()
+        self._own.look(settings, ())
         self._states = NeighborStates(settings, untouchable)
+        self._states.protect(frozenset(self._own.known))
         self._advertiser = Advertiser(
             self._distribution, self._states, clock=clock, publish=publish
         )
@@ -83,6 +92,7 @@ class Speaker:
             clock=clock,
             publish=publish,
             present=lambda name: self.registry.get(name),
+            before_up=self._look_for_own_addresses,
         )
         self.registry = PeerRegistry(
             settings,
@@ -121,6 +131,7 @@ class Speaker:
         """New settings: sessions that need not fall stay up and get the difference only. Without
         `untouchable` what was declared so stays so."""
         plan = self.registry.apply(settings)
+        self._look_for_own_addresses()
         handles = self.registry.peers()
         for name in self._states.take_over(settings, untouchable, handles):
             self._distribution.peer_down(name)
@@ -135,6 +146,7 @@ class Speaker:
         if gone:
             self._publish(RulesExpired(gone))
             self._advertiser.changed(keys)
+        self._look_for_own_addresses()
         for state in self._states:
             if state.up:
                 self._advertiser.note_progress(state)
@@ -148,6 +160,19 @@ class Speaker:
                 self._advertiser.ask_all()
         loop = asyncio.get_running_loop()
         self._housekeeping = loop.call_later(EXPIRY_CHECK_S, self._housekeep)
+
+    @property
+    def own_addresses(self) -> Mapping[IPAddress, str]:
+        """What no rule may touch because it is ours, with the reason."""
+        return self._own.known
+
+    def _look_for_own_addresses(self) -> None:
+        if not self._own.look(self.registry.settings, self.registry.peers()):
+            return
+        self._states.protect(frozenset(self._own.known))
+        for state in self._states:
+            self._advertiser.change_terms(state.handle.name)
+        self._publish(OwnAddressesChanged(self._own.known))
 
     # Rules
 

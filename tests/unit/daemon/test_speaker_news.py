@@ -29,7 +29,9 @@ def test_a_rule_a_router_withdrew_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    SpeakerNews(FakeClock(), ignore).on_event(RuleLost("edge", a_route("dst 192.0.2.1/32").key))
+    SpeakerNews(FakeClock(), ignore, ignore).on_event(
+        RuleLost("edge", a_route("dst 192.0.2.1/32").key)
+    )
     (record,) = caplog.records
     assert record.message == "received FlowSpec rule withdrawn"
     assert vars(record)["peer"] == "edge"
@@ -39,7 +41,7 @@ def test_a_rule_a_router_withdrew_is_logged(
 def test_a_router_near_its_limit_of_received_routes_is_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    SpeakerNews(FakeClock(), ignore).on_event(PeerFilling("edge", IPV4_FLOWSPEC, 800, 1000))
+    SpeakerNews(FakeClock(), ignore, ignore).on_event(PeerFilling("edge", IPV4_FLOWSPEC, 800, 1000))
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert (vars(record)["held"], vars(record)["most"]) == (800, 1000)

@@ -165,3 +165,40 @@ async def test_entries_of_the_files_count_whenever_they_were_read(
         gone = await reloaded(house, settings(), monkeypatch)
         assert gone.safelist_reads == 1
         assert house.engine.queries.safelist() == ()
+
+
+def ours(address: str) -> SafelistEntry:
+    return SafelistEntry(
+        prefix=a_prefix(f"{address}/32"),
+        source=EntrySource.INFRASTRUCTURE,
+        added_at_us=NOW_US,
+        added_by="prefixd",
+        reason="our address on an interface",
+    )
+
+
+async def test_an_address_that_becomes_ours_is_no_victim_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with an_engine(settings()) as house:
+        await under_attack(house)
+        ended = await house.engine.protect_own((ours("10.0.0.1"), ours("10.0.0.9")))
+        await house.settle()
+        assert len(ended) == 1
+        assert len(house.announcer.rules) == 1
+        await house.report(victim="10.0.0.9", external_id="9")
+        assert len(house.announcer.rules) == 1, "refused from the beginning"
+        await reloaded(house, settings(version=2), monkeypatch)
+        await house.report(victim="10.0.0.9", external_id="10")
+        assert len(house.announcer.rules) == 1, "a reload forgets nothing of it"
+        await house.engine.protect_own(())
+        await house.report(victim="10.0.0.9", external_id="11")
+        await house.settle()
+        assert len(house.announcer.rules) == 2
+
+
+async def test_an_address_named_in_the_files_is_listed_once() -> None:
+    async with an_engine(settings(config_entries=(ours("10.0.0.9"),))) as house:
+        await house.engine.protect_own((ours("10.0.0.9"), ours("10.0.0.8")))
+        listed = [str(entry.prefix) for entry in house.engine.queries.safelist()]
+        assert listed == ["10.0.0.8/32", "10.0.0.9/32"]
