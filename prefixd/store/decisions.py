@@ -3,19 +3,28 @@
 from collections.abc import Sequence
 from typing import Final
 
-from prefixd.domain.ids import DecisionId, GroupId, MitigationId, SignalId
 from prefixd.domain.record import DecisionRecord
-from prefixd.store.database import Database, Row
+from prefixd.store.columns import Column, Columns
+from prefixd.store.database import Database
 from prefixd.store.unit import Statement, Unit
 
-_COLUMNS: Final = (
-    "decision_id, at, pop, trigger_kind, outcome, sentence, body_json, group_id, event_id,"
-    " mitigation_id, config_version, playbook_name"
+_RECORD: Final = Columns(
+    DecisionRecord,
+    Column("decision_id", "decision_id"),
+    Column("at", "at_us"),
+    Column("pop", "pop"),
+    Column("trigger_kind", "trigger"),
+    Column("outcome", "outcome"),
+    Column("sentence", "text"),
+    Column("body_json", "body"),
+    Column("group_id", "group_id"),
+    Column("event_id", "signal_id"),
+    Column("mitigation_id", "mitigation_id"),
+    Column("config_version", "config_version"),
+    Column("playbook_name", "playbook"),
 )
-_INSERT: Final = (
-    f"INSERT INTO decisions ({_COLUMNS}) VALUES ({', '.join('?' * 12)}) ON CONFLICT DO NOTHING"
-)
-_SELECT: Final = f"SELECT {_COLUMNS} FROM decisions"
+_INSERT: Final = f"{_RECORD.insert('decisions')} ON CONFLICT DO NOTHING"
+_SELECT: Final = f"SELECT {_RECORD.sql} FROM decisions"
 
 
 class DecisionWrites:
@@ -25,20 +34,7 @@ class DecisionWrites:
         self._unit = unit
 
     def insert(self, record: DecisionRecord) -> None:
-        params = (
-            record.decision_id,
-            record.at_us,
-            record.pop,
-            record.trigger,
-            record.outcome,
-            record.text,
-            record.body,
-            record.group_id,
-            record.signal_id,
-            record.mitigation_id,
-            record.config_version,
-            record.playbook,
-        )
+        params = _RECORD.encode(record)
         self._unit.statements.append(
             Statement(_INSERT, params, clash="decision", key=record.decision_id, hot=True)
         )
@@ -50,7 +46,7 @@ class DecisionReads:
 
     async def get(self, decision_id: str) -> DecisionRecord | None:
         row = await self._database.fetch_one(f"{_SELECT} WHERE decision_id = ?", (decision_id,))
-        return None if row is None else _record(row)
+        return None if row is None else _RECORD.decode(row)
 
     async def of_group(self, group_id: str, limit: int = 100) -> Sequence[DecisionRecord]:
         """Newest first."""
@@ -58,35 +54,4 @@ class DecisionReads:
             f"{_SELECT} WHERE group_id = ? ORDER BY at DESC, decision_id DESC LIMIT ?",
             (group_id, limit),
         )
-        return [_record(row) for row in rows]
-
-
-def _record(row: Row) -> DecisionRecord:
-    (
-        decision_id,
-        at_us,
-        pop,
-        trigger,
-        outcome,
-        text,
-        body,
-        group_id,
-        signal_id,
-        mitigation_id,
-        config_version,
-        playbook,
-    ) = row
-    return DecisionRecord(
-        decision_id=DecisionId(decision_id),
-        at_us=at_us,
-        pop=pop,
-        trigger=trigger,
-        outcome=outcome,
-        text=text,
-        body=body,
-        group_id=None if group_id is None else GroupId(group_id),
-        signal_id=None if signal_id is None else SignalId(signal_id),
-        mitigation_id=None if mitigation_id is None else MitigationId(mitigation_id),
-        config_version=config_version,
-        playbook=playbook,
-    )
+        return [_RECORD.decode(row) for row in rows]

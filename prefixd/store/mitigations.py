@@ -4,16 +4,24 @@ An insert takes the scope (the partial unique index decides between two who want
 places in the quotas; leaving the live statuses gives the places back. An update names the version
 it was decided on and touches live rows only, so nothing revives what has ended, whoever comes
 late. Counters and rows change in one transaction and only here.
+
+Decoding refuses what it does not understand: a row that means something else than was decided must
+not be announced. Ids and words that are in many rows are interned, here and in the tables that are
+loaded with this one: a start reads tens of thousands of rows that name each other.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from sys import intern
+from typing import Any, Final
 
 from prefixd.domain.ids import MitigationId
-from prefixd.domain.mitigation import LIVE, Mitigation
+from prefixd.domain.mitigation import LIVE, Mitigation, Origin, Status
 from prefixd.domain.page import Live, MitigationFilter, Page, PageRequest
+from prefixd.domain.prefix import Prefix
 from prefixd.domain.record import Change, ChangeKind, QuotaLimits
 from prefixd.domain.rule import action_kind
+from prefixd.domain.vector import Vector
+from prefixd.store.columns import INTERNED, Column, Columns, Joint, Json, Shared
 from prefixd.store.counters import (
     live_customer,
     live_global,
@@ -21,30 +29,94 @@ from prefixd.store.counters import (
     total_mitigations,
 )
 from prefixd.store.database import Database
-from prefixd.store.mitigation_row import COLUMNS, decode_row, encode_details, encode_row
 from prefixd.store.paging import Listing, Where, read_live, read_page
-from prefixd.store.rules import encode_action, encode_match
+from prefixd.store.rules import decode_rule, encode_action, encode_match, parse_prefix
 from prefixd.store.unit import UNLIMITED, Claim, Statement, Unit
 from prefixd.store.unreadable import Unreadables
 
-_LIVE: Final = "status IN ('pending', 'active', 'escalated')"
-_INSERT: Final = (
-    f"INSERT INTO mitigations ({COLUMNS}) VALUES ({', '.join('?' * 29)}) ON CONFLICT DO NOTHING"
+
+def _other_vectors(mitigation: Mitigation) -> tuple[Vector, ...]:
+    """Nothing where it is the vector alone."""
+    vectors = mitigation.contributing_vectors
+    return () if vectors == (mitigation.vector,) else vectors
+
+
+def _finish(fields: dict[str, Any]) -> None:
+    fields["contributing_vectors"] = fields["contributing_vectors"] or (fields["vector"],)
+
+
+_DETAILS: Final = Json(
+    Mitigation,
+    "contributing_vectors", "playbook", "playbook_version", "step", "priority", "confidence",
+    "sources", "pinned", "escalated_at_us", "escalated_from_id",
+    texts={"playbook": INTERNED},
+    instead={"contributing_vectors": _other_vectors},
+    defaults={"contributing_vectors": ()},
+)  # fmt: skip
+
+_MITIGATION: Final = Columns(
+    Mitigation,
+    Column("mitigation_id", "mitigation_id", read=intern),
+    Column("version", "version"),
+    Column("status", "status", read=Status),
+    Column("pop", "pop", read=intern),
+    Column("scope_hash", "scope_hash"),
+    Column("dry_run", "dry_run", read=bool),
+    Column("customer_id", "customer_id", read=intern),
+    Column("service_id", "service_id", read=intern),
+    Column("victim_ip", "victim", Prefix.victim_text, parse_prefix),
+    Column("vector", "vector", read=Vector),
+    Joint(
+        "rule",
+        (
+            Column("match_json", "rule.match", encode_match),
+            Column("action_type", "rule.action", action_kind),
+            Column("action_params_json", "rule.action", encode_action),
+        ),
+        decode_rule,
+    ),
+    Column("created_at", "created_at_us"),
+    Column("updated_at", "updated_at_us"),
+    Column("expires_at", "expires_at_us"),
+    Column("withdrawn_at", "withdrawn_at_us"),
+    Column("triggering_event_id", "triggering_event_id", read=intern),
+    Column("last_event_id", "last_event_id", read=intern),
+    Column("signal_group_id", "group_id", read=intern),
+    Column("reason", "reason"),
+    Column("origin", "origin", read=Origin),
+    Column("created_by", "created_by", read=intern),
+    Shared("details_json", _DETAILS),
+    Column("end_reason", "end_reason"),
+    Column("ended_by", "ended_by"),
+    Column("rejection_reason", "rejection_reason"),
+    Column("acknowledged_at", "acknowledged_at_us"),
+    Column("acknowledged_by", "acknowledged_by"),
+    finish=_finish,
 )
+
+_LIVE: Final = "status IN ('pending', 'active', 'escalated')"
+_CHANGING: Final = _MITIGATION.some(
+    (
+        "version", "status", "scope_hash", "match_json", "action_type", "action_params_json",
+        "updated_at", "expires_at", "withdrawn_at", "last_event_id", "signal_group_id", "reason",
+        "details_json", "end_reason", "ended_by", "rejection_reason", "acknowledged_at",
+        "acknowledged_by",
+    )
+)  # fmt: skip
+_ACKNOWLEDGED: Final = _MITIGATION.some(
+    ("version", "updated_at", "acknowledged_at", "acknowledged_by")
+)
+_INSERT: Final = f"{_MITIGATION.insert('mitigations')} ON CONFLICT DO NOTHING"
 _UPDATE: Final = (
-    "UPDATE mitigations SET version = ?, status = ?, scope_hash = ?, match_json = ?,"
-    " action_type = ?, action_params_json = ?, updated_at = ?, expires_at = ?, withdrawn_at = ?,"
-    " last_event_id = ?, signal_group_id = ?, reason = ?, details_json = ?, end_reason = ?,"
-    " ended_by = ?, rejection_reason = ?, acknowledged_at = ?, acknowledged_by = ?"
-    f" WHERE mitigation_id = ? AND version = ? AND {_LIVE}"
+    f"UPDATE mitigations SET {_CHANGING.sql} WHERE mitigation_id = ? AND version = ? AND {_LIVE}"
 )
 _ACKNOWLEDGE: Final = (
-    "UPDATE mitigations SET version = ?, updated_at = ?, acknowledged_at = ?, acknowledged_by = ?"
+    f"UPDATE mitigations SET {_ACKNOWLEDGED.sql}"
     " WHERE mitigation_id = ? AND version = ? AND acknowledged_at IS NULL"
 )
-_SELECT: Final = f"SELECT {COLUMNS} FROM mitigations"
+_SELECT: Final = f"SELECT {_MITIGATION.sql} FROM mitigations"
 VERSION_STEP_ROWS: Final = 5000
-_LISTING: Final = Listing("mitigations", COLUMNS, "created_at", "mitigation_id")
+_LISTING: Final = Listing("mitigations", _MITIGATION.sql, "created_at", "mitigation_id")
 
 
 class MitigationWrites:
@@ -59,7 +131,7 @@ class MitigationWrites:
         when a limit is reached."""
         m = mitigation
         self._unit.statements.append(
-            Statement(_INSERT, encode_row(m), clash="scope", key=m.scope_hash, hot=True)
+            Statement(_INSERT, _MITIGATION.encode(m), clash="scope", key=m.scope_hash, hot=True)
         )
         if m.is_live:
             self._unit.claims.extend(_places(m, 1, limits))
@@ -70,28 +142,8 @@ class MitigationWrites:
         """Conflict("version") unless the stored row is live and has the version that was seen,
         by default one less than the new one."""
         m = mitigation
-        params = (
-            m.version,
-            m.status,
-            m.scope_hash,
-            encode_match(m.rule.match),
-            action_kind(m.rule.action),
-            encode_action(m.rule.action),
-            m.updated_at_us,
-            m.expires_at_us,
-            m.withdrawn_at_us,
-            m.last_event_id,
-            m.group_id,
-            m.reason,
-            encode_details(m),
-            m.end_reason,
-            m.ended_by,
-            m.rejection_reason,
-            m.acknowledged_at_us,
-            m.acknowledged_by,
-            m.mitigation_id,
-            m.version - 1 if seen_version is None else seen_version,
-        )
+        seen = m.version - 1 if seen_version is None else seen_version
+        params = (*_CHANGING.encode(m), m.mitigation_id, seen)
         self._unit.statements.append(
             Statement(_UPDATE, params, clash="version", key=m.mitigation_id, hot=True)
         )
@@ -102,14 +154,7 @@ class MitigationWrites:
     def acknowledge(self, mitigation: Mitigation) -> None:
         """Live or ended; once. Touches nothing but the acknowledgement."""
         m = mitigation
-        params = (
-            m.version,
-            m.updated_at_us,
-            m.acknowledged_at_us,
-            m.acknowledged_by,
-            m.mitigation_id,
-            m.version - 1,
-        )
+        params = (*_ACKNOWLEDGED.encode(m), m.mitigation_id, m.version - 1)
         self._unit.statements.append(
             Statement(_ACKNOWLEDGE, params, clash="version", key=m.mitigation_id, hot=True)
         )
@@ -131,11 +176,11 @@ class MitigationReads:
         return await read_live(
             self._database,
             "mitigations",
-            COLUMNS,
+            _MITIGATION.sql,
             _LIVE,
             pop,
             "mitigation_id",
-            decode_row,
+            _MITIGATION.decode,
             self._unreadables,
         )
 
@@ -165,7 +210,9 @@ class MitigationReads:
 
     async def get(self, mitigation_id: str) -> Mitigation | None:
         row = await self._database.fetch_one(f"{_SELECT} WHERE mitigation_id = ?", (mitigation_id,))
-        return None if row is None else self._unreadables.one("mitigations", row, decode_row)
+        return (
+            None if row is None else self._unreadables.one("mitigations", row, _MITIGATION.decode)
+        )
 
     async def page(self, wanted: MitigationFilter, page: PageRequest) -> Page[Mitigation]:
         where = Where()
@@ -178,7 +225,9 @@ class MitigationReads:
         if wanted.acknowledged is not None:
             known = "IS NOT NULL" if wanted.acknowledged else "IS NULL"
             where.term(f"acknowledged_at {known}")
-        return await read_page(self._database, _LISTING, where, page, decode_row, self._unreadables)
+        return await read_page(
+            self._database, _LISTING, where, page, _MITIGATION.decode, self._unreadables
+        )
 
 
 def _places(m: Mitigation, amount: int, limits: QuotaLimits) -> list[Claim]:
