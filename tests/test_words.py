@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.words import found_in, phrases
+from tests.kit.words import PAGES, ROOT, found_in, phrases
 
 
 def test_the_table_of_words_is_read() -> None:
@@ -26,3 +26,11 @@ def test_a_planted_phrase_is_found(
     planted.write_text(text)
     monkeypatch.setattr("tests.kit.words.ROOT", tmp_path)
     assert len(found_in(planted)) == 1
+
+
+def test_the_code_uses_the_words_of_the_style_page() -> None:
+    assert found_in(ROOT / "prefixd") == []
+
+
+def test_the_pages_use_the_words_of_the_style_page() -> None:
+    assert found_in(*PAGES) == []

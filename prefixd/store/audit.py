@@ -1,8 +1,8 @@
 """The audit log: append-only, and chained so that a changed or missing row shows.
 
-Each row carries the hash of the row before it and a hash over itself and that. Whoever alters or
-removes a row would have to rewrite every later one, and the newest hash (`AuditHead`) can be kept
-elsewhere to make even that visible. Rows are numbered and hashed by the writer, inside the
+Each row carries the hash of the row before it and a hash over itself and that. An attacker who
+alters or removes a row has to rewrite every later one, and the newest hash (`AuditHead`) can be
+kept elsewhere to make even that visible. Rows are numbered and hashed by the writer, inside the
 transaction that stores what they report, so an entry exists exactly when its act does.
 
 One chain per POP: instances do not wait for each other. Two processes of one POP (the daemon and

@@ -1,7 +1,7 @@
 """Answers already given to requests that carried an `Idempotency-Key`.
 
-The key is stored hashed together with whoever sent it, and beside the hash of the request: the
-same key with another body is a mistake the face can name. Kept for a day (`retention.py`).
+The key is stored hashed together with its sender, and beside the hash of the request: the same
+key with another body is an error that the API names. Kept for a day (`retention.py`).
 """
 
 from typing import Final, NamedTuple

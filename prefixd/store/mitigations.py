@@ -2,8 +2,8 @@
 
 An insert takes the scope (the partial unique index decides between two who want it) and its
 places in the quotas; leaving the live statuses gives the places back. An update names the version
-it was decided on and touches live rows only, so nothing revives what has ended, whoever comes
-late. Counters and rows change in one transaction and only here.
+it was decided on and touches live rows only, so a late writer cannot revive what has
+ended. Counters and rows change in one transaction and only here.
 
 Decoding refuses what it does not understand: a row that means something else than was decided must
 not be announced. Ids and words that are in many rows are interned, here and in the tables that are
@@ -200,7 +200,7 @@ class MitigationReads:
             last = found[-1][0]
 
     async def live_elsewhere(self, pop: str) -> Mapping[str | None, int]:
-        """How many live rows the other POPs have, by customer (None: of nobody's)."""
+        """How many live rows the other POPs have, by customer (None: without a customer)."""
         rows = await self._database.fetch_all(
             f"SELECT customer_id, COUNT(*) FROM mitigations WHERE {_LIVE} AND pop <> ?"
             " GROUP BY customer_id",

@@ -87,13 +87,13 @@ class OperatorWrites:
         self._changed(operator_id)
 
     def set_role(self, operator_id: str, role: Role) -> None:
-        """Conflict("last_admin") when nobody would be left (or there is no such operator)."""
+        """Conflict("last_admin") when no admin would be left (or the operator is unknown)."""
         self._unit.statements.append(Statement(_LOCK_ADMINS, ()))
         self._add(_SET_ROLE, (role, operator_id, role), "last_admin", operator_id)
         self._changed(operator_id)
 
     def delete(self, operator_id: str) -> None:
-        """Conflict("last_admin") when nobody would be left (or there is no such operator)."""
+        """Conflict("last_admin") when no admin would be left (or the operator is unknown)."""
         self._unit.statements.append(Statement(_LOCK_ADMINS, ()))
         self._add(_DELETE, (operator_id,), "last_admin", operator_id)
         self._changed(operator_id)

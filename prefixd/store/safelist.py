@@ -1,7 +1,7 @@
 """Safelist entries, each under its own source.
 
-The one table where a row that cannot be read is an error for everybody: a list with a hole would
-let a rule through, so `all` raises instead of leaving one out.
+The one table where a row that cannot be read fails the whole read: a list with a hole would let a
+rule through, so `all` raises instead of leaving one out.
 """
 
 from collections.abc import Sequence
