@@ -42,7 +42,6 @@ class Asked(NamedTuple):
 ASKED = web.RequestKey("asked", Asked)
 
 NO_QUERY = NoQuery()
-NOTE_EVERY_S = 10.0
 
 
 class Endpoint:
@@ -62,7 +61,6 @@ class Endpoint:
         self._limiter = limiter if route.limited else None
         self._timeout_s = timeout_s
         self._strict = strict
-        self._noted_at = float("-inf")
         self._public = route.permission is None and not route.signed_in
         self._free = self._public and not route.limited
         answers = services.answers
@@ -137,11 +135,9 @@ class Endpoint:
                 return None
 
     def _note_refusal(self, error: StoreUnavailable) -> None:
-        """At most one log line in ten seconds: while the database is unreachable, every request
-        ends like this."""
-        now = self._services.clock.monotonic()
-        if now - self._noted_at >= NOTE_EVERY_S:
-            self._noted_at = now
+        """While the database is unreachable every request ends like this: one log line a minute
+        for all of them."""
+        if self._services.outage_noted.due(self._services.clock.monotonic()):
             fields = {"route": self.route.path, "reason": str(error)}
             log.warning("request failed: database unreachable", extra=fields)
 

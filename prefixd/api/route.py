@@ -68,6 +68,20 @@ def _not_watched(_source: str) -> None:
     """For tests and tools that do not watch sources."""
 
 
+class OncePer:
+    """True at most once in a period."""
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._last_s = float("-inf")
+
+    def due(self, now_s: float) -> bool:
+        if now_s - self._last_s < self._period_s:
+            return False
+        self._last_s = now_s
+        return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     engine: Engine
@@ -82,6 +96,7 @@ class Services:
     answers: Store | None = None
     """Where answers to requests with an `Idempotency-Key` are kept; None ignores the key."""
     lists: ListCache = field(default_factory=ListCache)
+    outage_noted: OncePer = field(default_factory=lambda: OncePer(60.0))
     heard: Callable[[str], None] = _not_watched
     """Called with a source that is alive: it sent an event or a heartbeat."""
 

@@ -50,6 +50,9 @@ from prefixd.store.store import Store
 
 Loop = tuple[str, Callable[[], Awaitable[None]]]
 
+ASK_STORE_EVERY = 5
+"""Looks at the database while nothing is known to be wrong with it."""
+
 
 class Engine:
     """One per process. `start` before anything else; its `loops` belong to the supervisor."""
@@ -116,24 +119,30 @@ class Engine:
         )
 
     async def watch_store(self) -> None:
-        """While the database is unreachable, ask for it; when it is back, compare everything."""
-        core = self._core
+        """Ask the database now and then, and more often while it is unreachable."""
+        looks = 0
         while True:
-            await asyncio.sleep(core.snapshot.settings.store_retry_s)
-            if core.store.damage is not None:
-                core.lose_store(core.store.damage)
-            if core.store_problem is None and not core.suspect and core.safelist_ok:
-                continue
-            try:
-                await core.store.ping()
-                if core.store_problem is not None:
-                    core.regain_store()
-                if core.suspect:
-                    await self._reconciler.run()
-                if not core.safelist_ok:
-                    await load_safelist(core)
-            except StoreUnavailable as error:
-                core.lose_store(error)
+            await asyncio.sleep(self._core.snapshot.settings.store_retry_s)
+            looks += 1
+            await self.look_at_store(ask=looks % ASK_STORE_EVERY == 0)
+
+    async def look_at_store(self, *, ask: bool = True) -> None:
+        """When it answers again, compare everything."""
+        core = self._core
+        if core.store.damage is not None:
+            core.lose_store(core.store.damage)
+        if core.store_problem is None and not core.suspect and core.safelist_ok and not ask:
+            return
+        try:
+            await core.store.ping()
+            if core.store_problem is not None:
+                core.regain_store()
+            if core.suspect:
+                await self._reconciler.run()
+            if not core.safelist_ok:
+                await load_safelist(core)
+        except StoreUnavailable as error:
+            core.lose_store(error)
 
     async def stop(self) -> bool:
         """Refuse new signals and finish those taken; whether all were finished in time."""

@@ -110,5 +110,7 @@ def configure(log_format: str, level: str, stream: TextIO | None = None) -> None
     # What this one calls errors is malformed HTTP of clients, which is answered 400. Errors of
     # handlers are logged by the API's middleware.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    # Its pool logs a traceback for each attempt to reconnect; the store logs an outage once.
+    logging.getLogger("asyncpg").setLevel(logging.ERROR)
     # Its debug lines hold the parameters of every statement: hashes of passwords and tokens.
     logging.getLogger("aiosqlite").setLevel(logging.INFO)

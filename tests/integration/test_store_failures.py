@@ -50,6 +50,23 @@ async def test_gone_while_running_rules_stay_and_ingest_says_so():
     await store.close()
 
 
+async def test_an_outage_is_noticed_when_nothing_is_written():
+    """Reads alone were answered 503 for minutes while readiness stayed 200."""
+    clock = FakeClock()
+    store = await a_flaky_store(clock)
+    async with an_engine(one_step(), store=store, clock=clock) as house:
+        await house.engine.look_at_store()
+        store.away = True
+        await house.engine.look_at_store(ask=False)
+        assert house.engine.health().store_ok
+        await house.engine.look_at_store()
+        assert not house.engine.health().store_ok
+        store.away = False
+        await house.engine.look_at_store(ask=False)  # asked all the same: it is unreachable
+        assert house.engine.health().store_ok
+    await store.close()
+
+
 async def test_a_ttl_is_kept_on_the_wire_even_when_it_cannot_be_written():
     clock = FakeClock()
     store = await a_flaky_store(clock)

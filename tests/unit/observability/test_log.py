@@ -92,6 +92,12 @@ def test_configure_replaces_earlier_handlers(stream: io.StringIO) -> None:
     assert stream.getvalue().count("\n") == 1
 
 
+def test_the_pool_of_the_driver_does_not_report_each_attempt(stream: io.StringIO) -> None:
+    configure("text", "debug", stream)
+    logging.getLogger("asyncpg.pool").warning("Failed to restore the pool connection floor")
+    assert stream.getvalue() == ""
+
+
 async def test_parameters_of_statements_are_not_logged(stream: io.StringIO) -> None:
     configure("text", "debug", stream)
     async with await a_store() as store:
