@@ -262,7 +262,9 @@ class SpeakerSettings:
         Live.RESTART,
     ] = SpeakerMode.SPEAKER
     local_asn: Annotated[Asn, Doc("Our AS number."), Live.PEER_RESTART]
-    router_id: Annotated[IPv4Address, Doc("Our BGP identifier."), Live.PEER_RESTART]
+    router_id: Annotated[
+        IPv4Address, As("router id"), Doc("Our BGP identifier."), Live.PEER_RESTART
+    ]
     """32 bits that look like an address (RFC 6286)."""
     listen: Annotated[
         tuple[ListenAddress, ...],

@@ -34,10 +34,10 @@ from prefixd.config.inventory_file import INVENTORY
 from prefixd.config.load import Document, load_file, version_of
 from prefixd.config.main_file import MAIN, MainFile
 from prefixd.config.playbooks_file import PLAYBOOKS
-from prefixd.config.problem import ConfigError, Problem, Severity
+from prefixd.config.problem import ConfigError, Problem, Severity, TreePath
 from prefixd.config.reader import Bad, Effective, Reader, did_you_mean
 from prefixd.config.schema import Section
-from prefixd.config.secrets import SecretBox, expand
+from prefixd.config.secrets import DATABASE_URL, SecretBox, expand
 from prefixd.config.spellings import CONNECTION, LISTEN, log_level, resolve_reference
 from prefixd.domain.inventory import Inventory, build_inventory
 from prefixd.engine.settings import EngineSettings
@@ -46,7 +46,6 @@ from prefixd.observability.settings import LogLevel
 
 T = TypeVar("T")
 
-DATABASE_URL = "DATABASE_URL"
 LOG_LEVEL_VARIABLE = "RUST_LOG"
 
 
@@ -122,9 +121,16 @@ class _Run:
             limits=sections.limits(),
             policy=None if playbooks is None else sections.policy(playbooks),
             correlation=correlation,
+            correlation_home=self._home(CORRELATION_NAME, "correlation"),
             alerting=alerting,
+            alerting_home=self._home(ALERTING_NAME, "alerting"),
         )
         return _with_fallbacks(parts, self.documents)
+
+    def _home(self, name: str, wrapper: str) -> tuple[str, TreePath]:
+        """The file, and the path in it: its content may be below one key."""
+        document = self.documents.get(name)
+        return name, (wrapper,) if document is not None and document.is_below(wrapper) else ()
 
     def read_file(
         self, name: str, section: Section[T], *, records: bool = True, wrapped_in: str = ""
@@ -137,7 +143,8 @@ class _Run:
         if "${" in document.text or not document.text:
             tree, problems = expand(tree, self.env)
         reader = Reader(self.env, self.directory, records=records)
-        if wrapped_in and isinstance(tree, dict) and list(tree) == [wrapped_in]:
+        if wrapped_in and document.is_below(wrapped_in):
+            assert isinstance(tree, dict)
             reader.path.append(wrapped_in)
             tree = tree[wrapped_in]
         found = section.read(tree, reader)

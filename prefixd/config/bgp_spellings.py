@@ -97,6 +97,10 @@ def _numbers(text: str, count: int, maximum: int) -> tuple[int, ...] | None:
 
 IP = Spelled(to_address, "an IP address")
 IPV4 = Spelled(_address_v4, "an IPv4 address")
+ROUTER_ID = Spelled(
+    lambda text: (_address_v4(text) or None) if text != "0.0.0.0" else None,  # noqa: S104  refused
+    "an IPv4 address other than 0.0.0.0",
+)
 IPV6 = Spelled(_address_v6, "an IPv6 address")
 NETWORK = Spelled(_network, "an IP prefix such as 192.0.2.0/24", _network_hint)
 PREFIX = Spelled(_prefix, NETWORK.what, _network_hint)

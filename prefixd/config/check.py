@@ -14,6 +14,7 @@ from prefixd.auth.settings import AuthMode
 from prefixd.bgp.neighbor_settings import ImportMode
 from prefixd.bgp.settings import PeerSettings, SpeakerSettings
 from prefixd.bgp.settings_check import problems as bgp_problems
+from prefixd.bgp.wire.iana import Safi
 from prefixd.config.bundle import (
     ALERTING_NAME,
     CORRELATION_NAME,
@@ -32,6 +33,7 @@ from prefixd.correlation.validate import problems as correlation_problems
 from prefixd.domain.inventory import Customer, Inventory
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.problem import Problem as DomainProblem
+from prefixd.domain.rule import Blackhole
 from prefixd.engine.settings import Mode
 from prefixd.guardrails.limits import Limits
 from prefixd.guardrails.limits import problems as limit_problems
@@ -86,6 +88,8 @@ def cross_check(parts: Parts) -> list[Problem]:
         found += _customers(parts.customers, agreed.window_s)
     if parts.policy is not None and parts.limits is not None:
         found += _policy_against_limits(parts.policy, parts.limits)
+    if parts.policy is not None and parts.sections.bgp is not None:
+        found += _policy_against_neighbors(parts.policy, parts.sections.bgp)
     if parts.policy is not None and isinstance(parts.inventory, Inventory):
         found += _policy_against_inventory(parts.policy, parts.inventory)
     if isinstance(parts.inventory, Inventory):
@@ -144,7 +148,7 @@ def _http(http: Http) -> Found:
                 MAIN_NAME,
                 "http.auth.mtls",
                 "no certificate name has a role, so every request would be refused",
-                "list them under http.auth.mtls.roles",
+                "write http.auth.mtls.roles, for instance {noc.example.net: operator}",
             )
     if http.auth.mode is AuthMode.NONE and not _is_loopback(http.api.listen.host):
         yield _warning(
@@ -249,6 +253,23 @@ def _policy_against_limits(policy: PolicySettings, limits: Limits) -> Found:
                 "every rule of it would be refused",
                 f"set guardrails.allow_tcp_flags_match in {MAIN_NAME}",
             )
+
+
+def _policy_against_neighbors(policy: PolicySettings, bgp: SpeakerSettings) -> Found:
+    """Blackhole routes are unicast routes. Before there is a neighbor, any playbook may wait."""
+    terms = [*bgp.peers, *(found.template for found in bgp.dynamic)]
+    if not terms or any(family.safi == Safi.UNICAST for peer in terms for family in peer.families):
+        return
+    for index, playbook in enumerate(policy.playbooks):
+        for number, step in enumerate(playbook.steps):
+            if isinstance(step.action, Blackhole):
+                yield _error(
+                    PLAYBOOKS_NAME,
+                    ("playbooks", index, "steps", number),
+                    "a blackhole step needs a neighbor with a unicast family, and none has one",
+                    "add ipv4-unicast or ipv6-unicast to afi_safi of a neighbor in "
+                    f"{MAIN_NAME}, or write action: discard",
+                )
 
 
 def _customers(customers: Iterable[Customer], window_s: int) -> Found:

@@ -49,7 +49,9 @@ class Text(setting.Text):
             )
         text = str(value)
         if len(text) < self.minimum:
-            return reader.complain("must not be empty")
+            return reader.complain(
+                f"must be at least {self.minimum} characters long" if text else "must not be empty"
+            )
         if len(text) > self.maximum:
             return reader.complain(f"must be at most {self.maximum} characters long", value=value)
         if self.pattern is not None and re.fullmatch(self.pattern, text) is None:

@@ -30,6 +30,10 @@ class Document:
     tree: Tree = field(repr=False)
     version: str
 
+    def is_below(self, key: str) -> bool:
+        """Whether the whole content is below one key, as it would be in prefixd.yaml."""
+        return isinstance(self.tree, dict) and [*self.tree] == [key]
+
     def place_all(self, problems: Iterable[Problem]) -> list[Problem]:
         """The problems with their lines and columns, in the order of the file."""
         found = list(problems)

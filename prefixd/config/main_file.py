@@ -20,7 +20,7 @@ from prefixd.config.introspect import doc_of, keys_of, listing_of, section_of
 from prefixd.config.kinds import NAME, Flag, Table, Text, Word
 from prefixd.config.reader import BAD, Bad, Reader
 from prefixd.config.schema import Fields, Key, Section, field_defaults, given, gone, key
-from prefixd.config.secrets import SecretMissing, from_environment, from_file
+from prefixd.config.secrets import DATABASE_URL, SecretMissing, from_environment, from_file
 from prefixd.domain.actor import Role
 from prefixd.domain.prefix import Prefix
 from prefixd.engine.settings import EngineSettings, Mode
@@ -31,6 +31,9 @@ from prefixd.setting import Default, Doc, Live, Many
 from prefixd.store.settings import StoreSettings
 
 DEFAULT_TOKEN_ENV = "PREFIXD_API_TOKEN"  # noqa: S105 - the name of a variable, not a secret
+
+MIN_TOKEN = 16
+"""Characters of the shared token, wherever it comes from."""
 
 MTLS: Section[Mapping[str, Role]] = Section(
     lambda roles: roles,
@@ -58,9 +61,9 @@ class AuthSection:
             given,
             [
                 mode,
-                key("bearer_token", Text(minimum=16, maximum=4096), "The shared token. Write "
-                    "`${VAR}` rather than the token itself.", default=None, default_text="none",
-                    is_secret=True),
+                key("bearer_token", Text(minimum=MIN_TOKEN, maximum=4096), "The shared token. "
+                    "Write `${VAR}` rather than the token itself.", default=None,
+                    default_text="none", is_secret=True),
                 key("bearer_token_env", NAME, "Name of the variable that holds it.", default=None,
                     default_text=f"`{DEFAULT_TOKEN_ENV}`"),
                 key("bearer_token_file", Text(maximum=4096), "File that holds it.", default=None,
@@ -106,8 +109,12 @@ def _token(source: _TokenSource, reader: Reader) -> str | Bad:
     reader.path.append(name)
     try:
         if source.file is not None:
-            return from_file(source.file, reader.directory)
-        return from_environment(source.env or DEFAULT_TOKEN_ENV, reader.env)
+            token = from_file(source.file, reader.directory)
+        else:
+            token = from_environment(source.env or DEFAULT_TOKEN_ENV, reader.env)
+        if len(token) < MIN_TOKEN:
+            return reader.complain(f"must be at least {MIN_TOKEN} characters long")
+        return token
     except SecretMissing as missing:
         return reader.complain(f"mode bearer needs a token: {missing.message}", hint=missing.hint)
     finally:
@@ -229,7 +236,55 @@ SHUTDOWN = _fields_of(
     doc="What happens on SIGTERM.",
     live=Live.RESTART,
 )  # fmt: skip
-STORAGE = section_of(StoreSettings, live=Live.RESTART)
+
+
+class StorageSection(Section[StoreSettings]):
+    """`storage`, and two keys of the earlier daemon that may only repeat `connection_string`."""
+
+    def __init__(self) -> None:
+        said = "connection_string names the database"
+        keys = [*keys_of(StoreSettings), gone("driver", said), gone("path", said)]
+        super().__init__(StoreSettings, keys, doc=doc_of(StoreSettings), live=Live.RESTART)
+
+    def read(self, value: object, reader: Reader) -> StoreSettings | Bad:
+        known = len(reader.problems)
+        found = super().read(value, reader)
+        if isinstance(found, Bad) or not isinstance(value, dict):
+            return found
+        url = reader.env.get(DATABASE_URL)
+        storage = replace(found, connection_string=url) if url else found
+        wrong = _earlier_connection(value.get("driver"), value.get("path"), storage)
+        if wrong is None:
+            return found
+        del reader.problems[known:]  # warnings that these keys have no effect
+        reader.complain_key(*wrong)
+        return BAD
+
+
+def _earlier_connection(
+    driver: object, path: object, storage: StoreSettings
+) -> tuple[str, str, str] | None:
+    """Key, message and hint where `driver` or `path` say something else than the connection."""
+    contradicts = "contradicts connection_string"
+    match driver:
+        case None | "sqlite":
+            if isinstance(path, str) and not (
+                storage.is_postgres or (storage.is_sqlite and storage.sqlite_path == path)
+            ):
+                url = f"sqlite://{path}" if path.startswith("/") else f"sqlite:{path}"
+                return "path", contradicts, f"write connection_string: {url}"
+            if driver == "sqlite" and not storage.is_sqlite:
+                return "driver", contradicts, "take one of them away"
+        case "postgres" | "postgresql":
+            if not storage.is_postgres:
+                wanted = "write connection_string: postgres://user@host/database"
+                return "driver", contradicts, wanted
+        case _:
+            return "driver", "must be sqlite or postgres", "write connection_string instead"
+    return None
+
+
+STORAGE = StorageSection()
 OBSERVABILITY = section_of(
     ObservabilitySettings,
     extra=[

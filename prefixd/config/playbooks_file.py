@@ -22,6 +22,7 @@ from prefixd.config.kinds import (
 )
 from prefixd.config.reader import BAD, Bad, Reader
 from prefixd.config.schema import OneOf, Section, gone, key
+from prefixd.config.spellings import VECTOR
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.domain.rule import (
     MAX_DSCP,
@@ -37,7 +38,6 @@ from prefixd.domain.vector import Vector
 from prefixd.policy.playbook import MAX_NAME, MAX_TTL_S, Playbook, PlaybookMatch, PortMode, Step
 from prefixd.setting import Live
 
-VECTOR = Word(Vector)
 PAIR = Spelled(
     lambda text: text if re.fullmatch(r"[0-9]{1,10}:[0-9]{1,10}", text) else None,
     'two numbers such as "64500:100"',

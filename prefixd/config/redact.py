@@ -130,9 +130,7 @@ def raw_section(config: Config, name: str, section: str) -> Tree:
     document = config.documents.get(name)
     if document is not None:
         tree = document.tree
-        if isinstance(tree, dict) and list(tree) == [section]:
-            return tree[section]
-        return tree
+        return tree[section] if isinstance(tree, dict) and document.is_below(section) else tree
     main = config.documents[MAIN_NAME].tree
     return (main.get(section) or {}) if isinstance(main, dict) else {}
 

@@ -14,6 +14,8 @@ from prefixd.config.problem import Problem, Severity, TreePath
 from prefixd.config.yaml_tree import Tree
 
 STARS = "***"
+DATABASE_URL = "DATABASE_URL"
+"""The variable that overrides storage.connection_string."""
 MAX_SECRET_BYTES = 64 * 1024
 
 _REFERENCE = re.compile(

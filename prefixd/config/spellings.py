@@ -32,6 +32,7 @@ from prefixd.config.reader import BAD, Bad, Reader, did_you_mean
 from prefixd.config.secrets import SecretMissing, from_environment, from_file, loose_file_warning
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.domain.rule import PortRange
+from prefixd.domain.vector import Vector
 from prefixd.notify.settings import AlertEvent
 from prefixd.observability.settings import LogFormat, LogLevel
 
@@ -152,6 +153,33 @@ RESERVED_HEADERS = frozenset(
 )
 
 
+class _Vector:
+    """An attack vector; names that tools and the earlier daemon's documentation use as well."""
+
+    def read(self, value: object, reader: Reader) -> Vector | Bad:
+        meant = _VECTOR_WORDS.get(value) if isinstance(value, str) else None
+        if meant is not None:
+            reader.warn(f"{value} means {meant.value} here", hint=f"write {meant.value}")
+            return meant
+        return Word(Vector).read(value, reader)
+
+    def describe(self) -> str:
+        return "vector"
+
+
+_VECTOR_WORDS = {
+    **{
+        vector.value.replace("_amplification", suffix): vector
+        for vector in Vector
+        if vector.value.endswith("_amplification")
+        for suffix in ("_amp", "_reflection")
+    },
+    "tcp_syn_flood": Vector.SYN_FLOOD,
+    "tcp_ack_flood": Vector.ACK_FLOOD,
+    "rst_flood": Vector.TCP_RST_FLOOD,
+}
+
+
 class _AddedHeader:
     """A header we may add; those that we send ourselves are refused."""
 
@@ -268,6 +296,7 @@ CONNECTION = Spelled(
     lambda text: text if text.startswith(("sqlite:", "postgres://", "postgresql://")) else None,
     "sqlite:///absolute/path, sqlite:relative/path or postgres://…",
 )
+VECTOR = _Vector()
 _PORT_RANGE_TEXT = Spelled(_port_range, 'a port or a range such as "3784-3785"')
 
 BY_TYPE: Final[Mapping[object, Kind[Any]]] = {
@@ -282,6 +311,7 @@ BY_TYPE: Final[Mapping[object, Kind[Any]]] = {
     PortRange: _PortRange(),
     LogFormat: _LogFormat(),
     LogLevel: _LogLevel(),
+    Vector: VECTOR,
     IPv4Address: bgp.IPV4,
     IPv6Address: bgp.IPV6,
     IPAddress: bgp.IP,
@@ -301,7 +331,9 @@ BY_WORD: Final[Mapping[str, Kind[Any]]] = {
     "secret reference": SecretReference(),
     "constant": _Constant(),
     "network": Mapped(PREFIX, str),
+    "vector": Mapped(VECTOR, lambda vector: vector.value),
     "AS numbers": bgp.ASNS,
+    "router id": bgp.ROUTER_ID,
     "families": bgp.FAMILIES,
     "listen addresses": bgp.ListenAddresses(),
     "community": bgp.COMMUNITY,

@@ -82,8 +82,11 @@ def _text_and_tree(path: Path, tree: Tree) -> tuple[str, Tree]:
     if not isinstance(stored, Document):  # missing, or not readable: written as new text
         return emitted(tree), tree
     wrapper = WRAPPERS.get(path.name)
-    is_wrapped = isinstance(stored.tree, dict) and [*stored.tree] == [wrapper]
-    if wrapper is not None and is_wrapped and not (isinstance(tree, dict) and wrapper in tree):
+    if (
+        wrapper is not None
+        and stored.is_below(wrapper)
+        and not (isinstance(tree, dict) and wrapper in tree)
+    ):
         tree = {wrapper: tree}
     return rewritten(stored.text, tree), tree
 

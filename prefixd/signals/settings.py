@@ -258,11 +258,11 @@ class WebhookAdapterSettings:
     transforms: Annotated[Mapping[Name, Transform], Doc("What is done to a field before use.")] = (
         field(default_factory=_no_transforms)
     )
-    vector_map: Annotated[Mapping[str, str], Doc("Their word for an attack, and ours.")] = field(
-        default_factory=_no_words
-    )
+    vector_map: Annotated[
+        Mapping[str, Annotated[str, As("vector")]], Doc("Their word for an attack, and ours.")
+    ] = field(default_factory=_no_words)
     vector_match: Annotated[VectorMatch, Doc("How words are compared.")] = VectorMatch.EXACT
-    default_vector: Annotated[str, Doc("When no word fits.")] = "unknown"
+    default_vector: Annotated[str, As("vector"), Doc("When no word fits.")] = "unknown"
     action_map: Annotated[
         Mapping[str, str], Doc("Their word for the action: `ban` or `unban`.")
     ] = field(default_factory=_no_words)

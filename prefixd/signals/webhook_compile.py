@@ -161,7 +161,7 @@ def _plain_problems(settings: WebhookAdapterSettings) -> Iterator[Problem]:
     yield from _limit_problems(settings)
     yield from (item.inside("auth") for item in _auth_problems(settings.auth))
     if settings.auth.type is AuthType.NONE and not settings.allow_from:
-        yield Problem("auth.type", "none requires allow_from")
+        yield Problem("auth.type", "none requires allow_from: list the networks that may post")
 
 
 def _field_problems(settings: WebhookAdapterSettings) -> Iterator[Problem]:

@@ -184,7 +184,10 @@ def test_the_error_prints_every_problem() -> None:
          "did you mean local_asn?"),
         (("auth: {mode: none}", "auth: none"), "http.auth: must be a section with keys, not text"),
         (("auth: {mode: none}", "auth: {mode: yes}"), "must be none, bearer, credentials or mtls"),
-        (("router_id: 192.0.2.250", "router_id: 1.2.3"), "must be an IPv4 address (got '1.2.3')"),
+        (
+            ("router_id: 192.0.2.250", "router_id: 1.2.3"),
+            "must be an IPv4 address other than 0.0.0.0 (got '1.2.3')",
+        ),
         (("mode: mock", "mode: mock\n  mode: mock"), "duplicate key 'mode'"),
     ],
 )  # fmt: skip

@@ -182,7 +182,7 @@ webhook_adapters:
         (ADAPTER.replace("victim_ip", "bps"), "fields.victim_ip: is required"),
         (ADAPTER.replace("bearer}", "hmac}"), "auth.secret_env: hmac requires a secret"),
         (ADAPTER.replace("bearer}", "none}"), "none requires allow_from"),
-        (ADAPTER + "    vector_map: {UDP: udp}\n", "vector_map.UDP: unknown vector 'udp'"),
+        (ADAPTER + "    vector_map: {UDP: udp}\n", "vector_map.UDP: must be udp_flood, syn_flood"),
         (ADAPTER + ADAPTER.partition("adapters:\n")[2], "has the same name as entry 0: 'box-b'"),
         ("enabled: true\nwindow_seconds: 0\n", "window_seconds: must be at least 1"),
         ("enabled: true\nconfidence_threshold: 1.5\n", "must be from 0 to 1"),
