@@ -89,11 +89,19 @@ class TextFormatter(logging.Formatter):
 def _shown(value: object) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     plain = text.isprintable() and text != "" and not any(sign in text for sign in ' "=')
-    return text if plain else json.dumps(text)
+    return text if plain else f'"{_escaped(text)}"'
 
 
 def _one_line(text: str) -> str:
-    return text if text.isprintable() else json.dumps(text)[1:-1]
+    return text if text.isprintable() else _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    """As in JSON, but what can be printed stays readable: `≥`, names of customers."""
+    return "".join(
+        sign if sign.isprintable() and sign not in '"\\' else json.dumps(sign)[1:-1]
+        for sign in text
+    )
 
 
 def configure(log_format: str, level: str, stream: TextIO | None = None) -> None:

@@ -36,10 +36,24 @@ def test_text_lines_are_for_people() -> None:
     )
 
 
-def test_lists_are_written_for_whoever_reads_them() -> None:
+def test_a_list_is_joined_in_text_and_stays_a_list_in_json() -> None:
     record = a_record(families=["ipv4-flowspec"], codes=("a", "b"))
     assert TextFormatter().format(record).endswith('families=ipv4-flowspec codes="a, b"')
     assert json.loads(JsonFormatter().format(record))["codes"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("confidence 0.90 ≥ 0.50", '"confidence 0.90 ≥ 0.50"'),
+        ("Müller & Söhne", '"Müller & Söhne"'),
+        ('say "x" \\ y', r'"say \"x\" \\ y"'),
+        ("a\u202eb \u2028\x1b[31m", r'"a\u202eb \u2028\u001b[31m"'),
+    ],
+)
+def test_what_can_be_printed_stays_readable(value: str, shown: str) -> None:
+    """Direction marks, line separators and escape sequences cannot be printed."""
+    assert TextFormatter().format(a_record(why=value)).endswith(f"  why={shown}")
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
