@@ -42,7 +42,8 @@ from prefixd.daemon.apply_config import ApplyConfig, adapters_of, untouchable_ne
 from prefixd.daemon.banner import base_url, greeting, summary
 from prefixd.daemon.bgp_view import BgpView
 from prefixd.daemon.config_files import LiveConfig
-from prefixd.daemon.http_server import Certificates, HttpServer, bind_tcp
+from prefixd.daemon.connection_limits import Refusal
+from prefixd.daemon.http_server import Certificates, HttpServer, bind_tcp, limits_of
 from prefixd.daemon.lifecycle import Lifecycle
 from prefixd.daemon.loop_lag import LoopLag
 from prefixd.daemon.metrics_from_news import NewsCounter
@@ -122,6 +123,7 @@ async def build(
 
     restarts = Restarts(config.bgp, clock)
     own = OwnAddressKeeper(clock)
+    metrics.connections_refused.start_at_zero(*((each,) for each in Refusal))
     speaker = Speaker(
         config.bgp,
         clock=clock,
@@ -213,7 +215,14 @@ async def build(
         own=own,
         engine=engine,
         sources=sources,
-        server=HttpServer(api, config.api, sockets["api"], certificates),
+        server=HttpServer(
+            api,
+            config.api,
+            sockets["api"],
+            certificates,
+            limits_of(config.api, config.bgp),
+            lambda refusal: metrics.connections_refused.labels(refusal).inc(),
+        ),
         life=Lifecycle(reload),
     )
 

@@ -68,5 +68,19 @@ class ApiSettings:
     ] = None
     trusted_proxies: Annotated[tuple[Prefix, ...], Doc("Whose X-Forwarded-For is believed.")] = ()
     max_body_bytes: Annotated[int, Whole(1024), Doc("Largest request.")] = MEBIBYTE
+    max_connections: Annotated[
+        Positive,
+        Doc(
+            "Most open HTTP connections. Fewer where the open-file limit of the process is low: "
+            "part of it is kept for BGP and the database."
+        ),
+    ] = 4096
+    max_connections_per_address: Annotated[
+        Positive,
+        Doc(
+            "Most open HTTP connections of one address, and at most half of all. Trusted proxies "
+            "are not counted."
+        ),
+    ] = 256
     request_timeout_s: Annotated[int, Whole(1, 600), Doc("Longest request.")] = 30
     metrics_public: Annotated[bool, Doc("/metrics without authentication.")] = True

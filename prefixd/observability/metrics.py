@@ -320,6 +320,11 @@ class Metrics:
         self.http_in_flight = self._gauge(
             "prefixd_http_in_flight_requests", "HTTP requests in progress.", "method", "route"
         )
+        self.connections_refused = self._counter(
+            "prefixd_http_connections_refused_total",
+            "HTTP connections closed because too many are open, of all callers or of one.",
+            "limit",
+        )
         self.rate_limited = self._counter(
             "prefixd_http_rate_limited_total", "HTTP requests answered 429.", "scope"
         )
