@@ -176,6 +176,27 @@ def _bgp(bgp: SpeakerSettings) -> Found:
         elif problem.where in ranges:
             path = ("bgp", "dynamic_neighbors", ranges[problem.where])
         yield _error(MAIN_NAME, path, f"{problem.where}: {problem.text}")
+    yield from _exporting(bgp)
+    for index, peer in enumerate(bgp.peers):
+        yield from _accepting(peer, ("bgp", "neighbors", index))
+    for index, found in enumerate(bgp.dynamic):
+        yield from _accepting(found.template, ("bgp", "dynamic_neighbors", index))
+
+
+def _exporting(bgp: SpeakerSettings) -> Found:
+    """Without an export section nothing is announced (RFC 8212). A speaker where that is so of
+    every neighbor protects no customer, unless it is there to watch what routers announce."""
+    templates = [found.template for found in bgp.dynamic]
+    peers = [peer for peer in (*bgp.peers, *templates) if peer.enabled]
+    watches = any(peer.accept.mode is not ImportMode.DENY for peer in peers)
+    if bgp.live and peers and not watches and all(peer.export is None for peer in peers):
+        yield _error(
+            MAIN_NAME,
+            "bgp.neighbors",
+            "no neighbor has an export section: nothing is announced to any router",
+            "`export: {}` at a neighbor announces everything its profile can take",
+        )
+        return
     for index, peer in enumerate(bgp.peers):
         if peer.export is None and peer.enabled:
             yield _warning(
@@ -184,9 +205,6 @@ def _bgp(bgp: SpeakerSettings) -> Found:
                 f"neighbor {peer.name} has no export section: nothing is announced to it",
                 "`export: {}` announces everything its profile can take",
             )
-        yield from _accepting(peer, ("bgp", "neighbors", index))
-    for index, found in enumerate(bgp.dynamic):
-        yield from _accepting(found.template, ("bgp", "dynamic_neighbors", index))
 
 
 def _accepting(peer: PeerSettings, path: TreePath) -> Found:

@@ -23,7 +23,13 @@ ROUTER = {
     "name": "router", "address": "127.0.0.1", "port": 1791, "peer_asn": 64500,
     "afi_safi": ["ipv4-flowspec"], "export": {},
 }  # fmt: skip
-PASSIVE = {"name": "edge", "address": "127.0.0.1", "peer_asn": 64500, "direction": "passive"}
+PASSIVE = {
+    "name": "edge",
+    "address": "127.0.0.1",
+    "peer_asn": 64500,
+    "direction": "passive",
+    "export": {},
+}
 FIRST_OCTETS = """
 import socket
 with socket.create_connection(("127.0.0.1", 179), 20) as router:

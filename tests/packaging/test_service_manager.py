@@ -138,7 +138,13 @@ def test_callers_queue_at_inherited_sockets_until_the_daemon_serves_them(
     tmp_path: Path, program: Sequence[str | Path]
 ) -> None:
     port = free_port()
-    neighbor = {"name": "edge1", "address": "127.0.0.1", "peer_asn": 64500, "direction": "passive"}
+    neighbor = {
+        "name": "edge1",
+        "address": "127.0.0.1",
+        "peer_asn": 64500,
+        "direction": "passive",
+        "export": {},
+    }
     bgp = {"mode": "speaker", "listen": ["127.0.0.1:1"], "neighbors": [neighbor]}
     daemon = DaemonProcess(tmp_path, main={"bgp": bgp}, port=port)
     daemon.write_config()
@@ -171,6 +177,7 @@ def test_a_secret_comes_from_the_credentials_directory(tmp_path: Path) -> None:
         "address": "192.0.2.7",
         "peer_asn": 64500,
         "password_file": "${CREDENTIALS_DIRECTORY}/edge1",
+        "export": {},
     }
     daemon = DaemonProcess(tmp_path, main={"bgp": {"mode": "speaker", "neighbors": [neighbor]}})
     daemon.write_config()

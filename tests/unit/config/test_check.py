@@ -246,7 +246,10 @@ def test_private_chat_servers_can_be_allowed(tmp_path: Path) -> None:
 
 
 def test_open_doors_and_silent_routers_are_warnings(tmp_path: Path) -> None:
-    main = with_neighbors("    - {name: edge1, address: 192.0.2.1, peer_asn: 64500}\n")
+    main = with_neighbors(
+        "    - {name: edge1, address: 192.0.2.1, peer_asn: 64500}\n",
+        neighbor(name="edge2", address="192.0.2.2"),
+    )
     main = main.replace("auth:", 'listen: "0.0.0.0:8080"\n  auth:')
     found = warnings(make(tmp_path, prefixd=main))
     assert len(found) == 2
@@ -342,3 +345,31 @@ def test_the_next_start_finds_how_this_one_ended_beside_the_database(tmp_path: P
     assert marker(SPEAKER + "  restart_marker: /x/y.json\n" + at_home) == "/x/y.json"
     assert marker(MAIN + at_home) == ""  # a mock speaks with nobody
     assert marker(speaker + "storage: {connection_string: 'sqlite::memory:'}\n") == ""
+
+
+QUIET = MAIN.replace("mode: mock", "mode: speaker\n  listen: []")
+EDGE = "    - {name: edge%d, address: 192.0.2.%d, peer_asn: 64500%s}\n"
+
+
+@pytest.mark.parametrize(
+    ("main", "refused"),
+    [
+        (QUIET + "  neighbors:\n" + EDGE % (1, 1, ""), True),
+        (QUIET + "  neighbors:\n" + EDGE % (1, 1, "") + EDGE % (2, 2, ""), True),
+        (QUIET + "  neighbors:\n" + EDGE % (1, 1, "") + EDGE % (2, 2, ", export: {}"), False),
+        (QUIET + "  neighbors:\n" + EDGE % (1, 1, ", accept: {mode: monitor}"), False),
+        (QUIET + "  neighbors:\n" + EDGE % (1, 1, ", enabled: false"), False),
+        (MAIN + "  neighbors:\n" + EDGE % (1, 1, ""), False),
+    ],
+)
+def test_a_speaker_that_could_announce_nothing_is_refused(
+    tmp_path: Path, main: str, refused: bool
+) -> None:
+    """What `prefixdctl import gobgp-conf` prints without --export is such a section."""
+    directory = make(tmp_path, prefixd=main)
+    if not refused:
+        load(directory)
+        return
+    (text,) = texts(directory)
+    assert "bgp.neighbors: no neighbor has an export section: nothing is announced" in text
+    assert "`export: {}` at a neighbor" in text
