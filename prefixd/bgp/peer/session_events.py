@@ -133,6 +133,8 @@ class SessionEvents:
 
     def _up(self, transport: Transport, negotiated: Negotiated, now: float) -> None:
         self._connections.establish(transport, negotiated)
+        if not self.refusals:  # with fewer families than configured, the reason stays
+            self._history.last_error = ""
         self._handle_event(ConnectionUp(transport.number))
         log.info(
             "neighbor session established",

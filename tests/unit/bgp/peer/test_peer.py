@@ -282,6 +282,22 @@ async def test_text_for_old_peers_is_cut_at_128_octets() -> None:
         assert message.data == b"\x80" + "ä".encode() * 64
 
 
+async def test_what_kept_a_session_from_coming_up_is_forgotten_when_it_is_up() -> None:
+    with Site() as site:
+        port = site.port
+    async with running(a_peer(port=port, timers=QUICK)) as (peer, watcher):
+        await watcher.until(lambda: "refused" in peer.status().last_error)
+        with socket.create_server(("127.0.0.1", port)) as late:
+            late.setblocking(False)
+            sock, _ = await asyncio.get_running_loop().sock_accept(late)
+            router = Router(sock)
+            sock.setblocking(False)
+            await router.come_up()
+            await watcher.until_state(peer, PeerState.ESTABLISHED)
+            assert peer.status().last_error == ""
+            router.close()
+
+
 async def test_a_router_that_hangs_up_is_called_again() -> None:
     async with established() as (_, watcher, router, site):
         router.close()
