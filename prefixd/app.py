@@ -109,7 +109,13 @@ async def build(
     )
     bus = Bus(config.engine.subscriber_queue_limit)
 
-    store = await open_store(config.storage, clock, pop=config.pop, instance=new_id())
+    store = await open_store(
+        config.storage,
+        clock,
+        pop=config.pop,
+        instance=new_id(),
+        daemon=f"pid {os.getpid()} on {socket.gethostname()}",
+    )
     stack.push_async_callback(store.close)
     dispatcher = Dispatcher(
         config.alerting,
@@ -260,6 +266,7 @@ class Daemon:
         self._supervise("alerts", self.dispatcher.run)
         self._supervise("sources", self.sources.run)
         self._supervise("retention", self._retention)
+        self._supervise("instance-lock", self.store.keep_lock)
         self._supervise("loop-lag", self.lag.run)
         self._supervise("own-addresses", partial(self.own.run, self.engine))
         if self.config.bgp.live:

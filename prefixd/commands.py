@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         return _run_loop(serve(config, os.environ))
     except StoreUnavailable as error:
-        return _complain(f"prefixd: database unreachable: {config.storage.where}: {error}")
+        return _complain(f"prefixd: {error.summary}: {config.storage.where}: {error}")
     except PrefixdError as error:
         return _complain(f"prefixd: {error}")
 

@@ -59,6 +59,18 @@ class Session(Protocol):
         ...
 
 
+class InstanceLock(Protocol):
+    async def hold(self, owner: str) -> None:
+        """Raises StartupError, which names the holder, when another instance has it."""
+        ...
+
+    async def keep(self) -> None:
+        """Runs while the daemon does."""
+        ...
+
+    def release(self) -> None: ...
+
+
 class Database(Protocol):
     @property
     def name(self) -> str:
@@ -90,6 +102,10 @@ class Database(Protocol):
 
     async def apply(self, units: Sequence[Unit], seal: Seal) -> list[Outcome]:
         """Store a batch: one commit, one outcome per unit (None: stored)."""
+        ...
+
+    def instance_lock(self, pop: str) -> InstanceLock:
+        """The lock of the daemon that serves this POP here."""
         ...
 
     def exclusive(self) -> AbstractAsyncContextManager[Session]:

@@ -17,8 +17,9 @@ import asyncpg
 from prefixd.domain.record import Change, Lost
 from prefixd.errors import StoreUnavailable
 from prefixd.store.changes import CHANNEL, Mailbox, decode_change
-from prefixd.store.database import Outcome, Query, Row, Seal, Session
+from prefixd.store.database import InstanceLock, Outcome, Query, Row, Seal, Session
 from prefixd.store.dialect import from_postgres, numbered
+from prefixd.store.instance_lock import AdvisoryLock
 from prefixd.store.postgres_batch import BatchWriter, Connection
 from prefixd.store.settings import StoreSettings
 from prefixd.store.unit import Unit, Value
@@ -123,6 +124,9 @@ class PostgresDatabase:
         raise StoreUnavailable("the database server keeps aborting our transaction", 1)
 
     # --- the rest -------------------------------------------------------------------------------
+
+    def instance_lock(self, pop: str) -> InstanceLock:
+        return AdvisoryLock(self._connect, pop)
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[Session]:

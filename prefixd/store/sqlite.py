@@ -20,8 +20,9 @@ from prefixd.domain.record import Change, Lost
 from prefixd.errors import Conflict, StoreDamaged, StoreUnavailable
 from prefixd.store.changes import ChangeHub
 from prefixd.store.counters import CLAIM, RELEASE
-from prefixd.store.database import ChainMoved, Outcome, Query, Row, Seal, Session
+from prefixd.store.database import ChainMoved, InstanceLock, Outcome, Query, Row, Seal, Session
 from prefixd.store.dialect import from_sqlite
+from prefixd.store.instance_lock import FileLock
 from prefixd.store.settings import MEMORY, StoreSettings
 from prefixd.store.sqlite_connection import SqliteConnection
 from prefixd.store.unit import Statement, Unit, Value
@@ -118,6 +119,10 @@ class SqliteDatabase:
             if outcome is None:
                 self._hub.publish(unit.changes)
         return outcomes
+
+    def instance_lock(self, pop: str) -> InstanceLock:
+        """Of the whole file: only PostgreSQL can serve several POPs."""
+        return FileLock(self._settings.sqlite_path)
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[Session]:

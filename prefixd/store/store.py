@@ -132,6 +132,7 @@ class Store:
     ) -> None:
         self.instance = instance
         self._database = database
+        self._lock = database.instance_lock(pop)
         self._commit = GroupCommit(database, AuditChain(pop), settings)
         self._unreadables = Unreadables()
         self.audit = AuditReads(database, self._unreadables)
@@ -178,6 +179,13 @@ class Store:
     def changes(self) -> AsyncIterator[Change | Lost]:
         return self._database.changes()
 
+    async def take_lock(self, daemon: str) -> None:
+        await self._lock.hold(daemon)
+
+    async def keep_lock(self) -> None:
+        """Run while the daemon does, so that it stays the only one."""
+        await self._lock.keep()
+
     async def migrations(self) -> list[AppliedMigration]:
         return await applied(self._database)
 
@@ -194,6 +202,7 @@ class Store:
         """Stores what was accepted, then closes the database."""
         await self._commit.close()
         await self._database.close()
+        self._lock.release()
 
     async def __aenter__(self) -> "Store":
         return self
@@ -213,16 +222,21 @@ def database_for(settings: StoreSettings) -> Database:
     )
 
 
-async def open_store(settings: StoreSettings, clock: Clock, *, pop: str, instance: str) -> Store:
+async def open_store(
+    settings: StoreSettings, clock: Clock, *, pop: str, instance: str, daemon: str | None = None
+) -> Store:
     """Connect, migrate, recount. StoreUnavailable when the database is unreachable (try again
-    later), StartupError when this release must not use it."""
+    later), StartupError when this release must not use it, or when another daemon does. `daemon`
+    is how that other one would name us; commands beside a daemon give none."""
     database = database_for(settings)
+    store = Store(database, settings, pop=pop, instance=instance)
     await database.open()
     try:
+        if daemon is not None:
+            await store.take_lock(daemon)
         await migrate(database, clock)
-        store = Store(database, settings, pop=pop, instance=instance)
         await store.recount()
     except BaseException:
-        await database.close()
+        await store.close()
         raise
     return store

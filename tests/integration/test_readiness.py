@@ -145,6 +145,28 @@ async def test_w72_every_cause_at_once() -> None:
         assert len(reasons) == 3
 
 
+def test_a_second_daemon_on_one_file_does_not_start_and_names_the_first(tmp_path: Path) -> None:
+    with DaemonProcess(tmp_path) as daemon:
+        done = run_beside(daemon, port=0)
+        assert done.returncode == 2, done.stderr
+        assert daemon.process is not None
+        assert f"is in use by prefixd pid {daemon.process.pid} on " in done.stderr
+        assert daemon.get("/v1/health/ready").status == 200
+        daemon.kill()
+        daemon.start()  # a daemon that was killed left nothing behind
+        assert daemon.get("/v1/health/ready").status == 200
+
+
+def run_beside(daemon: DaemonProcess, port: int) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [
+            sys.executable, "-m", "prefixd", "run", "-c", daemon.config_dir,
+            "--listen", f"127.0.0.1:{port}",
+        ],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 def test_w72_a_database_of_a_newer_release_is_no_start_and_no_port(tmp_path: Path) -> None:
     """Nobody can be told 503 by a daemon that must not run: it says why and ends with 2."""
     with DaemonProcess(tmp_path) as daemon:
