@@ -1,5 +1,6 @@
 """A manual rule: from JSON to a domain request, or a 400 naming the field; and its preview."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -32,6 +33,10 @@ from prefixd.domain.rule import (
 )
 from prefixd.domain.vector import ICMP, ICMPV6, PORT_PROTOCOLS, TCP, UDP
 from prefixd.guardrails.facts import Refusal
+
+_PORTS = re.compile(r"[0-9]{1,5}(-([0-9]{1,5})?)?")
+MAX_POLICE_BPS = 10**15
+"""A petabit per second, more than any router has; a rate is a 32-bit float on the wire."""
 
 
 def manual_request(body: shapes.ManualIn) -> ManualRequest:
@@ -138,7 +143,7 @@ def _ports(body: shapes.ManualIn) -> Ports:
         ranges.append(PortRange(port, port))
     for index, text in enumerate(body.dst_port_ranges):
         low, _, high = text.partition("-")
-        if not low.isdecimal() or not (high or low).isdecimal():
+        if not _PORTS.fullmatch(text):
             raise bad_request(
                 f"invalid port range {text[:20]!r}: write 1000-2000", f"dst_port_ranges[{index}]"
             )
@@ -166,8 +171,9 @@ def _action(body: shapes.ManualIn) -> Action:
 
 
 def _police(body: shapes.ManualIn) -> Action:
-    if body.rate_bps is None or body.rate_bps < MIN_POLICE_BPS:
-        raise bad_request(f"police needs rate_bps of at least {MIN_POLICE_BPS}", "rate_bps")
+    if body.rate_bps is None or not MIN_POLICE_BPS <= body.rate_bps <= MAX_POLICE_BPS:
+        message = f"police needs rate_bps from {MIN_POLICE_BPS} to {MAX_POLICE_BPS}"
+        raise bad_request(message, "rate_bps")
     return Police(body.rate_bps)
 
 

@@ -26,6 +26,7 @@ from prefixd.domain.vector import Vector, parse_vector
 
 Item = TypeVar("Item")
 MAX_REASON = 1024
+MAX_TTL_S = 10 * 365 * 86_400
 QUERIES = 64
 _LOST_PLUS = re.compile(r" (\d\d:\d\d)$")
 

@@ -6,14 +6,12 @@ import msgspec
 
 from prefixd.api import render, shapes
 from prefixd.api.problem import ApiError, bad_request, not_found
+from prefixd.api.query import MAX_REASON, MAX_TTL_S
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
 from prefixd.domain.actor import Permission
 from prefixd.domain.prefix import Prefix
 from prefixd.domain.safelist import EntrySource, SafelistEntry
-
-MAX_REASON = 1024
-MAX_TTL_S = 10 * 365 * 86_400
 
 
 class Added(msgspec.Struct):

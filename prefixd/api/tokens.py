@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from prefixd.api.problem import ApiError, bad_request, not_found
+from prefixd.api.query import MAX_TTL_S
 from prefixd.api.render import shaped
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
@@ -116,8 +117,8 @@ def _token_request(body: TokenIn, now_us: int) -> TokenRequest:
         if prefix is None:
             raise bad_request(f"invalid prefix: {text[:60]!r}", f"networks[{index}]")
         networks.append(prefix)
-    if body.ttl_seconds is not None and body.ttl_seconds < 1:
-        raise bad_request("ttl_seconds must be positive", "ttl_seconds")
+    if body.ttl_seconds is not None and not 0 < body.ttl_seconds <= MAX_TTL_S:
+        raise bad_request(f"ttl_seconds must be 1 to {MAX_TTL_S}", "ttl_seconds")
     return TokenRequest(
         name=body.name,
         permissions=frozenset(Permission(word) for word in body.permissions),

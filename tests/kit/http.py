@@ -7,17 +7,19 @@ from aiohttp import ClientSession, web
 
 
 @asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[ClientSession]:
-    """A client session whose base URL is the running application."""
+async def listening(app: web.Application) -> AsyncIterator[int]:
+    """The port of the running application."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, auto_decompress=False)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server = site._server
-    assert server is not None
-    port = server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # because: AbstractServer
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with ClientSession(f"http://127.0.0.1:{port}") as session:
-            yield session
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[ClientSession]:
+    """A client session whose base URL is the running application."""
+    async with listening(app) as port, ClientSession(f"http://127.0.0.1:{port}") as session:
+        yield session

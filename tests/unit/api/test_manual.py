@@ -1,6 +1,12 @@
 """What an operator reads of the neighbors when a manual rule is made or previewed."""
 
-from prefixd.api.manual import neighbor_line, withheld_by, withheld_notes
+from typing import Any
+
+import pytest
+
+from prefixd.api import shapes
+from prefixd.api.manual import manual_request, neighbor_line, withheld_by, withheld_notes
+from prefixd.api.problem import ApiError
 from prefixd.domain.rule import NeighborPreview
 
 TAKES = NeighborPreview(neighbor="edge1", rules_before=12, rules_after=13)
@@ -37,3 +43,35 @@ def test_the_note_warns_first_when_no_router_takes_the_rule() -> None:
         "edge2: withheld (ability): no such action",
     ]
     assert withheld_notes([]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"rate_bps": 10**40}, "rate_bps"),
+        ({"rate_bps": 10**4000}, "rate_bps"),
+        ({"rate_bps": 1}, "rate_bps"),
+        ({"rate_bps": None}, "rate_bps"),
+        ({"protocol": "udp", "dst_port_ranges": ["\u0665\u0663"]}, "dst_port_ranges[0]"),
+        ({"protocol": "udp", "dst_port_ranges": ["9" * 5000]}, "dst_port_ranges[0]"),
+        ({"protocol": "udp", "dst_port_ranges": ["90-80"]}, "dst_port_ranges[0]"),
+        ({"protocol": "udp", "dst_ports": [0]}, "dst_ports[0]"),
+        ({"dst_ports": [53]}, "dst_ports"),
+        ({"victim_ip": "x"}, "victim_ip"),
+        ({"ttl_seconds": 0}, "ttl_seconds"),
+        ({"action": "drop"}, "action"),
+        ({"action": "redirect"}, "route_target"),
+        ({"action": "mark", "dscp": 64}, "dscp"),
+    ],
+)
+def test_a_value_that_no_rule_can_carry_is_a_400_that_names_it(
+    change: dict[str, Any], field: str
+) -> None:
+    body: dict[str, Any] = {
+        "reason": "flood", "victim_ip": "192.0.2.1", "action": "police", "ttl_seconds": 300,
+        "rate_bps": 1_000_000,
+    }  # fmt: skip
+    assert manual_request(shapes.ManualIn(**body)).reason == "flood"
+    with pytest.raises(ApiError) as caught:
+        manual_request(shapes.ManualIn(**{**body, **change}))
+    assert (caught.value.status, caught.value.field) == (400, field)
