@@ -266,6 +266,7 @@ class Daemon:
         self._supervise("alerts", self.dispatcher.run)
         self._supervise("sources", self.sources.run)
         self._supervise("retention", self._retention)
+        self._supervise("audit-head", self.store.audit_anchor.keep)
         self._supervise("instance-lock", self.store.keep_lock)
         self._supervise("loop-lag", self.lag.run)
         self._supervise("own-addresses", partial(self.own.run, self.engine))
@@ -284,6 +285,7 @@ class Daemon:
         await self.server.stop()
         await self.dispatcher.stop()
         await self.supervisor.stop_all()
+        await self.store.audit_anchor.last_step()
 
     def report_ready(self, sockets: Sequence[socket.socket]) -> None:
         base = base_url(self.config, sockets[0].getsockname()[1])

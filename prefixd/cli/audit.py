@@ -67,7 +67,7 @@ COMMANDS = (
     Command(
         path=("audit", "verify"), summary="check the hash chain of the audit trail", run=verify,
         example="prefixdctl audit verify",
-        about="Exit code 1 when a row was changed or is missing. Keep HEAD elsewhere to notice\n"
-        "that the newest rows were cut off.",
+        about="Exit code 1 when a row was changed or is missing. With storage.audit_head_file the\n"
+        "service also notices that the newest rows were cut off, or all of them.",
     ),
 )  # fmt: skip

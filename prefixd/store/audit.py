@@ -1,9 +1,10 @@
 """The audit log: append-only, and chained so that a changed or missing row shows.
 
 Each row carries the hash of the row before it and a hash over itself and that. An attacker who
-alters or removes a row has to rewrite every later one, and the newest hash (`AuditHead`) can be
-kept elsewhere to make even that visible. Rows are numbered and hashed by the writer, inside the
-transaction that stores what they report, so an entry exists exactly when its act does.
+alters or removes a row has to rewrite every later one; the newest hash is kept elsewhere
+(`audit_anchor.py`), so that this and a cut end show as well. Rows are numbered and hashed by the
+writer, inside the transaction that stores what they report, so an entry exists exactly when its act
+does.
 
 One chain per POP: instances do not wait for each other. Two processes of one POP (the daemon and
 an offline command) may both append; the loser of a number reads the new head and tries again.
@@ -13,7 +14,7 @@ what remains still proves itself.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from prefixd.domain.audit import AuditEntry, AuditRow
@@ -34,7 +35,7 @@ _INSERT = (
     " ON CONFLICT DO NOTHING"
 )
 _HEAD = "SELECT number, hash FROM audit_log WHERE chain = ? ORDER BY number DESC LIMIT 1"
-_CHECKPOINT = "SELECT number, hash FROM audit_checkpoints WHERE chain = ?"
+CHECKPOINT = "SELECT number, hash FROM audit_checkpoints WHERE chain = ?"
 _LISTING = Listing(table="audit_log", columns=_COLUMNS, time="at", id="audit_id")
 VERIFY_STEP = 2000
 
@@ -114,7 +115,7 @@ class AuditChain:
 
 async def read_head(database: Database, chain: str) -> AuditHead:
     row = await database.fetch_one(_HEAD, (chain,))
-    row = row or await database.fetch_one(_CHECKPOINT, (chain,))
+    row = row or await database.fetch_one(CHECKPOINT, (chain,))
     return AuditHead(row[0], row[1]) if row else AuditHead(0, GENESIS)
 
 
@@ -129,9 +130,15 @@ class AuditWrites:
 
 
 class AuditReads:
-    def __init__(self, database: Database, unreadables: Unreadables) -> None:
+    def __init__(
+        self,
+        database: Database,
+        unreadables: Unreadables,
+        anchor_fault: Callable[[], Awaitable[AuditFault | None]],
+    ) -> None:
         self._database = database
         self._unreadables = unreadables
+        self._anchor_fault = anchor_fault
 
     async def page(self, wanted: AuditFilter, page: PageRequest) -> Page[AuditRow]:
         where = Where()
@@ -142,14 +149,21 @@ class AuditReads:
         return await read_page(self._database, _LISTING, where, page, _audit_row, self._unreadables)
 
     async def verify(self) -> list[AuditReport]:
-        """Walks every chain from its beginning or checkpoint to its head."""
+        """Walks every chain from its beginning or checkpoint to its head, and compares our own with
+        the head that is kept outside the table."""
         chains = await self._database.fetch_all(
             "SELECT chain FROM audit_log UNION SELECT chain FROM audit_checkpoints ORDER BY chain"
         )
-        return [await self._verify_chain(row[0]) for row in chains]
+        reports = {row[0]: await self._verify_chain(row[0]) for row in chains}
+        fault = await self._anchor_fault()
+        if fault is not None:
+            emptied = AuditReport(fault.chain, 0, AuditHead(0, GENESIS), None)
+            report = reports.get(fault.chain, emptied)
+            reports[fault.chain] = report._replace(fault=report.fault or fault)
+        return list(reports.values())
 
     async def _verify_chain(self, chain: str) -> AuditReport:
-        start = await self._database.fetch_one(_CHECKPOINT, (chain,))
+        start = await self._database.fetch_one(CHECKPOINT, (chain,))
         number, digest = (start[0], start[1]) if start else (0, GENESIS)
         rows = 0
         while True:

@@ -62,6 +62,11 @@ class StoreSettings:
     queue_limit: Annotated[Positive, Doc("Writes waiting; one more is answered 503.")] = 4096
     batch_limit: Annotated[Positive, Doc("Writes that share a commit.")] = 256
     max_file_mb: Annotated[int, Doc("SQLite: largest file; 0: as large as the disk.")] = 0
+    audit_head_file: Annotated[
+        Path | None,
+        Doc("Keeps the newest hash of the audit log outside the database, for `audit verify`."),
+        Default("none"),
+    ] = None
     retention: Annotated[RetentionSettings, Doc("How long finished rows are kept.")] = field(
         default_factory=RetentionSettings
     )

@@ -19,6 +19,7 @@ from prefixd.clock import Clock
 from prefixd.domain.record import Change, ChangeKind, Lost
 from prefixd.errors import StartupError, StoreDamaged
 from prefixd.store.audit import AuditChain, AuditReads, AuditWrites
+from prefixd.store.audit_anchor import AuditAnchor
 from prefixd.store.commit import CommitCounts, GroupCommit
 from prefixd.store.corroborations import CorroborationReads, CorroborationWrites
 from prefixd.store.database import Database
@@ -135,7 +136,8 @@ class Store:
         self._lock = database.instance_lock(pop)
         self._commit = GroupCommit(database, AuditChain(pop), settings)
         self._unreadables = Unreadables()
-        self.audit = AuditReads(database, self._unreadables)
+        self.audit_anchor = AuditAnchor(database, settings, pop)
+        self.audit = AuditReads(database, self._unreadables, self.audit_anchor.fault)
         self.config = ConfigReads(database)
         self.corroborations = CorroborationReads(database, self._unreadables)
         self.decisions = DecisionReads(database)

@@ -85,6 +85,26 @@ def test_w63_every_act_is_in_the_trail_with_its_actor_and_the_chain_shows_an_edi
     assert daemon.get("/v1/audit/verify").json["ok"] is False
 
 
+def test_an_audit_trail_that_lost_its_end_shows(tmp_path: Path) -> None:
+    """The head file was written at the end of the first run; the cut was made between the two."""
+    head = tmp_path / "elsewhere" / "audit-head.json"
+    head.parent.mkdir()
+    with DaemonProcess(tmp_path, main={"storage": {"audit_head_file": str(head)}}) as daemon:
+        assert daemon.request("POST", "/v1/mitigations", RULE).status == 201
+        daemon.stop()
+        newest = json.loads(head.read_bytes())["number"]
+        with sqlite3.connect(tmp_path / "prefixd.db") as database:
+            database.execute("DELETE FROM audit_log WHERE number >= ?", (newest - 1,))
+        daemon.start()
+        assert daemon.request("POST", "/v1/safelist", {"prefix": "203.0.113.0/24"}).status < 300
+        verdict = daemon.get("/v1/audit/verify").json
+        assert verdict["ok"] is False
+        (chain,) = verdict["chains"]
+        assert chain["fault"].startswith(f"row {newest}: ")
+        daemon.stop()
+        assert json.loads(head.read_bytes())["number"] == newest
+
+
 @pytest.mark.parametrize("part", ["playbooks", "correlation", "alerting"])
 def test_w67_what_was_read_can_be_saved_and_nothing_changes(
     daemon: DaemonProcess, part: str
