@@ -85,7 +85,7 @@ def decode_json(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> object:
         value: object = decoder.decode(raw)
         plain: JsonValue = value if decoder is ANY else ANY.decode(raw)  # type: ignore[assignment]  # because: JSON is all it decodes
     except msgspec.ValidationError as error:
-        raise wrong_shape(error) from error
+        raise wrong_shape(error, decoder.type) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise wrong_json(str(error)) from error
     except RecursionError as error:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from prefixd.api import shapes
 from prefixd.api.problem import ApiError, bad_request, not_found
 from prefixd.api.query import parse_id
 from prefixd.api.render import shaped
@@ -17,7 +18,7 @@ from prefixd.domain.actor import Actor, Permission, Role
 SHORTEST_PASSWORD = 8
 
 
-class OperatorIn(msgspec.Struct):
+class OperatorIn(shapes.Write):
     username: str
     password: str
     role: str
@@ -26,7 +27,7 @@ class OperatorIn(msgspec.Struct):
         return f"OperatorIn(username={self.username!r}, role={self.role!r})"
 
 
-class PasswordIn(msgspec.Struct, kw_only=True):
+class PasswordIn(shapes.Write, kw_only=True):
     new_password: str
     current_password: str | None = None
 
@@ -34,7 +35,7 @@ class PasswordIn(msgspec.Struct, kw_only=True):
         return "PasswordIn()"
 
 
-class RoleIn(msgspec.Struct):
+class RoleIn(shapes.Write):
     role: str
 
 
@@ -148,8 +149,8 @@ def _check_new_password(password: str) -> None:
         raise bad_request(message, "password")
 
 
-class PreferencesBody(msgspec.Struct):
-    muted_events: list[str] = []
+class PreferencesBody(shapes.Write):
+    muted_events: list[str] = msgspec.field(default_factory=list)
     quiet_hours_start: int | None = None
     quiet_hours_end: int | None = None
 

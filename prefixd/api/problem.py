@@ -10,6 +10,7 @@ has the rest.
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import msgspec
 
@@ -83,7 +84,7 @@ CODES: dict[str, tuple[int, str]] = {
     "key_in_use": (409, "another request with this Idempotency-Key is in progress"),
     "too_large": (413, "the body or the number of items is over the limit"),
     "bad_media_type": (415, "the body must be application/json"),
-    "bad_field": (422, "a field is missing or has the wrong type; `field` names it"),
+    "bad_field": (422, "a field is missing, unknown or has the wrong type; `field` names it"),
     "key_reused": (422, "this Idempotency-Key was used with another request"),
     "guardrail": (422, "a guardrail refused; `errors` gives each limit and value"),
     "rate_limited": (429, "too many requests from this client"),
@@ -156,18 +157,33 @@ _AT = re.compile(r" - at `(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
 
 
-def wrong_shape(error: msgspec.ValidationError) -> ApiError:
-    """Well-formed JSON of the wrong shape: 422 and the path of the first wrong field."""
+_UNKNOWN = re.compile(r"unknown field `(?P<name>[^`]*)`")
+
+
+def wrong_shape(error: msgspec.ValidationError, shape: object = None) -> ApiError:
+    """Well-formed JSON of the wrong shape: 422 and the path of the first wrong field. An unknown
+    member is answered with the nearest one of `shape`, or all of them."""
     text = str(error)
     found = _AT.search(text)
     path = found.group("path").removeprefix("$").removeprefix(".") if found else ""
     message = _AT.sub("", text)
     path = path.removeprefix("[...]").removeprefix(".")
+    unknown = _UNKNOWN.search(message)
+    if unknown and isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        return _unknown_member(unknown.group("name"), shape)
     missing = _MISSING.search(message)
     if missing:
         path = f"{path}.{missing.group('name')}" if path else missing.group("name")
     where = f"{path}: " if path else ""
     return ApiError(422, "bad_field", f"{where}{message}".replace("`", "'"), field=path or None)
+
+
+def _unknown_member(name: str, shape: type[msgspec.Struct]) -> ApiError:
+    known = shape.__struct_encode_fields__
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    shown = name[:60]
+    return ApiError(422, "bad_field", f"unknown member {shown!r}: {hint}", field=shown)
 
 
 def wrong_json(why: str) -> ApiError:

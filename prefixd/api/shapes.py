@@ -30,7 +30,12 @@ class BatchIn(msgspec.Struct):
     events: list[EventIn]
 
 
-class ManualIn(msgspec.Struct, kw_only=True):
+class Write(msgspec.Struct, forbid_unknown_fields=True):
+    """A request that changes something. A member it does not know is refused: `dst_port` for
+    `dst_ports`, ignored, makes a rule for every port."""
+
+
+class ManualIn(Write, kw_only=True):
     reason: str
     victim_ip: str
     action: str
@@ -46,31 +51,31 @@ class ManualIn(msgspec.Struct, kw_only=True):
     operator_id: str | None = None
 
 
-class ReasonIn(msgspec.Struct, kw_only=True):
+class ReasonIn(Write, kw_only=True):
     reason: str
     operator_id: str | None = None
 
 
-class ExtendIn(msgspec.Struct, kw_only=True):
+class ExtendIn(Write, kw_only=True):
     ttl_seconds: int
 
 
-class IdsIn(msgspec.Struct, kw_only=True):
+class IdsIn(Write, kw_only=True):
     mitigation_ids: list[str]
 
 
-class BulkWithdrawIn(msgspec.Struct, kw_only=True):
+class BulkWithdrawIn(Write, kw_only=True):
     mitigation_ids: list[str]
     reason: str
     operator_id: str | None = None
 
 
-class PanicIn(msgspec.Struct, kw_only=True):
+class PanicIn(Write, kw_only=True):
     reason: str
     confirm: str
 
 
-class SafelistIn(msgspec.Struct, kw_only=True):
+class SafelistIn(Write, kw_only=True):
     prefix: str
     reason: str | None = None
     ttl_seconds: int | None = None

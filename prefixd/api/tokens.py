@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from prefixd.api import shapes
 from prefixd.api.problem import ApiError, bad_request, not_found
 from prefixd.api.query import MAX_TTL_S
 from prefixd.api.render import shaped
@@ -20,11 +21,11 @@ _TOKEN_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 _TOKEN_ID = re.compile(r"[0-9a-f]{1,64}\Z")
 
 
-class TokenIn(msgspec.Struct, kw_only=True):
+class TokenIn(shapes.Write, kw_only=True):
     name: str
     permissions: list[str]
     sources: list[str] | None = None
-    networks: list[str] = []
+    networks: list[str] = msgspec.field(default_factory=list)
     ttl_seconds: int | None = None
 
 

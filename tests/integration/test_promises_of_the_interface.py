@@ -58,7 +58,7 @@ def test_w63_every_act_is_in_the_trail_with_its_actor_and_the_chain_shows_an_edi
     path = f"/v1/mitigations/{made}"
     acts = [
         ("/v1/mitigations/acknowledge", {"mitigation_ids": [made]}),
-        (f"{path}/extend", {"ttl_seconds": 600, "reason": "still there"}),
+        (f"{path}/extend", {"ttl_seconds": 600}),
         (f"{path}/withdraw", {"reason": "over"}),
         ("/v1/safelist", {"prefix": "203.0.113.0/24", "reason": "ours"}),
         ("/v1/config/reload", None),

@@ -2,12 +2,16 @@
 
 import asyncio
 import gzip
+import json
 
+import msgspec
 import pytest
 from aiohttp import web
 
-from prefixd.api import body
+from prefixd.api import body, shapes
+from prefixd.api.operators import PreferencesBody
 from prefixd.api.problem import ApiError
+from prefixd.api.tokens import TokenIn
 from tests.kit.http import listening
 
 
@@ -73,3 +77,38 @@ def test_few_compressed_bytes_do_not_become_many_values() -> None:
         with pytest.raises(ApiError) as caught:
             body.inflated(broken, 8 * 1024 * 1024)
         assert caught.value.code == "bad_body"
+
+
+MANUAL = {
+    "reason": "r", "victim_ip": "198.51.100.20", "action": "discard", "ttl_seconds": 60,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shape", "good", "name", "hint"),
+    [
+        (shapes.ManualIn, MANUAL, "dst_port", "did you mean 'dst_ports'?"),
+        (shapes.ManualIn, MANUAL, "src_ports", "did you mean 'dst_ports'?"),
+        (shapes.ManualIn, MANUAL, "tcp_flags", "known: reason, victim_ip, action, ttl_seconds"),
+        (shapes.ManualIn, MANUAL, "src_prefix", "known: "),
+        (shapes.ManualIn, MANUAL, "fragment", "known: "),
+        (shapes.ManualIn, MANUAL, "packet_lengths", "known: "),
+        (shapes.ExtendIn, {"ttl_seconds": 60}, "ttl_second", "did you mean 'ttl_seconds'?"),
+        (shapes.ReasonIn, {"reason": "r"}, "reson", "did you mean 'reason'?"),
+        (shapes.SafelistIn, {"prefix": "192.0.2.0/24"}, "expires_at", "known: prefix"),
+        (TokenIn, {"name": "n", "permissions": ["read"]}, "expires_at", "known: name"),
+        (TokenIn, {"name": "n", "permissions": ["read"]}, "network", "did you mean 'networks'?"),
+        (PreferencesBody, {}, "muted_event", "did you mean 'muted_events'?"),
+    ],
+)
+def test_an_unknown_member_of_a_write_is_refused_with_the_nearest_known_one(
+    shape: type[msgspec.Struct], good: dict[str, object], name: str, hint: str
+) -> None:
+    """A member that narrows a rule and is ignored makes a wider rule."""
+    decoder = msgspec.json.Decoder(shape)
+    assert isinstance(body.decode_json(json.dumps(good).encode(), decoder), shape)
+    with pytest.raises(ApiError) as caught:
+        body.decode_json(json.dumps({**good, name: [1]}).encode(), decoder)
+    error = caught.value
+    assert (error.status, error.code, error.field) == (422, "bad_field", name)
+    assert f"unknown member '{name}': {hint}" in str(error)
