@@ -9,6 +9,7 @@ and performs effects (announce, publish, notify) in one place after the commit. 
     reconcile, load       the routers made equal to the store
     reload, settings      new settings in one assignment
     other_instances       what they change on the same database
+    presence              which POPs have one
     queries, store, bus   questions, pages of history, news
 
 Actors arrive authenticated and allowed: permission is the face's work, attribution is ours.
@@ -38,6 +39,7 @@ from prefixd.engine.load import load, load_safelist
 from prefixd.engine.manual import ManualOperations
 from prefixd.engine.other_instances import OtherInstances
 from prefixd.engine.ports import Announcer, Notifier
+from prefixd.engine.presence import Presence
 from prefixd.engine.queries import Queries
 from prefixd.engine.reconcile import DriftCounts, Reconciler
 from prefixd.engine.reload import end_dry_run_rows, protect_own, reload, sweep_safelist
@@ -81,6 +83,7 @@ class Engine:
         self._timers = Timers(self._core)
         self._reconciler = Reconciler(self._core)
         self._others = OtherInstances(self._core, self._reconciler)
+        self._presence = Presence(self._core)
         self._intake = Intake(self._core)
         self._started_at_us = time.now_us()
         self._ready = False
@@ -88,7 +91,7 @@ class Engine:
         self.store = store
         self.bus = self._core.bus
         self.ingest = self._intake.ingest
-        self.manual = ManualOperations(self._core)
+        self.manual = ManualOperations(self._core, self._presence)
         self.queries = Queries(self._core)
 
     # start, run, stop
@@ -105,6 +108,7 @@ class Engine:
             await end_dry_run_rows(core)
         for record in await core.store.signals.unfinished(core.snapshot.pop):
             self._intake.finish_later(record)
+        await self._presence.note()
         self._ready = True
 
     def loops(self) -> Sequence[Loop]:
@@ -115,6 +119,7 @@ class Engine:
             ("engine reconcile", self._reconciler.run_timer),
             ("engine changes", self._others.run),
             ("engine counts", self._others.run_counts),
+            ("engine presence", self._presence.run),
             ("engine store watch", self.watch_store),
         )
 

@@ -42,9 +42,11 @@ from prefixd.engine.answers import (
 from prefixd.engine.apply_decision import Cause, apply_plan, withdraw_live
 from prefixd.engine.facts import gather
 from prefixd.engine.ingest import act, close_group
+from prefixd.engine.presence import Presence
 from prefixd.engine.turn import Turn
 from prefixd.engine.turns import Core
 from prefixd.errors import StoreUnavailable
+from prefixd.guardrails.facts import Refusal
 
 Rows = tuple[Mitigation, ...]
 
@@ -52,14 +54,18 @@ Rows = tuple[Mitigation, ...]
 class ManualOperations:
     """What operators may do. Actors arrive authenticated and allowed; attribution is done here."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, presence: Presence) -> None:
         self._core = core
+        self._presence = presence
 
     async def create(self, request: ManualRequest, actor: Actor) -> CreateAnswer:
         """One row per POP named. The answer is that of our own POP, or of the first named; what
         became of the others stands in its notes."""
         here = self._core.snapshot.pop
         pops = dict.fromkeys(request.pops or (here,))
+        unknown = await self._presence.unknown(pops)
+        if unknown:
+            return Refused(tuple(map(_unknown_pop, unknown)))
         answers = {pop: await self._create_in(pop, request, actor) for pop in pops}
         answer = answers.pop(here if here in answers else next(iter(answers)))
         if isinstance(answer, Created) and answers:
@@ -158,6 +164,11 @@ class ManualOperations:
     async def _row(self, mitigation_id: str) -> Mitigation | None:
         live = self._core.live.mitigations.get(MitigationId(mitigation_id))
         return live or await self._core.store.mitigations.get(mitigation_id)
+
+
+def _unknown_pop(pop: str) -> Refusal:
+    text = f"no instance of prefixd serves POP {pop}"
+    return Refusal("unknown_pop", text, "an instance within a day", "none")
 
 
 # the verbs

@@ -208,6 +208,17 @@ class MitigationReads:
         )
         return {row[0]: row[1] for row in rows}
 
+    async def orphaned(
+        self, pop: str, now_us: int, seen_since_us: int, limit: int
+    ) -> Sequence[Mitigation]:
+        """Live rows whose time is over, of other POPs whose instance has not been there since."""
+        rows = await self._database.fetch_all(
+            f"{_SELECT} WHERE {_LIVE} AND expires_at <= ? AND pop <> ? AND pop NOT IN"
+            " (SELECT pop FROM instances WHERE seen_at >= ?) ORDER BY mitigation_id LIMIT ?",
+            (now_us, pop, seen_since_us, limit),
+        )
+        return self._unreadables.read("mitigations", rows, _MITIGATION.decode)[0]
+
     async def get(self, mitigation_id: str) -> Mitigation | None:
         row = await self._database.fetch_one(f"{_SELECT} WHERE mitigation_id = ?", (mitigation_id,))
         return (

@@ -26,6 +26,7 @@ from prefixd.store.database import Database
 from prefixd.store.decisions import DecisionReads, DecisionWrites
 from prefixd.store.groups import GroupReads, GroupWrites
 from prefixd.store.idempotency import IdempotencyReads, IdempotencyWrites
+from prefixd.store.instances import InstanceReads, InstanceWrites
 from prefixd.store.migrate import AppliedMigration, applied, migrate
 from prefixd.store.mitigations import MitigationReads, MitigationWrites
 from prefixd.store.notifications import NotificationReads, NotificationWrites
@@ -53,7 +54,7 @@ class Transaction:
         self._origin = origin
         self._unit = Unit()
 
-    # Each event makes one transaction and writes to three or four of the twelve tables, so the
+    # Each event makes one transaction and writes to three or four of the thirteen tables, so the
     # writers of tables are made when they are used.
 
     @property
@@ -79,6 +80,10 @@ class Transaction:
     @property
     def idempotency(self) -> IdempotencyWrites:
         return IdempotencyWrites(self._unit)
+
+    @property
+    def instances(self) -> InstanceWrites:
+        return InstanceWrites(self._unit)
 
     @property
     def mitigations(self) -> MitigationWrites:
@@ -143,6 +148,7 @@ class Store:
         self.decisions = DecisionReads(database)
         self.groups = GroupReads(database, self._unreadables)
         self.idempotency = IdempotencyReads(database)
+        self.instances = InstanceReads(database)
         self.mitigations = MitigationReads(database, self._unreadables)
         self.notifications = NotificationReads(database)
         self.operators = OperatorReads(database)

@@ -1,75 +1,46 @@
-"""One daemon for a file, and for a POP on PostgreSQL; commands work beside it."""
+"""Which POPs have an instance, and the rows of those that have none, on every database."""
 
-import pytest
+from msgspec.structs import replace
 
-from prefixd.clock import SystemClock
-from prefixd.errors import StartupError
+from prefixd.domain.mitigation import Status
 from prefixd.store.settings import StoreSettings
-from prefixd.store.store import Store, open_store
-from tests.kit.postgres import Cluster, shared_cluster
-from tests.kit.rows import POP, a_store
+from tests.kit.rows import POP, T0_US, a_mitigation, a_store
+
+MINUTE_US = 60_000_000
 
 
-async def a_daemon(settings: StoreSettings, name: str, pop: str = POP) -> Store:
-    return await open_store(settings, SystemClock(), pop=pop, instance=name, daemon=name)
+async def test_the_last_time_of_each_pop_is_known(settings: StoreSettings) -> None:
+    async with await a_store(settings) as store:
+        for pop, at_us in (("ams1", 5), ("fra1", 7), ("ams1", 9), ("ams1", 3)):
+            async with store.transaction() as tx:
+                tx.instances.seen(pop, at_us)
+        assert await store.instances.pops_since(7) == {"ams1", "fra1"}
+        assert await store.instances.pops_since(8) == {"ams1"}
+        assert await store.instances.pops_since(10) == set()
 
 
-@pytest.fixture(autouse=True)
-def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefixd.store.instance_lock.FREE_WITHIN_S", 0.0)
-
-
-async def test_the_second_daemon_is_refused_and_told_who_is_first(shared: StoreSettings) -> None:
-    first = await a_daemon(shared, "pid 11 on ams1-a")
-    with pytest.raises(StartupError, match="prefixd pid 11 on ams1-a"):
-        await a_daemon(shared, "pid 12 on ams1-b")
-    async with await a_store(shared) as command:
-        await command.ping()
-    await first.close()
-    second = await a_daemon(shared, "pid 12 on ams1-b")
-    await second.close()
-
-
-@pytest.fixture
-def cluster() -> Cluster:
-    return shared_cluster()
-
-
-async def test_another_pop_and_another_schema_of_one_server_are_free(cluster: Cluster) -> None:
-    one, other = (StoreSettings(connection_string=cluster.schema_url()) for _ in range(2))
-    daemons = [
-        await a_daemon(one, "a"),
-        await a_daemon(one, "b", pop="fra1"),
-        await a_daemon(other, "c"),
-    ]
-    for daemon in daemons:
-        await daemon.close()
-
-
-async def test_a_lost_connection_is_replaced_and_a_taken_place_is_reported(
-    cluster: Cluster, caplog: pytest.LogCaptureFixture
+async def test_orphans_are_overdue_live_rows_of_pops_without_an_instance(
+    settings: StoreSettings,
 ) -> None:
-    settings = StoreSettings(connection_string=cluster.schema_url())
-    first = await a_daemon(settings, "pid 21 on ams1-a")
-    lock = first._lock
-
-    async def lose_it() -> None:
-        cluster.sql(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-            " WHERE application_name LIKE 'prefixd pid 21 %'"
-        )
-        await lock.beat()  # type: ignore[attr-defined] # because this is the one of PostgreSQL
-
-    await lose_it()
-    await lock.beat()  # type: ignore[attr-defined] # because this is the one of PostgreSQL
-    with pytest.raises(StartupError, match="pid 21 on ams1-a"):
-        await a_daemon(settings, "pid 22 on ams1-b")
-
-    await lose_it()
-    second = await a_daemon(settings, "pid 22 on ams1-b")
-    for _ in range(3):
-        await lock.beat()  # type: ignore[attr-defined] # because this is the one of PostgreSQL
-    (line,) = [record for record in caplog.records if "serves this POP" in record.message]
-    assert "pid 22 on ams1-b" in vars(line)["holder"]
-    await second.close()
-    await first.close()
+    now_us = T0_US + 300_000_000
+    orphan = a_mitigation(pop="ghost0", expires_at_us=now_us)
+    others = [
+        a_mitigation(pop=POP, expires_at_us=now_us),
+        a_mitigation(pop="fra1", expires_at_us=now_us),
+        a_mitigation(pop="ghost0", expires_at_us=now_us + 1),
+        a_mitigation(pop="ghost0", expires_at_us=now_us, status=Status.EXPIRED),
+    ]
+    gone = a_mitigation(pop="zrh1", expires_at_us=now_us)
+    async with await a_store(settings) as store:
+        async with store.transaction() as tx:
+            for row in (orphan, *others, gone):
+                tx.mitigations.insert(row)
+            tx.instances.seen("fra1", now_us - MINUTE_US)
+            tx.instances.seen("zrh1", now_us - 10 * MINUTE_US)
+        since_us = now_us - 5 * MINUTE_US
+        found = await store.mitigations.orphaned(POP, now_us, since_us, 10)
+        assert {row.mitigation_id for row in found} == {orphan.mitigation_id, gone.mitigation_id}
+        assert len(await store.mitigations.orphaned(POP, now_us, since_us, 1)) == 1
+        async with store.transaction() as tx:
+            tx.mitigations.update(replace(orphan, status=Status.EXPIRED, version=2))
+        assert await store.mitigations.orphaned(POP, now_us, since_us, 10) == [gone]

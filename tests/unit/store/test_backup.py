@@ -8,6 +8,7 @@ import pytest
 
 from prefixd.errors import StartupError
 from prefixd.store.backup import backup_sqlite
+from prefixd.store.migrate import shipped
 from prefixd.store.settings import StoreSettings
 from tests.kit.rows import a_record, a_store, an_entry
 
@@ -31,7 +32,7 @@ async def test_a_backup_taken_while_writing_is_one_state(tmp_path: Path) -> None
         report = await asyncio.to_thread(backup_sqlite, source, target)
         stop = True
         await writing
-    assert (report.path, report.schema_version) == (target, 1)
+    assert (report.path, report.schema_version) == (target, len(shipped()))
     assert report.size_bytes == target.stat().st_size
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert sorted(file.name for file in tmp_path.glob("*backup*")) == ["backup.db"]
