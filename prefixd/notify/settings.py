@@ -10,12 +10,15 @@ when it is configured; what its name resolves to is checked again whenever it is
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
+
+from yarl import URL
 
 from prefixd.domain.prefix import Address, Prefix
 from prefixd.setting import (
@@ -280,19 +283,23 @@ class AlertSettings:
 
 
 def url_problem(url: str, allow_private: tuple[Prefix, ...] = ()) -> str | None:
-    """Why this address may not be called, or None. Does not resolve names."""
+    """Why this address may not be called, or None. Does not resolve names.
+
+    Read by the parser of the HTTP client: another one would find another host in an address that is
+    meant to mislead, such as one with full-width digits and dots.
+    """
     if len(url) > MAX_URL_LENGTH:
         return f"must be at most {MAX_URL_LENGTH} characters long"
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        parts = URL(url)
+        host = (parts.host or "").rstrip(".")
     except ValueError:
         return "is not a valid address"
     if parts.scheme != "https":
         return "must start with https://"
     if not host:
         return "has no host"
-    if parts.username is not None or parts.password is not None:
+    if "@" in parts.raw_authority:
         return "must not contain a user name or password"
     if parts.fragment:
         return "must not contain a fragment (#)"
@@ -301,12 +308,15 @@ def url_problem(url: str, allow_private: tuple[Prefix, ...] = ()) -> str | None:
     return _literal_problem(host, allow_private)
 
 
+_NUMBERS: Final = re.compile(r"(?:(?:0x[0-9a-f]*|[0-9]+)\.?)+", re.IGNORECASE)
+
+
 def _literal_problem(host: str, allow_private: tuple[Prefix, ...]) -> str | None:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        # Not a literal; an all-numeric name such as 127.1 or 0x7f000001 is one to the resolver.
-        if host.replace(".", "").isdigit() or host.lower().startswith("0x"):
+        # Not a literal; an all-numeric name such as 127.1 or 0x7f.1 is one to the resolver.
+        if _NUMBERS.fullmatch(host):
             return "must not be an abbreviated numeric address"
         return None
     return address_problem(host, allow_private)
@@ -328,7 +338,7 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Global unicast, also after unwrapping IPv4 from its IPv6 disguises."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
+        if inner is None and (address in _NAT64 or address in _COMPATIBLE):
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is None and address.teredo is not None:
             inner = address.teredo[1]
@@ -338,6 +348,7 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")  # IPv4-compatible, RFC 4291 2.5.5.1
 
 
 STARS = "***"

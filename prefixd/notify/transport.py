@@ -6,8 +6,10 @@ tokens. Answers are read up to a few kilobytes and never inflated.
 A webhook address must not become a way to reach what only this machine can reach. Its name is
 resolved when a connection is made; if any answer is not public (and not explicitly allowed) there
 is no connection at all, and otherwise the very addresses that were checked are connected to: the
-name is not resolved a second time, when the answer could differ. Addresses where clouds serve
-credentials are refused whatever is allowed. Redirects and proxies of the environment are not used.
+name is not resolved a second time, when the answer could differ. A host that is written as a number
+takes no resolver, and there are more ways to write one than a check of the text finds, so each
+socket is judged once more by the address it is made for. Addresses where clouds serve credentials
+are refused whatever is allowed. Redirects and proxies of the environment are not used.
 """
 
 import asyncio
@@ -114,7 +116,7 @@ class HttpSender:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Request, timeout_s: float) -> Answer | Unreachable:
-        # Also at this moment: a literal address is connected to without asking a resolver.
+        # Known before a connection: the scheme, and hosts that name an address.
         problem = url_problem(request.url, self._allow_private())
         if problem is not None:
             return Unreachable(f"not called: its address {problem}", forbidden=True)
@@ -148,11 +150,22 @@ class HttpSender:
             await self._checked.close()
             self._session = None
 
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """Every connection of the session is made here, whatever its URL looked like."""
+        family, kind, protocol, _, where = address
+        problem = address_problem(str(where[0]), self._allow_private())
+        if problem is not None:
+            raise AddressRefused(f"its address {problem}")
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)
+        return made
+
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(
                 resolver=self._checked,
                 use_dns_cache=False,  # each connection checks its addresses again
+                socket_factory=self._socket,
                 limit=MAX_CONNECTIONS,
                 ssl=self._tls if self._tls is not None else True,
             )
