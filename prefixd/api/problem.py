@@ -78,6 +78,7 @@ CODES: dict[str, tuple[int, str]] = {
     "timeout": (408, "the body did not arrive in time"),
     "duplicate": (409, "an identical event has ended already"),
     "conflict": (409, "it was changed meanwhile, or exists already"),
+    "not_possible": (409, "it cannot be done now; the message says why"),
     "configured": (409, "it comes from the configuration files and is changed there"),
     "engine_disabled": (409, "correlation is disabled"),
     "stale_version": (412, "If-Match names an older version"),

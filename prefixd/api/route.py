@@ -9,7 +9,7 @@ which `app.py` fills once per process.
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -19,7 +19,8 @@ from prefixd.api.list_cache import ListCache
 from prefixd.api.problem import CODES
 from prefixd.api.reply import Reply
 from prefixd.clock import Clock
-from prefixd.domain.actor import Actor, Permission
+from prefixd.domain.actor import Actor, PeerOperation, Permission
+from prefixd.domain.prefix import Address
 from prefixd.engine.engine import Engine
 from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
@@ -34,6 +35,18 @@ Query = TypeVar("Query")
 
 class NoQuery(msgspec.Struct):
     """A route without query parameters."""
+
+
+class PacketQuery(msgspec.Struct, kw_only=True):
+    """A packet, as far as rules look at it."""
+
+    dst: str
+    src: str
+    protocol: Annotated[int, msgspec.Meta(ge=0, le=255)]
+    dst_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] | None = None
+    src_port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] | None = None
+    tcp_flags: Annotated[int, msgspec.Meta(ge=0, le=4095)] | None = None
+    length: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 64
 
 
 class Authenticator(Protocol):
@@ -59,6 +72,18 @@ class Speaker(Protocol):
         ...
 
     def explain(self, rule: str, peer: str) -> Mapping[str, object] | None: ...
+    def operate(
+        self, peer: str, operation: PeerOperation, operator: str, reason: str
+    ) -> str | None:
+        """Do it to a known neighbor; None, or why it cannot be done now."""
+        ...
+
+    def simulate(
+        self, dst: Address, src: Address, packet: PacketQuery
+    ) -> Mapping[str, Mapping[str, object]]:
+        """Rule and action that decide this packet, by neighbor."""
+        ...
+
     def session_words(self) -> Mapping[str, str]:
         """Peer address or name -> `established`, `idle`, ... for the health page."""
         ...

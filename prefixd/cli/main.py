@@ -62,6 +62,7 @@ NOUNS: Mapping[str, str] = {
     "events": "Events of detectors",
     "corroborators": "Evidence without a victim address",
     "groups": "What several detectors report of one attack",
+    "peer": "What is done to one BGP neighbor",
     "safelist": "Prefixes that are never mitigated",
     "audit": "The audit trail",
     "operators": "Operators who may sign in",

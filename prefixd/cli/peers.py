@@ -122,6 +122,64 @@ def explain(call: Call) -> None:
     call.out.rows(tree, tree["steps"], columns, empty="no steps")
 
 
+def reset(call: Call) -> None:
+    _operate(call, f"/v1/bgp/peers/{segment(call.words.name)}/reset", "session with {} reset")
+
+
+def refresh(call: Call) -> None:
+    _operate(
+        call,
+        f"/v1/bgp/peers/{segment(call.words.name)}/refresh",
+        "table of {} refreshed in both directions",
+    )
+
+
+def disable(call: Call) -> None:
+    _operate(
+        call,
+        f"/v1/bgp/peers/{segment(call.words.name)}/disable",
+        "{} disabled until it is enabled again",
+    )
+
+
+def enable(call: Call) -> None:
+    _operate(call, f"/v1/bgp/peers/{segment(call.words.name)}/enable", "{} enabled")
+
+
+def release(call: Call) -> None:
+    _operate(
+        call,
+        f"/v1/bgp/peers/{segment(call.words.name)}/release",
+        "quarantined rules of {} released",
+    )
+
+
+def _operate(call: Call, path: str, done: str) -> None:
+    name, reason = call.words.name, call.words.reason
+    tree = call.ask("POST", path, {"reason": reason} if reason else {}).tree
+    call.out.done(tree, done.format(name))
+
+
+def simulate(call: Call) -> None:
+    words = call.words
+    tree = call.get(
+        "/v1/bgp/simulate",
+        dst=words.dst,
+        src=words.src,
+        protocol=str(PROTOCOLS.get(words.protocol, words.protocol)),
+        dst_port=words.dst_port,
+        src_port=words.src_port,
+        length=words.length,
+    ).tree
+    rows = [{"peer": name, **decision} for name, decision in tree["peers"].items()]
+    columns = [
+        Column("PEER", "peer"),
+        Column("RULE", lambda row: row["rule"] or "none matches", shrink=True, least=32),
+        Column("ACTION", lambda row: row["action"] or "forwarded"),
+    ]
+    call.out.rows(tree, rows, columns, empty="no neighbors")
+
+
 def _stages(peers_of_rule: dict[str, Any]) -> str:
     """A rule that is withheld from a neighbor shows the reason."""
     return ", ".join(
@@ -153,6 +211,11 @@ def _time(times: Times, value: object) -> object:
     return None if value is None else times(value)
 
 
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "icmpv6": 58}
+_OPERATION = (
+    arg("name", metavar="NAME", completer=PEERS, help="name of the neighbor"),
+    arg("-r", "--reason", metavar="TEXT", help="why; the neighbor and the audit log get it"),
+)
 COMMANDS = (
     Command(
         path=("peers",), summary="BGP neighbors, or one of them in full", run=peers, repeats=True,
@@ -175,5 +238,38 @@ COMMANDS = (
             arg("peer", metavar="PEER", completer=PEERS, help="name of the neighbor"),
         ),
         example="prefixdctl explain 'dst 198.51.100.20/32 proto udp' edge1",
+    ),
+    Command(
+        path=("simulate",), summary="which rule decides a packet, at each neighbor", run=simulate,
+        arguments=(
+            arg("dst", metavar="DST", help="destination address"),
+            arg("src", metavar="SRC", help="source address"),
+            arg("protocol", metavar="PROTOCOL", help="udp, tcp, icmp or a number"),
+            arg("--dst-port", type=int, metavar="PORT", help="destination port"),
+            arg("--src-port", type=int, metavar="PORT", help="source port"),
+            arg("--length", type=int, metavar="OCTETS", help="length of the packet"),
+        ),
+        example="prefixdctl simulate 198.51.100.20 203.0.113.9 udp --src-port 123",
+    ),
+    Command(
+        path=("peer", "reset"), summary="end the session with Cease/4; it comes up again",
+        run=reset, arguments=_OPERATION, example="prefixdctl peer reset edge1 -r 'stuck queue'",
+    ),
+    Command(
+        path=("peer", "refresh"), summary="send the table again, without a reset",
+        run=refresh, arguments=_OPERATION, example="prefixdctl peer refresh edge1",
+    ),
+    Command(
+        path=("peer", "disable"), summary="end the session with Cease/2, until enabled",
+        run=disable, arguments=_OPERATION,
+        example="prefixdctl peer disable edge1 -r 'router upgrade'",
+    ),
+    Command(
+        path=("peer", "enable"), summary="bring a disabled neighbor up again", run=enable,
+        arguments=_OPERATION, example="prefixdctl peer enable edge1",
+    ),
+    Command(
+        path=("peer", "release"), summary="send its quarantined rules once more", run=release,
+        arguments=_OPERATION, example="prefixdctl peer release edge1",
     ),
 )  # fmt: skip

@@ -7,19 +7,25 @@ beside the others, because an operator looks for a mitigation here.
 import contextlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, assert_never
 
 from prefixd.announce.announcer import BgpAnnouncer, Inexpressible
 from prefixd.announce.translate import action_of
 from prefixd.api.render import format_time
+from prefixd.api.route import PacketQuery
 from prefixd.bgp.fsm.state import PeerState
 from prefixd.bgp.peer.interface import PeerStatus
+from prefixd.bgp.peer.shutdown import signed
+from prefixd.bgp.rib.overlap import Packet
 from prefixd.bgp.rib.route import Route, describe
 from prefixd.bgp.rib.route_action import FlowSpecActions, RouteAction, abilities_of
 from prefixd.bgp.rib.verdict import Finding
 from prefixd.bgp.settings import PeerSettings
 from prefixd.bgp.speaker.speaker import Speaker
 from prefixd.bgp.speaker.status import PeerTable, Progress, RuleState
+from prefixd.bgp.wire.prefix import AFI_IPV4, AFI_IPV6
+from prefixd.domain.actor import PeerOperation
+from prefixd.domain.prefix import V4, Address
 from prefixd.domain.rule import format_action, format_match
 
 # What the health page has always called them.
@@ -92,6 +98,47 @@ class BgpView:
             "peer": peer,
             **_state(state),
             "steps": [_finding(found) for found in self._speaker.explain(route_id, peer)],
+        }
+
+    def operate(
+        self, peer: str, operation: PeerOperation, operator: str, reason: str
+    ) -> str | None:
+        """None, or why it cannot be done now."""
+        text = signed(operator, reason or operation)
+        match operation:
+            case PeerOperation.RESET:
+                return self._speaker.reset(peer, text)
+            case PeerOperation.REFRESH:
+                return self._speaker.refresh(peer)
+            case PeerOperation.DISABLE:
+                return self._speaker.disable(peer, text)
+            case PeerOperation.ENABLE:
+                return self._speaker.enable(peer)
+            case PeerOperation.RELEASE:
+                released = self._speaker.release(peer)
+                return None if released else "no rule is quarantined for this neighbor"
+            case _:
+                assert_never(operation)
+
+    def simulate(
+        self, dst: Address, src: Address, packet: PacketQuery
+    ) -> Mapping[str, Mapping[str, object]]:
+        seen = Packet(
+            afi=AFI_IPV4 if dst.version == V4 else AFI_IPV6,
+            dst=dst.value,
+            src=src.value,
+            protocol=packet.protocol,
+            dst_port=packet.dst_port,
+            src_port=packet.src_port,
+            tcp_flags=packet.tcp_flags,
+            length=packet.length,
+        )
+        return {
+            name: {
+                "rule": decision.rule,
+                "action": None if decision.action is None else _action(decision.action),
+            }
+            for name, decision in self._speaker.simulate(seen).items()
         }
 
     def _route_id(self, rule: str) -> str | None:

@@ -21,6 +21,16 @@ class ActorKind(StrEnum):
     OPERATOR = "operator"
 
 
+class PeerOperation(StrEnum):
+    """What an operator may do to a neighbor."""
+
+    RESET = "reset"
+    REFRESH = "refresh"
+    DISABLE = "disable"
+    ENABLE = "enable"
+    RELEASE = "release"
+
+
 class Role(StrEnum):
     VIEWER = "viewer"
     OPERATOR = "operator"

@@ -185,6 +185,11 @@ class Engine:
         """The addresses of this host and of its sessions, as they are now."""
         return await protect_own(self._core, entries)
 
+    async def audit(self, actor: Actor, action: str, target: str, name: str, reason: str) -> None:
+        """Store who does something that no row shows, before it is done. Raises StoreUnavailable:
+        what cannot be recorded is not to be done."""
+        await self._save(partial(_audit, actor, action, target, name, reason))
+
     async def _save(self, verb: Callable[[Turn], None]) -> None:
         await self._core.ask(None, verb)
 
@@ -227,6 +232,10 @@ class Engine:
             started_at_us=self._started_at_us,
             config_loaded_at_us=core.snapshot.loaded_at_us,
         )
+
+
+def _audit(actor: Actor, action: str, target: str, name: str, reason: str, turn: Turn) -> None:
+    turn.audit(actor, action, target, name, reason=reason)
 
 
 def _audit_reconcile(actor: Actor, turn: Turn) -> None:

@@ -168,6 +168,31 @@ def test_bgp_is_shown(ctl: Ctl, mitigation: str) -> None:
     why = ctl.ok("explain", mitigation, "edge1")
     assert "STEP" in why.out
     assert ctl("explain", "no such rule", "edge1").code == 1
+    decided = ctl.ok(
+        "simulate", "203.0.113.7", "198.51.100.9", "udp",
+        "--dst-port", "53", "--src-port", "53", "--length", "512",
+    )  # fmt: skip
+    assert re.search(r"edge1 +dst 203\.0\.113\.7/32 proto udp dport 53 +police", decided.out)
+    passed = ctl.ok("simulate", "203.0.113.8", "198.51.100.9", "17")
+    assert re.search(r"edge1 +none matches +forwarded", passed.out)
+    assert ctl("simulate", "203.0.113.8", "2001:db8::1", "udp").code == 1
+
+
+def test_a_neighbor_is_operated_and_the_audit_says_who_and_why(ctl: Ctl) -> None:
+    assert ctl.ok("peer", "reset", "edge1", "-r", "stuck queue").out == "session with edge1 reset\n"
+    disabled = ctl.ok("peer", "disable", "edge1", "-r", "router upgrade")
+    assert disabled.out == "edge1 disabled until it is enabled again\n"
+    assert "disabled" in ctl.ok("peers").out
+    again = ctl("peer", "disable", "edge1")
+    assert again.code == 1
+    assert "the neighbor is disabled already" in again.err
+    assert ctl.ok("peer", "enable", "edge1").out == "edge1 enabled\n"
+    assert "not established" in ctl("peer", "refresh", "edge1").err
+    assert "no rule is quarantined" in ctl("peer", "release", "edge1").err
+    assert ctl("peer", "reset", "nobody").code == 1
+    audit = ctl.ok("audit", "list", "-f", "json").out
+    assert "peer_disable" in audit
+    assert "router upgrade" in audit
 
 
 def test_status_is_degraded_while_a_neighbor_is_away(ctl: Ctl) -> None:

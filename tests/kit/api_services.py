@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from prefixd.domain.actor import Actor, Role, operator
+from prefixd.api.route import PacketQuery
+from prefixd.domain.actor import Actor, PeerOperation, Role, operator
+from prefixd.domain.prefix import Address
 
 
 class ByHeader:
@@ -36,6 +38,16 @@ class NoPeers:
 
     def inexpressible(self) -> Sequence[Mapping[str, object]]:
         return ()
+
+    def operate(
+        self, _peer: str, _operation: PeerOperation, _operator: str, _reason: str
+    ) -> str | None:
+        return None
+
+    def simulate(
+        self, _dst: Address, _src: Address, _packet: PacketQuery
+    ) -> Mapping[str, Mapping[str, object]]:
+        return {}
 
     def explain(self, _rule: str, _peer: str) -> Mapping[str, object] | None:
         return None

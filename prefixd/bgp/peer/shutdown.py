@@ -16,11 +16,13 @@ def signed(operator: str, reason: str) -> str:
     return f"prefixd: {operator}: {reason}"
 
 
-def shutdown(peer: PeerSettings, text: str) -> Notification:
-    """Cease/2 with the operator's words."""
+def shutdown(
+    peer: PeerSettings, text: str, subcode: CeaseSubcode = CeaseSubcode.ADMINISTRATIVE_SHUTDOWN
+) -> Notification:
+    """Cease/2, or Cease/4 for a reset, with the operator's words."""
     if peer.short_shutdown_text:
         text = text.encode()[:OLD_TEXT_OCTETS].decode("utf-8", errors="ignore")
-    return cease(CeaseSubcode.ADMINISTRATIVE_SHUTDOWN, text)
+    return cease(subcode, text)
 
 
 def final(notification: Notification, terms: Negotiated | None) -> Notification:

@@ -21,6 +21,7 @@ from typing import Final
 
 from prefixd.bgp.neighbor_settings import IPAddress, IPNetwork, StopMode
 from prefixd.bgp.peer.interface import PeerHandle
+from prefixd.bgp.peer.shutdown import shutdown
 from prefixd.bgp.reload import ReloadPlan
 from prefixd.bgp.rib.distribution import Distribution
 from prefixd.bgp.rib.export import explain
@@ -49,6 +50,8 @@ from prefixd.bgp.speaker.status import (
     SpeakerStatus,
     peer_table,
 )
+from prefixd.bgp.wire.iana import CeaseSubcode
+from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -210,6 +213,47 @@ class Speaker:
             return False
         self._advertiser.change_terms(peer)
         return True
+
+    # What an operator does to one neighbor; None, or why it cannot be done
+
+    def reset(self, peer: str, text: str) -> str | None:
+        """End the session with Cease/4 and the operator's words; it comes up again at once."""
+        handle = self.registry.get(peer)
+        if handle is None or not handle.status().enabled:
+            return "the neighbor is disabled"
+        handle.reset(shutdown(handle.settings, text, CeaseSubcode.ADMINISTRATIVE_RESET), text)
+        return None
+
+    def refresh(self, peer: str) -> str | None:
+        """Send the whole table again, and ask for that of the neighbor, without a reset."""
+        handle = self.registry.get(peer)
+        negotiated = None if handle is None else handle.negotiated
+        if handle is None or negotiated is None:
+            return "the session is not established"
+        now = self._clock.monotonic()
+        for family in sorted(negotiated.families):
+            self._distribution.refresh_requested(
+                peer, family, now, enhanced=negotiated.enhanced_refresh
+            )
+            handle.refresh(RouteRefresh(family))
+        self._advertiser.ask(peer)
+        return None
+
+    def disable(self, peer: str, text: str) -> str | None:
+        """End the session with Cease/2 and the operator's words, and stay down until `enable` or a
+        restart. The router forgets our rules, also where it is a graceful restart helper."""
+        handle = self.registry.get(peer)
+        if handle is None or not handle.status().enabled:
+            return "the neighbor is disabled already"
+        handle.stop(StopMode.HARD, text)
+        return None
+
+    def enable(self, peer: str) -> str | None:
+        handle = self.registry.get(peer)
+        if handle is None or handle.status().enabled:
+            return "the neighbor is enabled already"
+        handle.start()
+        return None
 
     # Questions: they send nothing
 

@@ -1,8 +1,11 @@
 """BGP as the API shows it: above all what is not on the wire, and why."""
 
 from prefixd.announce.announcer import BgpAnnouncer
+from prefixd.api.route import PacketQuery
 from prefixd.daemon.bgp_view import BgpView
+from prefixd.domain.actor import PeerOperation
 from prefixd.domain.ids import MitigationId
+from prefixd.domain.prefix import Address
 from prefixd.domain.rule import Discard, Intent, Match, Rule
 from tests.kit.fake_router import fake_router
 from tests.kit.speaking import a_neighbor, a_route, speaking
@@ -61,3 +64,35 @@ async def test_neighbors_with_different_progress_have_columns_of_their_own() -> 
                 state = at_work.speaker.state("m1", name)
                 assert state is not None
                 assert shown[name]["stage"] == state.stage
+
+
+async def test_what_cannot_be_done_to_a_neighbor_says_why() -> None:
+    async with speaking(a_neighbor("edge1", port=1)) as at_work:
+        face = BgpView(at_work.speaker, BgpAnnouncer(at_work.speaker, 65000))
+        at_work.speaker.start()
+        assert face.operate("edge1", PeerOperation.RESET, "alice", "why") is None
+        found = {each: face.operate("edge1", each, "alice", "why") for each in PeerOperation}
+    assert found == {
+        PeerOperation.RESET: None,
+        PeerOperation.REFRESH: "the session is not established",
+        PeerOperation.DISABLE: None,
+        PeerOperation.ENABLE: None,
+        PeerOperation.RELEASE: "no rule is quarantined for this neighbor",
+    }
+
+
+async def test_the_rule_that_decides_a_packet_is_shown_for_each_neighbor() -> None:
+    async with speaking(a_neighbor("edge1", port=1)) as at_work:
+        face = BgpView(at_work.speaker, BgpAnnouncer(at_work.speaker, 65000))
+        at_work.speaker.start()
+        at_work.speaker.announce([a_route("dst 198.51.100.7/32 proto udp")])
+        src = Address.parse("203.0.113.9")
+        to, beside = Address.parse("198.51.100.7"), Address.parse("198.51.100.8")
+        assert to is not None
+        assert beside is not None
+        assert src is not None
+        packet = PacketQuery(dst=str(to), src=str(src), protocol=17)
+        hit = face.simulate(to, src, packet)
+        assert hit == {"edge1": {"rule": "dst 198.51.100.7/32 proto udp", "action": "discard"}}
+        miss = face.simulate(beside, src, packet)
+        assert miss == {"edge1": {"rule": None, "action": None}}

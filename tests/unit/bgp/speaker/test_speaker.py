@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from prefixd.bgp.fsm.state import DownKind, DownReason
+from prefixd.bgp.fsm.state import DownKind, DownReason, PeerState
 from prefixd.bgp.neighbor_settings import (
     ExcessPolicy,
     ImportMode,
@@ -25,7 +25,7 @@ from prefixd.bgp.speaker.status import RuleStage
 from prefixd.bgp.wire.flowspec import encode_nlri, encode_rule
 from prefixd.bgp.wire.flowspec_action import RateLimit
 from prefixd.bgp.wire.flowspec_text import parse_rule
-from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, CeaseSubcode, ErrorCode
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC, IPV6_FLOWSPEC, CeaseSubcode, ErrorCode
 from prefixd.bgp.wire.message import RouteRefresh
 from prefixd.bgp.wire.notification import Notification
 from prefixd.bgp.wire.packing import pack_announcements
@@ -299,3 +299,36 @@ async def test_late_reports_of_a_removed_neighbor_do_not_concern_its_namesake() 
         assert speaker.status().peers[0].rules == {IPV4_FLOWSPEC: 1}
         speaker.announce([a_route(HOSTS[1], "m2")])
         await new.until(lambda r: len(r.rules) == 2)
+
+
+async def test_an_operator_resets_disables_and_enables_a_neighbor() -> None:
+    async with fake_router() as router, speaking(neighbor(router)) as at_work:
+        speaker = at_work.speaker
+        speaker.replace([a_route(text) for text in HOSTS])
+        assert speaker.refresh("edge") == "the session is not established"
+        speaker.start()
+        assert speaker.enable("edge") == "the neighbor is enabled already"
+        await router.until(lambda r: len(r.rules) == 30)
+        assert speaker.reset("edge", "prefixd: alice: stuck queue") is None
+        await router.until(lambda r: r.sessions == 2 and len(r.rules) == 30)
+        assert speaker.disable("edge", "prefixd: alice: router upgrade") is None
+        await at_work.until(lambda: speaker.status().peers[0].session.state is PeerState.DISABLED)
+        assert speaker.reset("edge", "") == "the neighbor is disabled"
+        assert speaker.disable("edge", "") == "the neighbor is disabled already"
+        assert speaker.enable("edge") is None
+        await router.until(lambda r: r.sessions == 3 and len(r.rules) == 30)
+        notes = [m for m in router.messages if isinstance(m, Notification)]
+        assert [(note.code, note.subcode) for note in notes] == [(6, 4), (6, 2)]
+        assert [b"stuck queue" in notes[0].data, b"router upgrade" in notes[1].data] == [True, True]
+
+
+async def test_a_soft_refresh_sends_the_table_again_and_asks_for_theirs() -> None:
+    async with fake_router() as router, speaking(neighbor(router)) as at_work:
+        at_work.speaker.replace([a_route(text) for text in HOSTS])
+        at_work.speaker.start()
+        await at_work.until_synced("edge")
+        assert at_work.speaker.refresh("edge") is None
+        await at_work.until(lambda: at_work.speaker.status().peers[0].announced == 60)
+        asked = [m.family for m in router.messages if isinstance(m, RouteRefresh)]
+        assert sorted(asked) == [IPV4_FLOWSPEC, IPV6_FLOWSPEC]
+        assert router.sessions == 1
