@@ -11,6 +11,7 @@ has the rest.
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Final
 
 import msgspec
 
@@ -119,7 +120,13 @@ def unavailable(error: StoreUnavailable | Busy) -> ApiError:
     return ApiError(503, "unavailable", message, retry_after_s=max(1, error.retry_after_s))
 
 
+_GRANTS: Final = frozenset({"permissions", "role", "sources", "networks", "lifetime"})
+
+
 def conflict(error: Conflict) -> ApiError:
+    if error.what in _GRANTS:
+        message = f"forbidden: the {error.what} asked for or changed is more than you have"
+        return ApiError(403, "forbidden", message, field=error.what)
     return ApiError(409, "conflict", f"the {error.what} was changed or exists already")
 
 

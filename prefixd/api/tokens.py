@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from prefixd.api import shapes
-from prefixd.api.problem import ApiError, bad_request, not_found
+from prefixd.api.problem import bad_request, not_found
 from prefixd.api.query import MAX_TTL_S
 from prefixd.api.render import shaped
 from prefixd.api.reply import Reply
@@ -63,13 +63,7 @@ class TokenRoutes:
 
     async def create_token(self, call: Call[TokenIn, NoQuery]) -> Reply:
         request = _token_request(call.body, call.services.clock.now_us())
-        try:
-            made, fresh = await self._accounts.create_token(request, call.actor)
-        except Conflict as error:
-            if error.what == "permissions":
-                message = "a token cannot have permissions its creator lacks"
-                raise ApiError(403, "forbidden", message, field="permissions") from error
-            raise
+        made, fresh = await self._accounts.create_token(request, call.actor)
         row = _token_row(made)
         return Reply(TokenMade(**msgspec.structs.asdict(row), token=fresh.text), status=201)
 

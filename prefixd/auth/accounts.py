@@ -18,7 +18,14 @@ from prefixd.auth.throttle import Attempts
 from prefixd.auth.token import NewToken, new_token, secret_matches, split_token
 from prefixd.clock import Clock
 from prefixd.domain.account import ApiToken, LoginSession, Operator, Preferences
-from prefixd.domain.actor import Actor, ActorKind, Permission, Role, operator
+from prefixd.domain.actor import (
+    ROLE_PERMISSIONS,
+    Actor,
+    ActorKind,
+    Permission,
+    Role,
+    operator,
+)
 from prefixd.domain.audit import AuditEntry
 from prefixd.domain.ids import OperatorId, TokenId
 from prefixd.domain.news import LoginFailed, News, OperatorChanged
@@ -196,6 +203,7 @@ class Accounts:
         self, username: str, password: str, role: Role, actor: Actor
     ) -> Operator:
         """Conflict("username") when the name is taken."""
+        _require_cover(actor, role, username)
         made = Operator(
             operator_id=OperatorId(self._new_id()),
             username=username,
@@ -213,7 +221,7 @@ class Accounts:
 
     async def delete_operator(self, operator_id: str, actor: Actor) -> None:
         """Conflict("last_admin") when no admin would be left."""
-        name = await self._name_of(operator_id)
+        name = await self._name_of(operator_id, actor)
         async with self._store.transaction() as tx:
             tx.operators.delete(operator_id)
             self._audit(tx, actor, "operator_delete", "operator", operator_id, {})
@@ -221,7 +229,8 @@ class Accounts:
         self._changed(actor, name, "deleted")
 
     async def set_role(self, operator_id: str, role: Role, actor: Actor) -> None:
-        name = await self._name_of(operator_id)
+        _require_cover(actor, role, operator_id)
+        name = await self._name_of(operator_id, actor)
         async with self._store.transaction() as tx:
             tx.operators.set_role(operator_id, role)
             details = {"role": str(role)}
@@ -231,8 +240,8 @@ class Accounts:
 
     async def set_password(self, operator_id: str, password: str, actor: Actor) -> None:
         """Ends the operator's sessions."""
+        name = await self._name_of(operator_id, actor)
         password_hash = await self._hashed_password(password)
-        name = await self._name_of(operator_id)
         async with self._store.transaction() as tx:
             tx.operators.set_password(operator_id, password_hash)
             self._audit(tx, actor, "operator_password", "operator", operator_id, {})
@@ -257,8 +266,9 @@ class Accounts:
 
     async def create_token(self, request: TokenRequest, actor: Actor) -> tuple[ApiToken, NewToken]:
         """A token never carries more than its maker has. Conflict("token"): the name is taken."""
-        if not request.permissions <= actor.permissions:
-            raise Conflict("permissions", request.name)
+        wider = await self._wider_than_its_maker(request, actor)
+        if wider is not None:
+            raise Conflict(wider, request.name)
         fresh = new_token()
         made = ApiToken(
             token_id=TokenId(fresh.token_id),
@@ -305,9 +315,35 @@ class Accounts:
             )
             self._tell((news,))
 
-    async def _name_of(self, operator_id: str) -> str:
+    async def _name_of(self, operator_id: str, actor: Actor) -> str:
+        """The name of an operator whom this actor may change: one with no more rights."""
         found = await self._store.operators.get(operator_id)
-        return operator_id if found is None else found.username
+        if found is None:
+            return operator_id
+        _require_cover(actor, found.role, operator_id)
+        return found.username
+
+    async def _wider_than_its_maker(self, request: TokenRequest, actor: Actor) -> str | None:
+        """What the token would have and its maker has not; a maker may be a token itself."""
+        if not request.permissions <= actor.permissions:
+            return "permissions"
+        if actor.sources is not None and (
+            request.sources is None or not request.sources <= actor.sources
+        ):
+            return "sources"
+        maker = None if actor.token_id is None else await self._store.tokens.get(actor.token_id)
+        if maker is None:
+            return None
+        if maker.networks and not (
+            request.networks
+            and all(any(held.covers(each) for held in maker.networks) for each in request.networks)
+        ):
+            return "networks"
+        if maker.expires_at_us is not None and (
+            request.expires_at_us is None or request.expires_at_us > maker.expires_at_us
+        ):
+            return "lifetime"
+        return None
 
     def _known(self, key: str) -> _Remembered | None:
         known = self._remembered.get(key)
@@ -403,3 +439,10 @@ def _from(address: str, networks: tuple[Prefix, ...]) -> bool:
 def _hashed(secret: str) -> str:
     # A header may carry octets that are no text; they are as wrong as any other secret.
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _require_cover(actor: Actor, role: Role, target: str) -> None:
+    """Conflict("role"): the role has a permission that the actor has not. An actor who may manage
+    accounts could otherwise make an admin, or become one by a new password."""
+    if not ROLE_PERMISSIONS[role] <= actor.permissions:
+        raise Conflict("role", target)

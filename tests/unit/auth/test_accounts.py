@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 import pytest
+from msgspec.structs import replace
 
 from prefixd.auth.accounts import Accounts, LoggedIn, LoginRefused, TokenRequest
 from prefixd.auth.settings import AuthMode, AuthSettings
@@ -192,13 +193,65 @@ async def test_a_revoked_token_is_refused_at_once() -> None:
             await service.revoke_token(made.token_id, ADMIN)
 
 
-async def test_nobody_makes_a_token_that_may_more_than_its_maker() -> None:
+CLERK = Actor(kind=ActorKind.OPERATOR, name="clerk", permissions=frozenset({Permission.OPERATORS}))
+"""A token that may manage accounts and nothing else."""
+
+
+async def test_an_actor_without_admin_rights_makes_and_changes_no_admin() -> None:
     async with accounts(FakeClock()) as (service, _):
-        maker: Actor = operator("bob", Role.OPERATOR)
-        with pytest.raises(Conflict, match="permissions"):
-            await service.create_token(
-                a_request(permissions=frozenset({Permission.OPERATORS})), maker
-            )
+        admin = await service.create_operator("root", PASSWORD, Role.ADMIN, ADMIN)
+        viewer = await service.create_operator("eve", PASSWORD, Role.VIEWER, ADMIN)
+        other = "another pass phrase"
+        for attempt in (
+            service.create_operator("mallory", PASSWORD, Role.ADMIN, CLERK),
+            service.create_operator("mallory", PASSWORD, Role.VIEWER, CLERK),  # may read
+            service.set_role(viewer.operator_id, Role.ADMIN, CLERK),
+            service.set_role(admin.operator_id, Role.VIEWER, CLERK),
+            service.set_password(admin.operator_id, other, CLERK),
+            service.delete_operator(admin.operator_id, CLERK),
+        ):
+            with pytest.raises(Conflict, match="role"):
+                await attempt
+        assert {each.username for each in await service.operators()} == {"root", "eve"}
+        assert await service.password_matches(admin.operator_id, PASSWORD)
+
+
+async def test_an_actor_with_the_rights_of_a_role_gives_it() -> None:
+    clerk = replace(CLERK, permissions=frozenset({Permission.OPERATORS, Permission.READ}))
+    async with accounts(FakeClock()) as (service, _):
+        made = await service.create_operator("eve", PASSWORD, Role.VIEWER, clerk)
+        await service.set_password(made.operator_id, "another pass phrase", clerk)
+        await service.delete_operator(made.operator_id, clerk)
+        assert await service.operators() == []
+
+
+async def test_a_token_never_has_more_than_its_maker() -> None:
+    clock = FakeClock()
+    wide, narrow = Prefix.parse("192.0.2.0/24"), Prefix.parse("192.0.2.128/25")
+    assert wide is not None
+    assert narrow is not None
+    limits: dict[str, object] = {
+        "sources": frozenset({"fastnetmon"}), "networks": (narrow,),
+        "expires_at_us": clock.now_us() + 60_000_000,
+    }  # fmt: skip
+    both = frozenset({Permission.OPERATORS, Permission.INGEST})
+    async with accounts(clock) as (service, _):
+        _, fresh = await service.create_token(a_request(permissions=both, **limits), ADMIN)
+        maker = await service.token_actor(fresh.text, "192.0.2.200")
+        assert maker is not None
+        for change, what in (
+            ({"permissions": frozenset({Permission.MITIGATE})}, "permissions"),
+            ({"sources": None}, "sources"),
+            ({"sources": frozenset({"fastnetmon", "kentik"})}, "sources"),
+            ({"networks": ()}, "networks"),
+            ({"networks": (wide,)}, "networks"),
+            ({"expires_at_us": None}, "lifetime"),
+            ({"expires_at_us": clock.now_us() + 61_000_000}, "lifetime"),
+        ):
+            request = a_request(**{"name": "more", **limits, **change})
+            with pytest.raises(Conflict, match=what):
+                await service.create_token(request, maker)
+        await service.create_token(a_request(name="same", **limits), maker)
 
 
 async def test_every_act_leaves_an_audit_row_and_no_secret() -> None:
