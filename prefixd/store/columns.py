@@ -7,7 +7,7 @@ field out, or has one twice, is refused at import: a new field of a value cannot
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from sys import intern
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -24,11 +24,11 @@ _ENCODER: Final = msgspec.json.Encoder()
 class Text(NamedTuple):
     """A field that is text inside JSON and another type in the value. None stays null."""
 
-    write: Callable[[Any], str]
+    write: Callable[[Any], str] | None
     read: Callable[[str], Any]
 
 
-INTERNED: Final = Text(str, intern)
+INTERNED: Final = Text(None, intern)
 
 
 class Json(Generic[T]):
@@ -64,7 +64,9 @@ class Json(Generic[T]):
         self._texts: Final = [(field, form.read) for field, form in texts.items()]
         self._get: Final = _getter(self.fields)
         self._written: Final = [
-            (at, texts[field].write) for at, field in enumerate(self.fields) if field in texts
+            (at, write)
+            for at, field in enumerate(self.fields)
+            if field in texts and (write := texts[field].write) is not None
         ]
         instead = instead or {}
         self._instead: Final = [
@@ -73,7 +75,9 @@ class Json(Generic[T]):
 
     def encode(self, value: T) -> str:
         values = self._get(value)
-        _convert(values, self._written)
+        for at, write in self._written:
+            if values[at] is not None:
+                values[at] = write(values[at])
         for at, get in self._instead:
             values[at] = get(value)
         return _ENCODER.encode(self._stored(*values)).decode()
@@ -111,12 +115,6 @@ def _getter(paths: Sequence[str]) -> Callable[[Any], list[Any]]:
         return lambda value: [get(value) for get in single]
     get_all = attrgetter(*paths)
     return lambda value: list(get_all(value))
-
-
-def _convert(values: list[Any], writers: Iterable[tuple[int, Callable[[Any], Any]]]) -> None:
-    for at, write in writers:
-        if values[at] is not None:
-            values[at] = write(values[at])
 
 
 class Column(NamedTuple):
@@ -183,7 +181,8 @@ class Columns(Generic[T]):
         self.names: Final = tuple(self._writers)
         self.sql: Final = ", ".join(self.names)
         self._check()
-        self._all: Final = Assignments[T](tuple(self._writers.items()))
+        self.encode: Final = Assignments[T](tuple(self._writers.items())).encode
+        """The parameters of `insert`."""
         self._readers: Final = [_Reader(part, held) for part, held in self._plain.items()]
 
     def _add(self, entry: Column | Joint | Shared | Derived) -> None:
@@ -223,9 +222,6 @@ class Columns(Generic[T]):
     def some(self, names: Iterable[str]) -> "Assignments[T]":
         """The columns that an UPDATE changes."""
         return Assignments([(name, self._writers[name]) for name in names])
-
-    def encode(self, value: T) -> tuple[Value, ...]:
-        return self._all.encode(value)
 
     def decode(self, row: Row) -> T:
         """ValueError or TypeError when the row is not one that `encode` could have written."""
@@ -271,10 +267,16 @@ class Assignments(Generic[T]):
         for at, null in self._nulls:
             if values[at] == null:
                 values[at] = None
-        _convert(values, self._converted)
+        for at, write in self._converted:
+            if values[at] is not None:
+                values[at] = write(values[at])
         for at, write in self._whole:
             values[at] = write(value)
         return tuple(values)
+
+
+def _cells_at(places: Sequence[int]) -> Callable[[Row], Sequence[Any]]:
+    return itemgetter(*places) if len(places) > 1 else lambda row: [row[at] for at in places]
 
 
 class _Reader:
@@ -283,14 +285,14 @@ class _Reader:
     def __init__(self, part: str, columns: Sequence[tuple[int, Column]]) -> None:
         self.part: Final = part
         self._fields: Final = [column.leaf for _, column in columns]
-        self._places: Final = [at for at, _ in columns]
+        self._get: Final = _cells_at([at for at, _ in columns])
         self._reads: Final = [(held.leaf, held.read) for _, held in columns if held.read]
         self._nulls: Final = [
             (held.leaf, held.null) for _, held in columns if held.null is not None
         ]
 
     def read(self, row: Row) -> dict[str, Any]:
-        found = dict(zip(self._fields, [row[at] for at in self._places], strict=True))
+        found = dict(zip(self._fields, self._get(row), strict=False))
         for field, read in self._reads:
             value = found[field]
             if value is not None:

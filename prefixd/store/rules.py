@@ -90,6 +90,7 @@ def decode_match(text: str) -> Match:
     return match
 
 
+@lru_cache(maxsize=256)  # a site uses few of them
 def encode_action(action: Action) -> str:
     return _ACTIONS[action_kind(action)][1].encode(action)
 
