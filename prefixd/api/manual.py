@@ -71,7 +71,7 @@ class PreviewReply(msgspec.Struct, kw_only=True):
 
 
 async def preview(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
-    answer = call.services.engine.manual.preview(manual_request(call.body), call.actor)
+    answer = await call.services.engine.manual.preview(manual_request(call.body), call.actor)
     return Reply(
         PreviewReply(
             plan=answer.plan,

@@ -103,7 +103,7 @@ async def get_mitigation(call: Call[None, NoQuery]) -> Reply:
 
 async def create(call: Call[shapes.ManualIn, NoQuery]) -> Reply:
     request, engine = manual_request(call.body), call.services.engine
-    expected = engine.manual.preview(request, call.actor)
+    expected = await engine.manual.preview(request, call.actor)
     answer = await engine.manual.create(request, call.actor)
     match answer:
         case Created(mitigation=made) | Extended(mitigation=made):

@@ -82,16 +82,19 @@ class ManualOperations:
             theirs = tuple(page.items)
         return await core.ask(request.victim, partial(_create, request, actor, pop, theirs))
 
-    def preview(self, request: ManualRequest, actor: Actor) -> PreviewAnswer:
+    async def preview(self, request: ManualRequest, actor: Actor) -> PreviewAnswer:
         """What `create` would answer and what routers would be sent; changes nothing."""
         core = self._core
+        refusals = tuple(map(_unknown_pop, await self._presence.unknown(request.pops)))
         decided = _judge(core.begin(request.victim), request, actor, core.snapshot.pop, None)
+        if isinstance(decided.plan, Refuse):
+            refusals += decided.plan.refusals
         return PreviewAnswer(
-            plan=type(decided.plan).__name__.lower(),
+            plan="refuse" if refusals else type(decided.plan).__name__.lower(),
             rule=decided.rule,
             ttl_s=decided.ttl_s,
             notes=decided.notes,
-            reasons=decided.plan.refusals if isinstance(decided.plan, Refuse) else (),
+            reasons=refusals,
             export=core.announcer.preview(decided.rule),
         )
 

@@ -76,7 +76,7 @@ async def test_guardrails_hold_for_hands_too():
 
 async def test_a_preview_says_the_same_and_changes_nothing():
     async with an_engine(one_step()) as house:
-        answer = house.engine.manual.preview(a_request(), ALICE)
+        answer = await house.engine.manual.preview(a_request(), ALICE)
         assert (answer.plan, answer.reasons) == ("create", ())
         assert len(answer.export.neighbors) == 1
         assert await house.rows() == []

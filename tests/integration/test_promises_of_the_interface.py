@@ -85,6 +85,15 @@ def test_w63_every_act_is_in_the_trail_with_its_actor_and_the_chain_shows_an_edi
     assert daemon.get("/v1/audit/verify").json["ok"] is False
 
 
+def test_a_rule_for_a_pop_without_an_instance_is_refused(daemon: DaemonProcess) -> None:
+    answer = daemon.request("POST", "/v1/mitigations", {**RULE, "pops": ["ghost0"]})
+    assert answer.status == 422
+    assert answer.json["errors"] == ["unknown_pop: no instance of prefixd serves POP ghost0"]
+    previewed = daemon.request("POST", "/v1/preview", {**RULE, "pops": ["ghost0"]})
+    assert previewed.json["plan"] == "refuse"
+    assert daemon.get("/v1/mitigations").json["mitigations"] == []
+
+
 def test_an_audit_trail_that_lost_its_end_shows(tmp_path: Path) -> None:
     """The head file was written at the end of the first run; the cut was made between the two."""
     head = tmp_path / "elsewhere" / "audit-head.json"

@@ -129,7 +129,7 @@ async def test_a_row_that_ended_after_it_was_found_is_not_live() -> None:
 async def test_a_preview_has_the_reasons_of_a_refusal() -> None:
     async with an_engine() as house:
         request = a_request(action=Police(1))
-        preview = house.engine.manual.preview(request, ALICE)
+        preview = await house.engine.manual.preview(request, ALICE)
         refused = await house.engine.manual.create(request, ALICE)
         assert isinstance(refused, Refused)
         assert (preview.plan, preview.reasons) == ("refuse", refused.reasons)

@@ -23,7 +23,13 @@ async def _an_overdue_row(house: House, pop: str, number: int) -> Mitigation:
 
 async def test_a_pop_that_no_instance_serves_is_refused_and_nothing_is_stored() -> None:
     async with an_engine() as house:
-        refused = await house.engine.manual.create(a_request("ghost0", "ams1"), ALICE)
+        request = a_request("ghost0", "ams1")
+        preview = await house.engine.manual.preview(request, ALICE)
+        assert (preview.plan, [each.code for each in preview.reasons]) == (
+            "refuse",
+            ["unknown_pop"],
+        )
+        refused = await house.engine.manual.create(request, ALICE)
         assert isinstance(refused, Refused)
         assert [(each.code, each.text) for each in refused.reasons] == [
             ("unknown_pop", "no instance of prefixd serves POP ghost0")
