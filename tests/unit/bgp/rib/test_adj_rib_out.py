@@ -1,10 +1,14 @@
 """Chunks: what is sent, in what order, and what it costs the peer at every moment."""
 
+from dataclasses import replace
+
 from prefixd.bgp.rib.adj_rib_out import Chunk
+from prefixd.bgp.rib.export_terms import ExportPolicy
 from prefixd.bgp.rib.route_action import FlowSpecActions
 from prefixd.bgp.wire.context import WireContext
 from prefixd.bgp.wire.flowspec_action import RateLimit
 from prefixd.bgp.wire.header import cut_message
+from prefixd.bgp.wire.iana import IPV4_FLOWSPEC
 from tests.kit.distribution import LIMIT, TERMS, Desk, hosts
 from tests.kit.speaking import a_route
 
@@ -72,3 +76,37 @@ def test_many_actions_still_fit_one_write() -> None:
         )
     )  # fmt: skip
     assert all(len(chunk.octets) <= 65536 for chunk in desk.chunks("a"))
+
+
+def test_what_a_refresh_repeats_is_no_change() -> None:
+    """It is sent, and it is neither worth a probe nor less certain than before."""
+    desk = Desk()
+    desk.up("a")
+    desk.put(*hosts(3))
+    [first] = [chunk for chunk in desk.chunks("a") if chunk.announced]
+    member = desk.distribution.member("a")
+    assert member is not None
+    certain = dict(member.table_source.recent)
+    desk.distribution.refresh_requested("a", IPV4_FLOWSPEC, 1000.0, enhanced=True)
+    again = [chunk for chunk in desk.chunks("a") if chunk.announced]
+    assert sum(chunk.announced for chunk in again) == 3
+    assert [first.changed, *(chunk.changed for chunk in again)] == [True, False]
+    assert member.changed == first.seq < member.written
+    assert {key: seq for key, seq in member.table_source.recent.items() if seq > first.seq} == {}
+    assert set(certain.values()) <= {first.seq}
+
+
+def test_new_attributes_are_a_change_although_the_action_is_the_same() -> None:
+    desk = Desk()
+    desk.up("a")
+    desk.put(*hosts(3))
+    before = desk.chunks("a")[-1]
+    desk.distribution.refresh_requested("a", IPV4_FLOWSPEC, 1000.0, enhanced=True)
+    desk.chunks("a")
+    marked = replace(TERMS, policy=ExportPolicy(communities=(65000 << 16 | 1,)))
+    desk.distribution.terms_changed("a", marked, 1000.0)
+    again = [chunk for chunk in desk.chunks("a") if chunk.announced]
+    assert [chunk.changed for chunk in again] == [True]
+    member = desk.distribution.member("a")
+    assert member is not None
+    assert member.changed > before.seq

@@ -117,6 +117,18 @@ def test_the_lowest_rate_a_router_can_police_is_exported() -> None:
     assert judge(lowest, profile("junos")) is EXPORT
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [
+        policy(min_length_v4=32),
+        policy(max_length_v4=32),
+        policy(destinations=(Prefix.parse("192.0.2.1/32"),)),
+    ],
+)
+def test_a_limit_that_is_met_exactly_exports(terms: Terms) -> None:
+    assert judge(a_route(VICTIM), terms) is EXPORT
+
+
 def test_a_tag_puts_a_route_in_scope() -> None:
     route = a_route(VICTIM, peers=frozenset({"edge"}))
     assert judge(route, replace(OPEN, names=frozenset({"edge"}))) is EXPORT

@@ -98,6 +98,12 @@ def test_a_blackhole_for_a_router_or_for_us_is_never_announced(prefix: str, obje
     assert bool(OURS.objection_to_blackhole(Prefix.parse(prefix))) is objects
 
 
+def test_a_blackhole_inside_an_untouchable_prefix_is_never_announced() -> None:
+    net = SafetyNet(untouchable=(Prefix.parse("198.51.100.0/24"),))
+    assert net.objection_to_blackhole(Prefix.parse("198.51.100.9/32"))
+    assert net.objection_to_blackhole(Prefix.parse("198.51.101.9/32")) is None
+
+
 def test_a_pattern_that_leaves_out_the_first_bits_may_be_ours() -> None:
     wide = FlowSpecRule(
         Family(2, 133), (PrefixMatch(Kind.SRC_PREFIX, 128, bytes(7) + b"\x77", offset=64),)
