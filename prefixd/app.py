@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from urllib.parse import urlsplit
 
 from prefixd import __version__
 from prefixd.announce.announcer import BgpAnnouncer
@@ -28,7 +29,7 @@ from prefixd.api.adapters import LiveAdapters
 from prefixd.api.app import ROUTES, account_routes, build_app
 from prefixd.api.authenticate import ModeAuthenticator
 from prefixd.api.config import AlertRoutes, ConfigRejectedError, ConfigRoutes
-from prefixd.api.cors import Cors
+from prefixd.api.cors import Cors, OwnHosts
 from prefixd.api.feed import FeedRoutes
 from prefixd.api.maintenance import MaintenanceRoutes
 from prefixd.api.route import Route, Services
@@ -180,7 +181,9 @@ async def build(
     live = LiveConfig(config, environment, clock, apply, publish)
     services = Services(
         engine=engine,
-        authenticator=ModeAuthenticator(config.auth, accounts, Cors(config.api.cors_origin)),
+        authenticator=ModeAuthenticator(
+            config.auth, accounts, Cors(config.api.cors_origin), _own_hosts(config)
+        ),
         speaker=BgpView(speaker, announcer),
         clock=clock,
         metrics=metrics,
@@ -314,6 +317,12 @@ def _account_routes(config: Config, accounts: Accounts) -> Sequence[Route]:
         session_idle_s=config.auth.session_idle_s,
         alert_events=frozenset(AlertEvent),
     )
+
+
+def _own_hosts(config: Config) -> OwnHosts:
+    public = urlsplit(config.alerting.public_url or "").hostname
+    api = config.api
+    return OwnHosts((*api.allowed_hosts, api.listen.host, socket.gethostname(), public))
 
 
 async def _reload_on_signal(live: LiveConfig, manager: ServiceManager, clock: Clock) -> None:

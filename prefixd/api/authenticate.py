@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import hdrs, web
 
-from prefixd.api.cors import SAFE_METHODS, Cors
+from prefixd.api.cors import SAFE_METHODS, Cors, OwnHosts
 from prefixd.api.problem import ApiError
 from prefixd.auth.accounts import Accounts
 from prefixd.auth.settings import AuthMode, AuthSettings
@@ -23,14 +23,19 @@ from prefixd.auth.token import PREFIX, same_secret
 from prefixd.domain.actor import Actor, Role, operator
 
 COOKIE = "id"
+LOCAL = "local"
+"""The address of a caller on the unix socket, which no browser opens."""
 ANONYMOUS = operator("anonymous", Role.ADMIN)
 
 
 class ModeAuthenticator:
-    def __init__(self, settings: AuthSettings, accounts: Accounts, cors: Cors) -> None:
+    def __init__(
+        self, settings: AuthSettings, accounts: Accounts, cors: Cors, own: OwnHosts
+    ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._cors = cors
+        self._own = own
         self._shared = operator("bearer-token", settings.bearer_role)
 
     @property
@@ -46,10 +51,12 @@ class ModeAuthenticator:
                 return self._on_own_pages(request, actor)
         scheme, _, text = headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() == "bearer" and text:
-            return await self._by_token(text.strip(), address)
+            actor = await self._by_token(text.strip(), address)
+            if actor is not None or self._settings.mode is not AuthMode.NONE:
+                return actor
         match self._settings.mode:
             case AuthMode.NONE:
-                return self._on_own_pages(request, ANONYMOUS)
+                return self._without_credentials(request, address)
             case AuthMode.MTLS:
                 return self._on_own_pages(request, self._by_certificate(request))
             case AuthMode.BEARER | AuthMode.CREDENTIALS:
@@ -61,7 +68,17 @@ class ModeAuthenticator:
         shared = self._settings.bearer_token
         if self._settings.mode is AuthMode.BEARER and shared and same_secret(text, shared):
             return self._shared
-        return ANONYMOUS if self._settings.mode is AuthMode.NONE else None
+        return None
+
+    def _without_credentials(self, request: web.Request, address: str) -> Actor | None:
+        if address != LOCAL and not self._own.has(request):
+            host = request.headers.get(hdrs.HOST, "")[:100]
+            message = (
+                f"unknown host {host!r}: without authentication a caller must use an address of "
+                "this service, or a name listed under http.allowed_hosts"
+            )
+            raise ApiError(403, "bad_host", message, field="Host")
+        return self._on_own_pages(request, ANONYMOUS)
 
     def _by_certificate(self, request: web.Request) -> Actor | None:
         transport = request.transport

@@ -1,10 +1,16 @@
 """Browsers on other sites: one configured origin may call us; cookies count only from our pages.
 
+Without authentication any page could also reach us under a name of its own whose address it changes
+to ours (DNS rebinding): for a browser it is then the same origin. So a caller without credentials
+must name the host by an address, or by a name that is known to be ours.
+
 The browser guards cross-origin reads (CORS headers). Cross-origin *writes* with a cookie are ours
 to guard: a form on any site can send one, so a request that carries a session cookie must come
 from our own origin or the configured one.
 """
 
+from collections.abc import Iterable
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
@@ -65,3 +71,27 @@ class Cors:
         if origin is None:
             return site is None  # not a browser's cross-site request: those always say so
         return origin == self._origin or urlsplit(origin).netloc == request.host
+
+
+class OwnHosts:
+    """The host names under which this service is reached."""
+
+    def __init__(self, names: Iterable[str | None]) -> None:
+        self.names = frozenset(name.lower().rstrip(".") for name in names if name)
+
+    def has(self, request: web.Request) -> bool:
+        """A browser always sends Host, and never chooses it: an address cannot be rebound."""
+        text = request.headers.get(hdrs.HOST)
+        if text is None:
+            return True
+        try:
+            name = (urlsplit(f"//{text}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        if name == "localhost" or name.endswith(".localhost") or name in self.names:
+            return True
+        try:
+            ip_address(name)
+        except ValueError:
+            return False
+        return True

@@ -74,6 +74,7 @@ CODES: dict[str, tuple[int, str]] = {
     "bad_signature": (401, "the webhook signature is missing, wrong or too old"),
     "forbidden": (403, "the caller may not do this"),
     "bad_origin": (403, "a browser on another site sent this"),
+    "bad_host": (403, "no authentication, and `Host` is not a known name of this service"),
     "not_found": (404, "the object or the path does not exist"),
     "method_not_allowed": (405, "the path exists, the method does not"),
     "timeout": (408, "the body did not arrive in time"),

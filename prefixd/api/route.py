@@ -186,7 +186,7 @@ def documented_statuses(route: Route) -> frozenset[int]:
 def documented_codes(route: Route) -> tuple[str, ...]:
     codes = ["internal"] if route.endless else ["internal", "too_slow"]
     if route.permission is not None or route.signed_in:
-        codes += ["unauthorized", "unavailable"]
+        codes += ["unauthorized", "bad_host", "unavailable"]
     if route.permission is not None:
         codes += ["forbidden"]
     if "unauthorized" in codes and route.method not in SAFE_METHODS:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from prefixd.domain.prefix import Prefix
-from prefixd.setting import As, Default, Doc, Positive, Text, Whole
+from prefixd.setting import As, Default, Doc, Name, Positive, Text, Whole
 
 MEBIBYTE = 1024 * 1024
 
@@ -66,6 +66,13 @@ class ApiSettings:
         Doc("The other origin whose pages may call."),
         Default("none"),
     ] = None
+    allowed_hosts: Annotated[
+        tuple[Name, ...],
+        Doc(
+            "Names under which the service is reached without authentication, beside addresses, "
+            "`localhost`, this machine's name, the host of `listen` and that of `public_url`."
+        ),
+    ] = ()
     trusted_proxies: Annotated[tuple[Prefix, ...], Doc("Whose X-Forwarded-For is believed.")] = ()
     max_body_bytes: Annotated[int, Whole(1024), Doc("Largest request.")] = MEBIBYTE
     max_connections: Annotated[

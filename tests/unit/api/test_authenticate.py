@@ -6,7 +6,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from prefixd.api.authenticate import ANONYMOUS, ModeAuthenticator, certificate_names
-from prefixd.api.cors import Cors
+from prefixd.api.cors import Cors, OwnHosts
 from prefixd.api.problem import ApiError
 from prefixd.auth.settings import AuthMode, AuthSettings
 from prefixd.domain.actor import Role
@@ -15,7 +15,7 @@ from prefixd.domain.actor import Role
 def an_authenticator(mode: AuthMode) -> ModeAuthenticator:
     nothing: Any = None  # no request of this test has a session or a scoped token
     settings = AuthSettings(mode=mode, bearer_token="s3cret", bearer_role=Role.OPERATOR)
-    return ModeAuthenticator(settings, nothing, Cors(None))
+    return ModeAuthenticator(settings, nothing, Cors(None), OwnHosts(("d.example",)))
 
 
 async def actor_name(mode: AuthMode, method: str = "GET", **headers: str) -> str | None:
@@ -41,6 +41,22 @@ async def test_without_authentication_a_write_from_another_site_is_refused() -> 
         await actor_name(AuthMode.NONE, "POST", Sec_Fetch_Site="cross-site")
     with pytest.raises(ApiError, match="another site"):
         await actor_name(AuthMode.NONE, "GET", Sec_Fetch_Site="cross-site", Upgrade="websocket")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer anything"}])
+async def test_without_authentication_the_host_must_be_ours(headers: dict[str, str]) -> None:
+    """DNS rebinding: the page's own name leads to our address, so its origin is ours."""
+    origin = {"Origin": "http://evil.example:8080", "Sec-Fetch-Site": "same-origin"}
+    for method in ("GET", "POST"):
+        with pytest.raises(ApiError, match=r"unknown host 'evil\.example:8080'"):
+            await actor_name(AuthMode.NONE, method, Host="evil.example:8080", **headers, **origin)
+    assert await actor_name(AuthMode.NONE, Host="127.0.0.1:8080", **headers) == ANONYMOUS.name
+
+
+async def test_on_the_unix_socket_any_host_is_good() -> None:
+    request = make_mocked_request("GET", "/v1/stats", {"Host": "prefixd"})
+    found = await an_authenticator(AuthMode.NONE).actor_of(request, "local")
+    assert found is ANONYMOUS
 
 
 def test_a_certificate_has_its_common_name_and_its_dns_names() -> None:
