@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.imports import Import, find_circle, imports_of, read_modules
+from tests.kit.mirror import stale_rows, without_a_test
 
 PACKAGE = Path(__file__).resolve().parent.parent / "prefixd"
 
@@ -289,3 +290,9 @@ def test_planted_sql_is_caught(planted: Path) -> None:
     assert sql_outside_the_store(planted) == [
         "prefixd.engine.planted:1: SQL is written in prefixd/store only"
     ]
+
+
+def test_every_module_has_a_test_that_its_name_leads_to() -> None:
+    """A mirror under tests/unit, or a row at the head of tests/README.md."""
+    assert without_a_test() == []
+    assert stale_rows() == []
