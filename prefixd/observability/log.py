@@ -98,10 +98,10 @@ def _one_line(text: str) -> str:
 
 def _escaped(text: str) -> str:
     """As in JSON, but what can be printed stays readable: `≥`, names of customers."""
-    return "".join(
-        sign if sign.isprintable() and sign not in '"\\' else json.dumps(sign)[1:-1]
-        for sign in text
-    )
+    text = text.replace("\\", "\\\\").replace('"', '\\"')
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
 
 
 def configure(log_format: str, level: str, stream: TextIO | None = None) -> None:
