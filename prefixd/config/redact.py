@@ -12,11 +12,10 @@ from typing import Any
 from prefixd.bgp.settings import ListenAddress
 from prefixd.config.alerting_file import DESTINATION
 from prefixd.config.bundle import ALERTING_NAME, CORRELATION_NAME, MAIN_NAME, PLAYBOOKS_NAME, Config
+from prefixd.config.references import REFERENCE_SUFFIXES
 from prefixd.config.secrets import STARS
 from prefixd.config.yaml_tree import Tree
 from prefixd.domain.inventory import Customer
-
-REFERENCE_SUFFIXES = ("_env", "_file")
 
 
 def settings_view(config: Config) -> dict[str, Tree]:

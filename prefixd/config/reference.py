@@ -22,7 +22,7 @@ from prefixd.config.kinds import Listing, Mapped, Table
 from prefixd.config.main_file import MAIN
 from prefixd.config.playbooks_file import PLAYBOOKS
 from prefixd.config.reader import shown
-from prefixd.config.redact import REFERENCE_SUFFIXES
+from prefixd.config.references import REFERENCE_SUFFIXES
 from prefixd.config.schema import ABSENT, REQUIRED, Key, OneOf, Section
 from prefixd.setting import Live
 

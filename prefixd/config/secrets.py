@@ -69,6 +69,11 @@ class SecretMissing(Exception):
         self.hint = hint
 
 
+def holds_variable(text: str) -> bool:
+    """Whether expansion would look at a variable: `$${` is a literal `${`."""
+    return any(not found[0].startswith("$$") for found in _REFERENCE.finditer(text))
+
+
 def expand(tree: Tree, env: Mapping[str, str]) -> tuple[Tree, list[Problem]]:
     """The tree with every `${VAR}` replaced, and a problem for each that has no value."""
     problems: list[Problem] = []

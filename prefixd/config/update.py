@@ -3,8 +3,8 @@
 A change is planned against the configuration in force: the other files count as they were loaded,
 not as they may have been edited since. What comes back as `***` is taken from the stored file;
 where it is not clear which secret is meant, or where a kept secret would be sent to a new address,
-the change is refused. Saving names the version that was seen, so that two people do not overwrite
-each other.
+the change is refused. The same holds for references to variables and files (`references.py`).
+Saving names the version that was seen, so that two people do not overwrite each other.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,9 @@ from pathlib import Path
 from prefixd.config.assemble import load_config
 from prefixd.config.bundle import ALERTING_NAME, CORRELATION_NAME, PLAYBOOKS_NAME, Config
 from prefixd.config.load import Document, document_from_tree, load_file, version_of
-from prefixd.config.problem import ConfigError, Problem
+from prefixd.config.problem import ConfigError, Problem, path_text
 from prefixd.config.redact import raw_section, secret_names
+from prefixd.config.references import HINT, REFUSED, Reference, new_references, references
 from prefixd.config.round_trip import emitted, rewritten
 from prefixd.config.secrets import STARS
 from prefixd.config.write import write_atomic
@@ -67,7 +68,15 @@ def version_on_disk(config: Config, name: str) -> str:
 def plan_update(config: Config, name: str, body: Tree, env: Mapping[str, str]) -> Plan:
     """Judge a new content for one of the writable files; raises ConfigError with all problems."""
     assert name in WRITABLE_NAMES
-    tree = _restore_secrets(config, body) if name == ALERTING_NAME else body
+    wrapper = WRAPPERS.get(name, "")
+    is_wrapped = isinstance(body, dict) and [*body] == [wrapper]
+    tree = body[wrapper] if isinstance(body, dict) and is_wrapped else body
+    if name == ALERTING_NAME:
+        tree = _restore_secrets(config, tree)
+    else:
+        stored = raw_section(config, name, wrapper)
+        _refuse(new_references(name, tree, stored))
+    tree = {wrapper: tree} if is_wrapped else tree
     target = config.directory / name
     text, tree = _text_and_tree(target, tree)
     documents = {**config.documents}
@@ -100,13 +109,23 @@ def save(plan: Plan, *, if_match: str | None = None) -> str:
     return plan.version
 
 
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigError(tuple(problems))
+
+
 def _restore_secrets(config: Config, body: Tree) -> Tree:
-    """Put stored secrets in the place of stars."""
-    destinations = body.get("destinations") if isinstance(body, dict) else None
-    if not isinstance(body, dict) or not isinstance(destinations, list):
+    """Put stored secrets in the place of stars; references have to be the stored ones."""
+    if not isinstance(body, dict):
+        return body
+    raw = raw_section(config, ALERTING_NAME, "alerting")
+    general = {key: value for key, value in body.items() if key != "destinations"}
+    problems = new_references(ALERTING_NAME, general, raw)
+    destinations = body.get("destinations")
+    if not isinstance(destinations, list):
+        _refuse(problems)
         return body
     stored = _stored_destinations(config)
-    problems: list[Problem] = []
     restored: list[Tree] = []
     for index, destination in enumerate(destinations):
         if not isinstance(destination, dict):
@@ -120,18 +139,20 @@ def _restore_secrets(config: Config, body: Tree) -> Tree:
                     file=ALERTING_NAME,
                     steps=("destinations", index, unresolved.key),
                     message=f"destination[{index}] ({destination.get('type')}): {unresolved}",
-                    hint="write the secret instead of the stars",
+                    hint=unresolved.hint,
                 )
             )
-    if problems:
-        raise ConfigError(tuple(problems))
+    _refuse(problems)
     return {**body, "destinations": restored}
 
 
 class _Unresolved(Exception):
-    def __init__(self, key: str, message: str) -> None:
+    def __init__(
+        self, key: str, message: str, hint: str = "write the secret instead of the stars"
+    ) -> None:
         super().__init__(message)
         self.key = key
+        self.hint = hint
 
 
 def _stored_destinations(config: Config) -> list[tuple[str, dict[str, Tree]]]:
@@ -149,20 +170,36 @@ def _restore(destination: dict[str, Tree], stored: list[tuple[str, dict[str, Tre
     starred = [
         name for name in secret_names(destination.get("type")) if _is_starred(destination.get(name))
     ]
-    if not starred:
+    referring = [*references(destination)]
+    if not starred and not referring:
         return destination
-    before = _counterpart(destination, stored, starred[0])
+    if starred:
+        before = _counterpart(destination, stored, starred[0])
+    else:
+        before = _referred(destination, stored, referring[0])
+    known = {(found.place, found.text) for found in references(before)}
+    for found in referring:
+        if (found.place, found.text) not in known:
+            raise _Unresolved(path_text(found.path), f"{REFUSED} ({found.text})", HINT)
     address = _ADDRESS_KEYS.get(str(destination.get("type")))
-    if address is not None and address not in starred:
-        default = None
-        if destination.get(address, default) != before.get(address, default):
-            raise _Unresolved(
-                starred[0], f"{address} changes, so the stored secret is not sent along"
-            )
+    moves = address is not None and destination.get(address) != before.get(address)
+    if moves and address not in starred:
+        kept = starred[0] if starred else path_text(referring[0].path)
+        raise _Unresolved(kept, f"{address} changes, so the stored secret is not sent along")
     restored = dict(destination)
     for name in starred:
         restored[name] = _restored_value(name, destination[name], before.get(name))
     return restored
+
+
+def _referred(
+    destination: dict[str, Tree], stored: list[tuple[str, dict[str, Tree]]], found: Reference
+) -> dict[str, Tree]:
+    key = path_text(found.path)
+    try:
+        return _counterpart(destination, stored, key)
+    except _Unresolved:
+        raise _Unresolved(key, f"{REFUSED} ({found.text})", HINT) from None
 
 
 def _restored_value(name: str, given: Tree, stored: Tree) -> Tree:
