@@ -322,6 +322,8 @@ class Peer:
             self.history.last_error = str(error)
             sock.close()
             return
+        # A wait that is over refuses no connection, also when its timer's turn has not come yet.
+        self._fire_timers(self._clock.monotonic())
         self._handle_event(Accepted(number))
 
     async def run(self) -> None:

@@ -16,6 +16,7 @@ CONCEPTS = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
 SOURCES = [
     *sorted((ROOT / "prefixd" / "decision").glob("*.py")),
     *sorted((ROOT / "prefixd" / "policy").glob("*.py")),
+    ROOT / "prefixd" / "engine" / "manual.py",
 ]
 
 
