@@ -31,6 +31,7 @@ from prefixd.signals.reading import Reading
 
 NIL_ID = "00000000-0000-0000-0000-000000000000"
 # Held without a guardrail's refusal: nothing is wrong with the event.
+NOT_A_SOURCE = ("corroborating_source", "unknown_source")
 UNJUDGED = frozenset({"no_playbook", "approval_required"})
 
 # outcome -> the word existing clients know
@@ -100,10 +101,20 @@ def refusal_of(answer: IngestAnswer) -> ApiError | None:
             422, "guardrail", f"guardrail violation: {answer.reason}", errors=list(answer.codes)
         )
     if answer.outcome is Outcome.ERROR:
-        return ApiError(
-            500, "internal", "no decision on this event; the log has more under this request id"
-        )
+        return _not_taken(answer)
     return None
+
+
+def _not_taken(answer: IngestAnswer) -> ApiError:
+    """Nothing was stored. A detector repeats a 5xx for ever, so a source that must not report
+    here gets a 400."""
+    for code in answer.codes:
+        if code in NOT_A_SOURCE:
+            return ApiError(400, code, answer.reason, field="source")
+        if code == "unavailable":
+            return ApiError(503, code, answer.reason, retry_after_s=1)
+    message = "no decision on this event; the log has more under this request id"
+    return ApiError(500, "internal", message)
 
 
 class Readings:
@@ -238,7 +249,8 @@ ROUTES: Sequence[Route] = (
     Route(
         method="POST", path="/v1/events", handle=ingest_one, summary="Report an attack, or its end",
         tag="events", permission=Permission.INGEST, body=shapes.EventIn, loose=True,
-        replies={202: shapes.EventReply}, errors=("bad_request", "duplicate", "guardrail"),
+        replies={202: shapes.EventReply},
+        errors=("bad_request", *NOT_A_SOURCE, "duplicate", "guardrail"),
     ),
     Route(
         method="POST", path="/v1/events/batch", handle=ingest_batch,

@@ -66,6 +66,8 @@ CODES: dict[str, tuple[int, str]] = {
     "bad_json": (400, "the body is not JSON, or is ambiguous; `error` says where"),
     "bad_body": (400, "the body ended early, or its gzip encoding is broken"),
     "bad_request": (400, "a value breaks a rule; `field` names it"),
+    "corroborating_source": (400, "this source reports places, not victims"),
+    "unknown_source": (400, "this source is not configured, and `unknown_sources` is `reject`"),
     "bad_query": (400, "a query parameter has the wrong form"),
     "bad_cursor": (400, "the cursor was not made by this list"),
     "bad_config": (400, "a configuration part is wrong; `errors` lists every problem"),

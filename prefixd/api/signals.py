@@ -15,7 +15,15 @@ from prefixd.api import shapes
 from prefixd.api.adapters import Adapter, LiveAdapters, WebhookAuthenticator, signed_request
 from prefixd.api.body import check_media_type, decode_any, read_body
 from prefixd.api.decoys import DecoyRoutes
-from prefixd.api.events import event_reply, may_say, reading_for, refusal_of, status_of, wrong_event
+from prefixd.api.events import (
+    NOT_A_SOURCE,
+    event_reply,
+    may_say,
+    reading_for,
+    refusal_of,
+    status_of,
+    wrong_event,
+)
 from prefixd.api.problem import ApiError, not_found, rate_limited
 from prefixd.api.reply import Reply
 from prefixd.api.route import Call, NoQuery, Route
@@ -203,8 +211,8 @@ class SignalRoutes:
                 summary="FastNetMon notification", tag="signals", permission=ingest, body=bytes,
                 query=FastNetMonQuery, replies={202: (shapes.EventReply, Results)},
                 errors=(
-                    "bad_json", "bad_media_type", "bad_request", "bad_field", "duplicate",
-                    "guardrail",
+                    "bad_json", "bad_media_type", "bad_request", "bad_field", *NOT_A_SOURCE,
+                    "duplicate", "guardrail",
                 ),
                 description="JSON as FastNetMon writes it; or, with `format=text`, the report its "
                 "notify script gets on standard input and the script's arguments as parameters.",

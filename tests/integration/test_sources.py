@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.kit.daemon_process import DaemonProcess
@@ -54,3 +55,38 @@ def test_a_silent_detector_is_told_and_a_heartbeat_ends_it(tmp_path: Path) -> No
         beat = daemon.post("/v1/signals/alertmanager", WATCHDOG)
         assert beat.json["results"][0]["reason"] == "heartbeat", beat.body
         assert alerts_until(daemon, "source.recovered")[:2] == ["source.silent", "source.recovered"]
+
+
+def test_a_source_that_must_not_report_victims_gets_the_reason_and_no_5xx(tmp_path: Path) -> None:
+    """A detector repeats a 5xx for ever; the gate's own sentence and code end it."""
+    correlation = {
+        "enabled": True,
+        "unknown_sources": "reject",
+        "sources": {
+            "snmp": {"mode": "corroborating", "match_dimensions": ["interface"]},
+            "flowmon": {},
+        },
+    }
+    with DaemonProcess(tmp_path, files={"correlation.yaml": correlation}) as daemon:
+        for source, code, sentence in (
+            ("stranger", "unknown_source", "stranger is not a configured source"),
+            ("snmp", "corroborating_source", "snmp is a corroborating source"),
+        ):
+            event = {
+                "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "source": source,
+                "victim_ip": "198.51.100.20", "vector": "udp_flood", "confidence": 0.9,
+            }  # fmt: skip
+            one = daemon.post("/v1/events", event)
+            assert (one.status, one.json["code"], one.json["field"]) == (400, code, "source")
+            assert sentence in one.json["error"]
+            batch = daemon.post("/v1/events/batch", {"events": [event, event]})
+            assert batch.status == 207
+            assert all(sentence in item["error"] for item in batch.json["results"])
+        ban = {
+            "ip": "198.51.100.20",
+            "action": "ban",
+            "attack_details": {"attack_type": "udp_flood"},
+        }
+        answer = daemon.post("/v1/signals/fastnetmon", ban)
+        assert (answer.status, answer.json["code"]) == (400, "unknown_source")
+        assert "request failed" not in daemon.log_text

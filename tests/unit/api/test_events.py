@@ -44,6 +44,9 @@ def test_the_status_follows_the_outcome(answer: IngestAnswer, status: str) -> No
         (an_answer(Outcome.HELD, "approval_required"), None),
         (an_answer(Outcome.HELD), None),
         (an_answer(Outcome.ERROR), "internal"),
+        (an_answer(Outcome.ERROR, "unknown_source"), "unknown_source"),
+        (an_answer(Outcome.ERROR, "corroborating_source"), "corroborating_source"),
+        (an_answer(Outcome.ERROR, "unavailable"), "unavailable"),
         (an_answer(Outcome.MITIGATED, "ttl"), None),
     ],
 )
