@@ -117,7 +117,8 @@ class Readings(Collector):
         pop, limits = self._engine.health().pop, self._engine.snapshot.rules.limits
         count, of_customers = Counter[Label](), Counter[str]()
         for rows in _chunks(live):
-            count.update((action_kind(row.rule.action), row.pop) for row in rows)
+            in_force = [row for row in rows if not row.dry_run]
+            count.update((action_kind(row.rule.action), row.pop) for row in in_force)
             of_customers.update(row.customer_id for row in rows if row.customer_id)
             yield None
         yield m.mitigations_active.family({(kind, pop): 0 for kind in ActionKind} | dict(count))

@@ -48,7 +48,8 @@ def sentence(decision: Decision) -> str:
     plan = decision.plan
     match plan:
         case Create(draft=draft):
-            text = f"Acted: {_rule(draft.rule)} for {draft.ttl_s} s; {_agreement(decision)}."
+            what = "Rehearsed, not announced" if draft.dry_run else "Acted"
+            text = f"{what}: {_rule(draft.rule)} for {draft.ttl_s} s; {_agreement(decision)}."
         case Extend(relation=relation):
             text = f"Extended: {_RELATED[relation]}; {_agreement(decision)}."
         case Escalate(rule=rule, step=step):

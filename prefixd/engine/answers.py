@@ -145,6 +145,7 @@ class Health:
     pop: str
     dry_run: bool
     live: int
+    """Mitigations in force; those of a dry run are not."""
     queue_depth: int
     last_reconcile: ReconcileAnswer | None
     started_at_us: int

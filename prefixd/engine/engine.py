@@ -226,7 +226,7 @@ class Engine:
             stopping=self._stopping,
             pop=core.snapshot.pop,
             dry_run=core.snapshot.dry_run,
-            live=len(core.live.mitigations),
+            live=len(core.live.mitigations) - core.live.rehearsed,
             queue_depth=core.queues.waiting,
             last_reconcile=self._reconciler.last,
             started_at_us=self._started_at_us,

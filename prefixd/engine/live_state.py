@@ -30,6 +30,8 @@ class LiveState:
         self.corroborations: dict[EpisodeKey, CorroborationRecord] = {}
         self.quotas = Quotas()
         self.incidents = Incidents()
+        self.rehearsed = 0
+        """Mitigations of a dry run among them: live rows that are never announced."""
         self.revision = 0
         """Grows with every change of a mitigation; equal numbers, equal lists."""
         self.looks: dict[GroupId, int] = {}
@@ -59,6 +61,7 @@ class LiveState:
         if old is None:
             self._by_victim.setdefault(mitigation.victim, {})[identity] = None
             self.quotas.add(mitigation)
+            self.rehearsed += mitigation.dry_run
         # In its old place, if it had one: the order stays the order of creation.
         self.mitigations[identity] = mitigation
 
@@ -76,6 +79,7 @@ class LiveState:
         if not same_victim:
             del self._by_victim[mitigation.victim]
         self.quotas.remove(mitigation)
+        self.rehearsed -= mitigation.dry_run
 
     def of_victim(self, victim: Prefix) -> tuple[Mitigation, ...]:
         """Oldest first."""

@@ -157,7 +157,10 @@ class Metrics:
 
     def _declare_mitigations(self) -> None:
         self.mitigations_active = self._read_gauge(
-            "prefixd_mitigations_active", "Live mitigations of this POP.", "action_type", "pop"
+            "prefixd_mitigations_active",
+            "Live mitigations of this POP, without a dry run's.",
+            "action_type",
+            "pop",
         )
         self.mitigations_created = self._counter(
             "prefixd_mitigations_created_total", "Mitigations created.", "action_type", "pop"

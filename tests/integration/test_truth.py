@@ -148,9 +148,11 @@ async def test_dry_run_rows_never_go_live():
     async with an_engine(one_step(mode=Mode.DRY_RUN)) as house:
         made = await house.report()
         assert made.outcome is Outcome.MITIGATED
+        assert made.reason.startswith("Rehearsed, not announced: ")
         assert house.announcer.rules == {}
         (row,) = await house.live_rows()
         assert row.dry_run
+        assert house.engine.health().live == 0
         await house.engine.reload(one_step(mode=Mode.ENFORCED), ALICE, ("mode",))
         assert house.announcer.rules == {}
         (row,) = await house.rows()
@@ -158,6 +160,7 @@ async def test_dry_run_rows_never_go_live():
         real = await house.report(external_id="next")
         assert real.outcome is Outcome.MITIGATED
         assert list(house.announcer.rules) == [real.mitigation_id]
+        assert house.engine.health().live == 1
 
 
 async def test_dry_run_rows_end_when_the_daemon_comes_back_enforced():

@@ -12,12 +12,13 @@ from prefixd.bgp.neighbor_settings import Direction
 from prefixd.bgp.settings import PeerSettings
 from prefixd.daemon.loop_lag import LoopLag
 from prefixd.daemon.readings import EVERY_S, Readings
+from prefixd.engine.settings import Mode
 from prefixd.notify.dispatch import Dispatcher
 from prefixd.notify.settings import AlertSettings
 from prefixd.observability.exposition import Exposition
 from prefixd.observability.metrics import Metrics
 from tests.kit.builders import POP
-from tests.kit.engine import House, an_engine
+from tests.kit.engine import House, a_snapshot, an_engine
 from tests.kit.speaking import Speaking, a_neighbor, speaking
 
 ACTIVE = ("prefixd_mitigations_active", f"police {POP}")
@@ -45,8 +46,8 @@ class Scraped:
 
 
 @asynccontextmanager
-async def scraped(*peers: PeerSettings) -> AsyncIterator[Scraped]:
-    async with an_engine() as house, speaking(*peers) as at_work:
+async def scraped(*peers: PeerSettings, mode: Mode = Mode.ENFORCED) -> AsyncIterator[Scraped]:
+    async with an_engine(a_snapshot(mode=mode)) as house, speaking(*peers) as at_work:
         metrics, lag = Metrics(), LoopLag(house.clock)
         readings = Readings(
             metrics,
@@ -68,6 +69,13 @@ async def test_live_mitigations_are_counted_and_read_zero_when_they_are_gone() -
         assert (await found.later())[ACTIVE] == 1
         found.house.clock.advance(3600)
         await found.house.settle()
+        assert (await found.later())[ACTIVE] == 0
+
+
+async def test_mitigations_of_a_dry_run_are_not_active() -> None:
+    async with scraped(mode=Mode.DRY_RUN) as found:
+        await found.house.report()
+        assert len(await found.house.live_rows()) == 1
         assert (await found.later())[ACTIVE] == 0
 
 

@@ -57,6 +57,11 @@ SENTENCES = {
         "Acted: police to 10 Mbit/s dst 192.0.2.53/32 proto udp for 120 s; 2 of 2 sources agree"
         " (alertmanager, fastnetmon), confidence 0.89 ≥ 0.70.",
     ),
+    "rehearsed": (
+        decided(BOTH, rules=some_rules(correlation=TWO, dry_run=True)),
+        "Rehearsed, not announced: police to 10 Mbit/s dst 192.0.2.53/32 proto udp for 120 s;"
+        " 2 of 2 sources agree (alertmanager, fastnetmon), confidence 0.89 ≥ 0.70.",
+    ),
     "waiting": (
         decided(a_group(an_evidence(confidence=0.61)), rules=some_rules(correlation=TWO)),
         "Waiting: need 2 sources, have 1; need confidence 0.70, have 0.61.",

@@ -71,3 +71,12 @@ def test_a_closed_group_leaves_and_takes_its_look_along() -> None:
     live.put_group(msgspec.structs.replace(group, state=GroupState.CLOSED))
     assert live.groups_of(group.victim) == ()
     assert live.next_moment_us((Due.GROUP, group.group_id)) is None
+
+
+def test_rehearsed_rows_are_counted_while_they_are_live() -> None:
+    rehearsed = a_mitigation(mitigation_id="rehearsed", dry_run=True)
+    live = filled(ONE, rehearsed)
+    live.put(legal(extend(rehearsed, rehearsed.expires_at_us + 1, NOW_US)))
+    assert live.rehearsed == 1
+    live.forget(rehearsed.mitigation_id)
+    assert (live.rehearsed, len(live.mitigations)) == (0, 1)
