@@ -278,7 +278,8 @@ def _config(run: _Run, parts: Parts, warnings: tuple[Problem, ...]) -> Config:
         storage=main.storage,
         observability=main.observability,
         safelist=SafelistSettings(
-            prefixes=main.safelist.prefixes, infrastructure=infrastructure_of(main)
+            prefixes=main.safelist.prefixes,
+            infrastructure=infrastructure_of(main, correlation.signals),
         ),
         preserve_announcements=preserve,
         alerting=parts.alerting or AlertSettings(),

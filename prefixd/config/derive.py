@@ -25,6 +25,7 @@ from prefixd.guardrails.limits import Limits, ProtectedFlow
 from prefixd.guardrails.protection import session_flows
 from prefixd.notify.settings import AlertSettings
 from prefixd.policy.playbook import Escalation, Playbook, PolicySettings
+from prefixd.signals.settings import SignalSettings
 from prefixd.store.settings import MEMORY, StoreSettings
 
 LOOPBACK = Prefix(V4, 127 << 24, 8)
@@ -61,8 +62,9 @@ def _protected_flows(bgp: SpeakerSettings) -> Iterator[ProtectedFlow]:
             yield from session_flows(peer.name, theirs, ours)
 
 
-def infrastructure_of(main: MainFile) -> tuple[Protected, ...]:
-    """Routers, our own addresses, and what the file declares."""
+def infrastructure_of(main: MainFile, signals: SignalSettings) -> tuple[Protected, ...]:
+    """Routers, our own addresses, decoys, and what the file declares. A decoy offers nothing that
+    could be protected, and a filter in front of it blinds its sensor."""
     found = [
         Protected(prefix, "declared as infrastructure") for prefix in main.safelist.infrastructure
     ]
@@ -85,6 +87,10 @@ def infrastructure_of(main: MainFile) -> tuple[Protected, ...]:
         address = Address.parse(text)
         if address is not None and not _is_local(address):
             found.append(Protected(address.host(), reason))
+    for sensor in signals.deception:
+        prefixes = (Prefix.parse(text) for text in sensor.decoys)
+        reason = f"decoys of sensor {sensor.name}"
+        found += [Protected(prefix, reason) for prefix in prefixes if prefix is not None]
     return tuple(found)
 
 

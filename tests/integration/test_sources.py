@@ -90,3 +90,22 @@ def test_a_source_that_must_not_report_victims_gets_the_reason_and_no_5xx(tmp_pa
         answer = daemon.post("/v1/signals/fastnetmon", ban)
         assert (answer.status, answer.json["code"]) == (400, "unknown_source")
         assert "request failed" not in daemon.log_text
+
+
+def test_an_attack_on_a_decoy_is_held_and_announces_nothing(tmp_path: Path) -> None:
+    correlation = {
+        "sensors": {
+            "deception": [{"name": "trap", "decoys": ["198.51.100.20"], "secrets": ["env:TRAP"]}]
+        }
+    }
+    secret = {"TRAP": "a secret of the sensor"}
+    files = {"correlation.yaml": correlation}
+    with DaemonProcess(tmp_path, files=files, environment=secret) as daemon:
+        event = {
+            "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "source": "fastnetmon",
+            "victim_ip": "198.51.100.20", "vector": "udp_flood", "confidence": 0.9,
+        }  # fmt: skip
+        answer = daemon.post("/v1/events", event)
+        assert (answer.status, answer.json["code"]) == (422, "guardrail")
+        assert "decoys of sensor trap" in answer.json["error"]
+        assert daemon.get("/v1/bgp/rib").json["rules"] == []

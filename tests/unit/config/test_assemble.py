@@ -15,6 +15,7 @@ from prefixd.correlation.settings import SourceMode
 from prefixd.domain.actor import Role
 from prefixd.domain.inventory import PolicyProfile
 from prefixd.domain.prefix import Prefix
+from prefixd.domain.safelist import EntrySource
 from prefixd.engine.settings import Mode
 from prefixd.notify.settings import AlertEvent, Generic
 from prefixd.observability.settings import LogFormat, LogLevel
@@ -317,6 +318,23 @@ sensors:
     assert set(config.correlation.sources) == {"fastnetmon", "deception:trap"}
     trap = config.correlation.sources["deception:trap"]
     assert (trap.mode, trap.expect_every_s) == (SourceMode.CORROBORATING, 900)
+
+
+def test_declared_decoys_are_infrastructure(tmp_path: Path) -> None:
+    """Never a victim: there is nothing to protect, and a filter blinds the sensor."""
+    text = """\
+sensors:
+  deception:
+    - {name: trap, decoys: [192.0.2.128/26, "2001:db8:d::/64"], secrets: ["env:TRAP"]}
+"""
+    config = load(make(tmp_path, correlation=text), TRAP="sixteen characters")
+    found = {
+        str(entry.prefix): entry.source
+        for entry in config.safelist.entries(0)
+        if entry.reason == "decoys of sensor trap"
+    }
+    assert set(found) == {"192.0.2.128/26", "2001:db8:d::/64"}
+    assert set(found.values()) == {EntrySource.INFRASTRUCTURE}
 
 
 def test_an_adapter_in_dry_run_is_a_source_on_trial(tmp_path: Path) -> None:
