@@ -116,7 +116,7 @@ class AoKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartSettings:
-    """Graceful restart: what happens to rules on the router when prefixd stops or dies."""
+    """Graceful restart: what happens to rules on the router when prefixd stops or crashes."""
 
     policy: Annotated[
         RestartPolicy,

@@ -79,7 +79,7 @@ MATCH = Section(
 )  # fmt: skip
 
 _CONDITIONS = (
-    key("ttl_seconds", Whole(maximum=MAX_TTL_S), "How long the rule lives without news; "
+    key("ttl_seconds", Whole(maximum=MAX_TTL_S), "Lifetime of the rule; each report renews it; "
         "0: timers.default_ttl_seconds.", field="ttl_s", unit="s"),
     key("require_confidence_at_least", SHARE, "Only from this confidence on; not on the first "
         "step.", field="require_confidence", default=None),

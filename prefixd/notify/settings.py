@@ -154,7 +154,7 @@ class Opsgenie:
     """Opsgenie."""
 
     api_key: Annotated[str, Secret(), Doc("API key.")] = field(repr=False)
-    region: Annotated[OpsgenieRegion, Doc("Where the account lives.")] = OpsgenieRegion.US
+    region: Annotated[OpsgenieRegion, Doc("Region of the account.")] = OpsgenieRegion.US
 
 
 def _no_headers() -> Mapping[str, str]:
