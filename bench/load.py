@@ -164,7 +164,7 @@ def exchange(connection: socket.socket, body: dict[str, object]) -> int:
     """One POST; the client must cost less than what it measures."""
     octets = json.dumps(body).encode()
     connection.sendall(
-        b"POST /v1/events HTTP/1.1\r\nHost: prefixd\r\nContent-Type: application/json\r\n"
+        b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         b"Content-Length: %d\r\n\r\n%b" % (len(octets), octets)
     )
     answer = b""

@@ -68,7 +68,7 @@ class Site:
 
     def explain(self, rule: str, peer: str, stage: str) -> dict[str, Any]:
         """What the API says, once it has come that far; `prefixdctl` must say the same."""
-        wait_for(lambda: self._explained(rule, peer)["stage"] == stage, 10, f"{stage} at {peer}")
+        wait_for(lambda: self._explained(rule, peer)["stage"] == stage, 30, f"{stage} at {peer}")
         found = self._explained(rule, peer)
         assert json.loads(self.ctl("-f", "json", "explain", rule, peer)) == found
         return found

@@ -45,7 +45,7 @@ def status_of(answer: bytes) -> int:
 
 def posted(daemon: DaemonProcess, body: bytes, headers: bytes = JSON) -> tuple[int, str]:
     """Status and code of an event posted as these octets."""
-    head = b"POST /v1/events HTTP/1.1\r\nHost: d\r\nConnection: close\r\n" + headers
+    head = b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + headers
     answer = exchange(daemon, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     document = json.loads(answer.partition(b"\r\n\r\n")[2])
     return status_of(answer), document.get("code", document.get("status"))
@@ -123,14 +123,15 @@ def test_gzip_is_inflated_within_bounds(daemon: DaemonProcess) -> None:
 @pytest.mark.parametrize(
     "octets",
     [
-        b"GET /v1/health HTTP/1.1\r\nHost: d\r\n" + b"X-A: y\r\n" * 10_000 + b"\r\n",
-        b"GET /v1/health HTTP/1.1\r\nHost: d\r\nX-A: " + b"a" * 100_000 + b"\r\n\r\n",
-        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: d\r\n\r\n",
-        b"GET /v1/health HTTP/1.1\r\nHost: d\r\nX-A: a\0b\r\n\r\n",
-        b"POST /v1/events HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n"
+        b"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X-A: y\r\n" * 10_000 + b"\r\n",
+        b"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: a\0b\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
         b"Content-Length: 5\r\n\r\n0\r\n\r\n",
-        b"POST /v1/events HTTP/1.1\r\nHost: d\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
-        b"POST /v1/events HTTP/1.1\r\nHost: d\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\n"
+        b"Content-Length: 2\r\n\r\n{}",
+        b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
         b"BREW /coffee HTCPCP/1.0\r\n\r\n",
     ],
@@ -166,21 +167,23 @@ def test_what_is_no_proper_http_is_a_400_and_the_end(daemon: DaemonProcess, octe
     ],
 )
 def test_odd_targets_have_a_defined_status(daemon: DaemonProcess, target: str, status: int) -> None:
-    octets = f"GET {target} HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n".encode()
+    octets = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
     assert status_of(exchange(daemon, octets)) == status
 
 
 def test_credentials_that_are_no_text_are_wrong_credentials(daemon: DaemonProcess) -> None:
     for header in (b"Authorization: Bearer pfd_aaaaaaaaaaaa_\xff\xfe", b"Authorization: \xff"):
-        octets = b"GET /v1/stats HTTP/1.1\r\nHost: d\r\nConnection: close\r\n" + header
+        octets = b"GET /v1/stats HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + header
         assert status_of(exchange(daemon, octets + b"\r\n\r\n")) in {200, 401}
-    cookie = b"GET /v1/stats HTTP/1.1\r\nHost: d\r\nConnection: close\r\nCookie: id=\xff\r\n\r\n"
+    cookie = (
+        b"GET /v1/stats HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: id=\xff\r\n\r\n"
+    )
     assert status_of(exchange(daemon, cookie)) == 200, "mode none: the cookie is nobody's"
 
 
 @pytest.mark.slow
 def test_a_body_that_does_not_come_is_not_waited_for(daemon: DaemonProcess) -> None:
-    head = b"POST /v1/events HTTP/1.1\r\nHost: d\r\nConnection: close\r\n" + JSON
+    head = b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + JSON
     answer = exchange(daemon, head + b"Content-Length: 500\r\n\r\n{", patience_s=30)
     assert status_of(answer) == 408
     assert b'"timeout"' in answer

@@ -322,8 +322,10 @@ class Peer:
             self.history.last_error = str(error)
             sock.close()
             return
-        # A wait that is over refuses no connection, also when its timer's turn has not come yet.
-        self._fire_timers(self._clock.monotonic())
+        if self._neighbor.refusing:
+            # A wait that is over refuses no connection, also before its timer has its turn. Not
+            # otherwise: a dial that begins now would collide with this connection.
+            self._fire_timers(self._clock.monotonic())
         self._handle_event(Accepted(number))
 
     async def run(self) -> None:
