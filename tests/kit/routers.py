@@ -8,10 +8,12 @@ that; `count` how many; `action_of` how it shows the action of one rule.
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,9 @@ from tests.kit.dialects import of_bird, of_gobgp
 from tests.kit.readings import Reading, of_rule
 from tests.kit.require import binary
 
+START_ATTEMPTS = 3
+LISTENS_WITHIN_S = 10.0
+LISTEN = "0A"  # in /proc/net/tcp
 US = "127.0.0.1"
 ASN = 65000
 
@@ -50,10 +55,29 @@ class Router:
     action_of: Callable[[str], str]
     """How the router shows the action of the one rule whose text contains this address."""
     ask_for_refresh: Callable[[], None] = lambda: None
+    needs_its_port: bool = False
+    """It only waits for us: without its port no session comes up."""
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def up(self) -> None:
+        """Running and listening. A daemon that finds its port in use goes on without it, so it is
+        started again: with several tests at once, another may have the port for a moment."""
+        for _ in range(START_ATTEMPTS if self.needs_its_port else 0):
+            self.process = self.start()
+            end = time.monotonic() + LISTENS_WITHIN_S
+            while time.monotonic() < end:
+                if self.listens() or self.process.poll() is not None:
+                    return
+                time.sleep(0.02)
+            self.down()
         self.process = self.start()
+
+    def listens(self) -> bool:
+        """Read from the kernel's table: a connection would be one of a neighbor."""
+        number = int.from_bytes(socket.inet_aton(self.address), sys.byteorder)
+        wanted = {f"{number:08X}:{self.port:04X}", f"00000000:{self.port:04X}"}
+        rows = (line.split() for line in Path("/proc/thread-self/net/tcp").read_text().splitlines())
+        return any(row[3] == LISTEN and row[1] in wanted for row in rows if len(row) > 3)
 
     def down(self) -> None:
         if self.process is not None:
@@ -147,6 +171,7 @@ def bird(folder: Path, address: str = "127.0.0.2") -> Iterator[Router]:
         count=lambda version: len(lines(version)),
         action_of=action_of,
         ask_for_refresh=lambda: void(ask("reload", "in", "prefixd")),
+        needs_its_port=True,
     )
     with _alive(router):
         yield router
